@@ -37,7 +37,7 @@ pub enum Credentials {
         /// The external id, when the role asks for one.
         external_id: Option<String>,
         /// The long-lived credentials that may assume the role.
-        base: Box<Credentials>,
+        base: Box<Self>,
     },
 }
 

@@ -1,0 +1,18 @@
+//! The HTTP face of the Kinesis model: JSON 1.1 in, JSON 1.1 out.
+//!
+//! `face` holds what the requests share, `server` routes and answers, `dispatch` knows the operations, `request` (with `put_request`, `read_request`
+//! and `member`) and `response` their forms on the wire, `json` writes text, `control` answers the routes that are not AWS's.
+
+mod control;
+mod dispatch;
+mod face;
+mod json;
+mod member;
+mod put_request;
+mod read_request;
+mod request;
+mod response;
+mod server;
+
+pub(crate) use face::Face;
+pub(crate) use server::serve;

@@ -1,0 +1,51 @@
+//! What can be set on the model, as plain values with defaults.
+//!
+//! Promises: the default is a friendly local Kinesis (short delays, generous account limits) that keeps the limits a
+//! client has to respect on AWS: record and request sizes, iterator life, retention.
+
+use std::time::Duration;
+
+/// Settings of a [`Model`](super::Model).
+///
+/// ```
+/// use kinesis_local::model::Settings;
+/// use std::time::Duration;
+///
+/// let settings = Settings { status_delay: Duration::ZERO, ..Settings::default() };
+/// assert_eq!(settings.iterator_life, Duration::from_secs(300));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// How long a stream stays CREATING, UPDATING or DELETING. Default 20 ms: long enough that a client which does not
+    /// wait for ACTIVE is found out, short enough not to be felt. Zero makes every change immediate.
+    pub status_delay: Duration,
+    /// How long a shard iterator, and a `NextToken`, is accepted. Default 5 minutes, as on AWS. Shorter values bring
+    /// `ExpiredIteratorException` about in tests.
+    pub iterator_life: Duration,
+    /// The most memory that stored records may take, in bytes (payload text, partition key, and a fixed overhead per
+    /// record). Default 1 GiB. When it is reached, writes fail with `ProvisionedThroughputExceededException` until
+    /// retention has trimmed something.
+    pub memory_cap: u64,
+    /// The most open shards in all streams together. Default 20 000; AWS starts accounts with a few hundred.
+    pub shard_limit: u32,
+    /// The largest data payload of one record, in bytes before base64. Default 1 MiB, AWS's default.
+    pub max_record_size: usize,
+    /// The region in the ARNs that are handed out. Default `us-east-1`. ARNs of any region are accepted.
+    pub region: String,
+    /// The account in ARNs and messages. Default `000000000000`. ARNs of any account are accepted.
+    pub account: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            status_delay: Duration::from_millis(20),
+            iterator_life: Duration::from_secs(300),
+            memory_cap: 1 << 30,
+            shard_limit: 20_000,
+            max_record_size: 1 << 20,
+            region: "us-east-1".to_owned(),
+            account: "000000000000".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The user records of one aggregate: one handle of the input and a compact index into it.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::message::RawRecord;
+use crate::table::Table;
+
+/// The user records of one aggregate, in order.
+///
+/// Owns one counted handle of the input, so payloads are not copied; keys are decoded once per table entry. Memory is
+/// bounded by a small multiple of the input's size.
+#[derive(Clone)]
+pub struct Batch {
+    pub(crate) input: Bytes,
+    pub(crate) records: Vec<RawRecord>,
+    pub(crate) keys: Table,
+    pub(crate) hash_keys: Table,
+    pub(crate) texts: String,
+    pub(crate) numbers: Vec<u64>,
+    pub(crate) stopped: Option<StopReason>,
+    pub(crate) discarded: u64,
+    pub(crate) lost: u64,
+}
+
+/// One user record, borrowed from its [`Batch`].
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct UserRecord<'a> {
+    /// The partition key the producer gave; bytes that are not UTF-8 show as U+FFFD.
+    pub partition_key: &'a str,
+    /// The explicit hash key the producer gave, as it wrote it.
+    pub explicit_hash_key: Option<&'a str>,
+    /// The payload.
+    pub data: &'a [u8],
+    /// The record's number in its aggregate, from 0. Records left out by a range policy keep their numbers to themselves.
+    pub sub_sequence_number: u64,
+    batch: &'a Batch,
+    record: &'a RawRecord,
+}
+
+/// What ended an expansion early. The user records before it are in the batch, it and all after it are lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StopReason {
+    /// A partition key index beyond the table.
+    PartitionKeyIndex,
+    /// An explicit hash key index beyond the table.
+    ExplicitHashKeyIndex,
+    /// An explicit hash key that is no decimal number.
+    ExplicitHashKeyNotANumber,
+}
+
+/// Iterator over the user records of a [`Batch`].
+#[derive(Clone, Debug)]
+pub struct Iter<'a> {
+    batch: &'a Batch,
+    positions: std::ops::Range<usize>,
+}
+
+impl Batch {
+    /// How many user records there are to read.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether there is no user record to read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// The user record at `position`, counted from 0 among those that are there.
+    #[must_use]
+    pub fn get(&self, position: usize) -> Option<UserRecord<'_>> {
+        let record = self.records.get(position)?;
+        let own_number = if self.numbers.is_empty() { None } else { self.numbers.get(position).copied() };
+        Some(UserRecord {
+            partition_key: self.keys.text(record.key, &self.texts),
+            explicit_hash_key: record.hash_key().map(|index| self.hash_keys.text(index, &self.texts)),
+            data: record.data.of(&self.input),
+            sub_sequence_number: own_number.unwrap_or(u64::try_from(position).unwrap_or(u64::MAX)),
+            batch: self,
+            record,
+        })
+    }
+
+    /// The user records in order.
+    #[must_use]
+    pub fn iter(&self) -> Iter<'_> {
+        Iter { batch: self, positions: 0..self.len() }
+    }
+
+    /// What ended the expansion early, if anything did.
+    #[must_use]
+    pub fn stopped(&self) -> Option<StopReason> {
+        self.stopped
+    }
+
+    /// How many user records the range policy left out.
+    #[must_use]
+    pub fn discarded(&self) -> u64 {
+        self.discarded
+    }
+
+    /// How many user records are lost because the expansion [stopped](Self::stopped), the one it stopped at included.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch")
+            .field("len", &self.len())
+            .field("stopped", &self.stopped)
+            .field("discarded", &self.discarded)
+            .field("lost", &self.lost)
+            .finish_non_exhaustive()
+    }
+}
+
+impl UserRecord<'_> {
+    /// The payload as a handle of its own, without copying. It keeps the whole aggregate in memory.
+    #[must_use]
+    pub fn data_bytes(&self) -> Bytes {
+        self.batch.input.slice_ref(self.data)
+    }
+
+    /// The partition key as a handle of its own: a slice of the input, or a copy of the decoded text if the input is not
+    /// UTF-8.
+    #[must_use]
+    pub fn partition_key_bytes(&self) -> Bytes {
+        let raw = self.batch.keys.raw(self.record.key).of(&self.batch.input);
+        if raw == self.partition_key.as_bytes() {
+            self.batch.input.slice_ref(raw)
+        } else {
+            Bytes::copy_from_slice(self.partition_key.as_bytes())
+        }
+    }
+}
+
+impl fmt::Debug for UserRecord<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserRecord")
+            .field("partition_key", &self.partition_key)
+            .field("explicit_hash_key", &self.explicit_hash_key)
+            .field("data", &self.data)
+            .field("sub_sequence_number", &self.sub_sequence_number)
+            .finish()
+    }
+}
+
+impl<'a> IntoIterator for &'a Batch {
+    type Item = UserRecord<'a>;
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = UserRecord<'a>;
+
+    fn next(&mut self) -> Option<UserRecord<'a>> {
+        self.batch.get(self.positions.next()?)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.positions.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Iter<'_> {}
