@@ -1,0 +1,164 @@
+//! Kinesis through the AWS SDK. SDK types and errors stop here.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::primitives::DateTime;
+use aws_sdk_kinesis::types::{self as sdk, Record, ShardFilter as SdkFilter, ShardFilterType, ShardIteratorType};
+use bytes::Bytes;
+use bytestring::ByteString;
+use kinesis_endpoint::{ServiceAccess, ServiceError};
+use kpl_deagg::HashKeyRange;
+
+use crate::api::{KinesisApi, NextPage, Page, Place, RawRecord, ShardFilter, ShardIterator};
+use crate::position::Timestamp;
+use crate::sequence::SequenceNumber;
+use crate::shard::{ChildShard, Shard, ShardId, ShardState};
+
+/// One stream, through the AWS SDK.
+#[derive(Debug, Clone)]
+pub struct AwsKinesis {
+    client: Client,
+    stream: String,
+}
+
+impl AwsKinesis {
+    /// A client for one stream. Nothing is sent yet.
+    ///
+    /// # Cancellation
+    /// Safe: nothing is kept.
+    pub async fn connect(access: &ServiceAccess, stream: &str) -> Self {
+        Self { client: Client::new(&access.sdk_config().await), stream: stream.to_owned() }
+    }
+
+    fn subject(&self) -> String {
+        format!("stream '{}'", self.stream)
+    }
+
+    fn shard_subject(&self, shard: &ShardId) -> String {
+        format!("shard '{shard}' of stream '{}'", self.stream)
+    }
+}
+
+#[async_trait]
+impl KinesisApi for AwsKinesis {
+    async fn list_shards(&self, filter: ShardFilter) -> Result<Vec<Shard>, ServiceError> {
+        const CALL: &str = "ListShards";
+        let mut shards = Vec::new();
+        let mut token = None;
+        loop {
+            // A page after the first is named by its token alone.
+            let request = match token.take() {
+                Some(token) => self.client.list_shards().next_token(token),
+                None => self.client.list_shards().stream_name(&self.stream).set_shard_filter(sdk_filter(filter)?),
+            };
+            let page = request.send().await.map_err(|e| ServiceError::from_sdk(CALL, self.subject(), e))?;
+            for shard in page.shards() {
+                shards.push(shard_of(shard).map_err(|why| ServiceError::invalid_response(CALL, self.subject(), why))?);
+            }
+            match page.next_token {
+                Some(next) => token = Some(next),
+                None => return Ok(shards),
+            }
+        }
+    }
+
+    async fn shard_iterator(&self, shard: &ShardId, place: Place) -> Result<ShardIterator, ServiceError> {
+        const CALL: &str = "GetShardIterator";
+        let request = self.client.get_shard_iterator().stream_name(&self.stream).shard_id(shard.as_str());
+        let request = match place {
+            Place::TrimHorizon => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
+            Place::Latest => request.shard_iterator_type(ShardIteratorType::Latest),
+            Place::AtTimestamp(at) => request
+                .shard_iterator_type(ShardIteratorType::AtTimestamp)
+                .timestamp(DateTime::from_millis(at.as_millis())),
+            Place::At(sequence) => request
+                .shard_iterator_type(ShardIteratorType::AtSequenceNumber)
+                .starting_sequence_number(sequence.to_string()),
+            Place::After(sequence) => request
+                .shard_iterator_type(ShardIteratorType::AfterSequenceNumber)
+                .starting_sequence_number(sequence.to_string()),
+        };
+        let answer = request.send().await.map_err(|e| ServiceError::from_sdk(CALL, self.shard_subject(shard), e))?;
+        answer
+            .shard_iterator
+            .map(ShardIterator)
+            .ok_or_else(|| ServiceError::invalid_response(CALL, self.shard_subject(shard), "no iterator in the answer"))
+    }
+
+    async fn next_page(&self, shard: &ShardId, iterator: &ShardIterator, limit: u16) -> Result<Page, ServiceError> {
+        const CALL: &str = "GetRecords";
+        let request = self.client.get_records().shard_iterator(&iterator.0).limit(i32::from(limit));
+        let answer = request.send().await.map_err(|e| ServiceError::from_sdk(CALL, self.shard_subject(shard), e))?;
+        let senseless = |why| ServiceError::invalid_response(CALL, self.shard_subject(shard), why);
+        let records = answer.records.into_iter().map(raw_record).collect::<Result<_, _>>().map_err(senseless)?;
+        let next = match answer.next_shard_iterator {
+            Some(next) => NextPage::Iterator(ShardIterator(next)),
+            None => NextPage::ShardEnd(
+                answer
+                    .child_shards
+                    .unwrap_or_default()
+                    .iter()
+                    .map(child_of)
+                    .collect::<Result<_, _>>()
+                    .map_err(senseless)?,
+            ),
+        };
+        Ok(Page { records, next, millis_behind_latest: answer.millis_behind_latest })
+    }
+}
+
+fn sdk_filter(filter: ShardFilter) -> Result<Option<SdkFilter>, ServiceError> {
+    let filter = match filter {
+        ShardFilter::All => return Ok(None),
+        ShardFilter::AtLatest => SdkFilter::builder().r#type(ShardFilterType::AtLatest),
+        ShardFilter::AtTrimHorizon => SdkFilter::builder().r#type(ShardFilterType::AtTrimHorizon),
+        ShardFilter::AtTimestamp(at) => {
+            SdkFilter::builder().r#type(ShardFilterType::AtTimestamp).timestamp(DateTime::from_millis(at.as_millis()))
+        }
+    };
+    let senseless = |e: aws_sdk_kinesis::error::BuildError| {
+        ServiceError::invalid_response("ListShards", "the shard filter", e.to_string())
+    };
+    filter.build().map(Some).map_err(senseless)
+}
+
+fn shard_of(shard: &sdk::Shard) -> Result<Shard, String> {
+    let parents = [shard.parent_shard_id(), shard.adjacent_parent_shard_id()];
+    let sequences = shard.sequence_number_range();
+    let first = sequences.map(|range| range.starting_sequence_number().parse::<SequenceNumber>());
+    Ok(Shard {
+        id: shard.shard_id().into(),
+        parents: parents.into_iter().flatten().map(ShardId::from).collect(),
+        hash_range: hash_range(shard.hash_key_range())?,
+        starting_sequence: first.transpose().map_err(|error| error.to_string())?,
+        state: match sequences.and_then(|range| range.ending_sequence_number()) {
+            Some(_) => ShardState::Closed,
+            None => ShardState::Open,
+        },
+    })
+}
+
+fn child_of(child: &sdk::ChildShard) -> Result<ChildShard, String> {
+    let parents: BTreeSet<ShardId> = child.parent_shards().iter().map(|parent| parent.as_str().into()).collect();
+    Ok(ChildShard { id: child.shard_id().into(), parents, hash_range: hash_range(child.hash_key_range())? })
+}
+
+fn hash_range(range: Option<&sdk::HashKeyRange>) -> Result<Option<HashKeyRange>, String> {
+    range
+        .map(|range| HashKeyRange::parse(range.starting_hash_key(), range.ending_hash_key()))
+        .transpose()
+        .map_err(|error| error.to_string())
+}
+
+fn raw_record(record: Record) -> Result<RawRecord, String> {
+    let sequence = record.sequence_number.parse().map_err(|error| format!("{error}"))?;
+    let arrival = record.approximate_arrival_timestamp.and_then(|at| at.to_millis().ok()).map(Timestamp::from_millis);
+    Ok(RawRecord {
+        sequence,
+        partition_key: ByteString::from(record.partition_key.ok_or("a record without a partition key")?),
+        data: Bytes::from(record.data.into_inner()),
+        arrival,
+    })
+}

@@ -1,0 +1,260 @@
+//! The settings of a consumer: plain values, checked in one place before anything is sent.
+
+use std::time::Duration;
+
+use kinesis_endpoint::{Credentials, EndpointUrl, Region, ServiceAccess};
+use kpl_deagg::RangePolicy;
+
+use crate::checkpoint::progress::CheckpointAfter;
+use crate::error::ConfigError;
+use crate::limits::{STREAM_NAME_LENGTH, TABLE_NAME_LENGTH};
+use crate::position::InitialPosition;
+
+/// Renewals, reads and the expiry of others all hang on the failover time; below this they would be late on a busy machine.
+const SHORTEST_FAILOVER: Duration = Duration::from_secs(1);
+
+/// Everything that the readers of one application and stream share.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KinesisConfig {
+    /// The name of the application, and of its lease table.
+    pub application: String,
+    /// The stream.
+    pub stream: String,
+    /// Where Kinesis is.
+    pub kinesis: ServiceAccess,
+    /// Where the lease table is.
+    pub dynamodb: ServiceAccess,
+    /// Where to begin without a checkpoint.
+    pub initial_position: InitialPosition,
+    /// How it is tuned.
+    pub tuning: Tuning,
+}
+
+/// Settings with defaults that suit most applications.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tuning {
+    /// Time between two checkpoints of a shard. Shorter means fewer repeats after a crash and more writes to the table.
+    pub checkpoint_interval: Duration,
+    /// What a record must have gone through before its position is checkpointed.
+    pub checkpoint_after: CheckpointAfter,
+    /// What becomes of user records of an aggregate that belong to another shard.
+    pub range_policy: RangePolicy,
+    /// After which time without a renewal others take a lease over. Default 10 s, the KCL's. Shorter finds crashes sooner and
+    /// writes more often; it must be longer than the longest pause of the process or its network.
+    pub failover: Duration,
+    /// The most leases that this process holds. Default: no limit.
+    pub max_leases: usize,
+    /// Time between two reads of a shard in which nothing arrives. Default 500 ms, at least 200 ms: five reads a second are
+    /// all that a shard allows to all of its readers together.
+    pub idle_between_reads: Duration,
+    /// How long Kinesis or DynamoDB may fail without a success before the application is stopped. Default 5 minutes.
+    pub give_up_after: Duration,
+}
+
+impl Tuning {
+    /// The defaults, with Spark's for the checkpoint interval: the batch interval.
+    #[must_use]
+    pub fn new(batch_interval: Duration) -> Self {
+        Self {
+            checkpoint_interval: batch_interval,
+            checkpoint_after: CheckpointAfter::default(),
+            range_policy: RangePolicy::KeepAll,
+            failover: Duration::from_secs(10),
+            max_leases: usize::MAX,
+            idle_between_reads: Duration::from_millis(500),
+            give_up_after: Duration::from_secs(300),
+        }
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        for (field, value) in [
+            ("checkpoint_interval", self.checkpoint_interval),
+            ("idle_between_reads", self.idle_between_reads),
+            ("give_up_after", self.give_up_after),
+        ] {
+            if value.is_zero() {
+                return Err(ConfigError::InvalidDuration { field, value, rule: "more than zero" });
+            }
+        }
+        if self.failover < SHORTEST_FAILOVER {
+            let (field, value) = ("failover", self.failover);
+            return Err(ConfigError::InvalidDuration { field, value, rule: "at least 1 s" });
+        }
+        Ok(())
+    }
+}
+
+/// Settings as a user gives them, not yet checked.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RawConfig {
+    pub(crate) application: Option<String>,
+    pub(crate) stream: Option<String>,
+    pub(crate) endpoint: Option<String>,
+    pub(crate) region: Option<String>,
+    pub(crate) dynamodb_endpoint: Option<String>,
+    pub(crate) initial_position: InitialPosition,
+    pub(crate) kinesis_credentials: Option<Credentials>,
+    pub(crate) dynamodb_credentials: Option<Credentials>,
+}
+
+impl RawConfig {
+    /// Names of required values that are missing.
+    pub(crate) fn missing(&self) -> Vec<&'static str> {
+        let required = [("stream_name", self.stream.is_none()), ("checkpoint_app_name", self.application.is_none())];
+        required.into_iter().filter(|(_, missing)| *missing).map(|(name, _)| name).collect()
+    }
+
+    /// Checks everything that can be checked without a call.
+    pub(crate) fn parse(self, tuning: Tuning) -> Result<KinesisConfig, ConfigError> {
+        let names = self.missing();
+        let (Some(application), Some(stream)) = (self.application, self.stream) else {
+            return Err(ConfigError::Missing { names });
+        };
+        check_name("stream_name", &stream, 1..=STREAM_NAME_LENGTH, "1 to 128 letters, digits, '_', '-' and '.'")?;
+        let rule = "3 to 255 letters, digits, '_', '-' and '.', as for a DynamoDB table";
+        check_name("checkpoint_app_name", &application, TABLE_NAME_LENGTH, rule)?;
+        tuning.check()?;
+        let endpoint = parse_endpoint("endpoint_url", self.endpoint.as_deref())?;
+        let given = self.region.as_deref().map(Region::parse).transpose();
+        let given = given.map_err(|source| ConfigError::Endpoint { field: "region_name", source })?;
+        let region = resolve("endpoint_url", endpoint.as_ref(), given.as_ref())?;
+        let table_endpoint = parse_endpoint("dynamodb_endpoint_url", self.dynamodb_endpoint.as_deref())?;
+        match (&endpoint, &table_endpoint) {
+            (Some(endpoint), None) if !endpoint.is_aws() => {
+                return Err(ConfigError::NoLeaseTableEndpoint { endpoint: endpoint.to_string() });
+            }
+            (_, table) => resolve("dynamodb_endpoint_url", table.as_ref(), Some(&region))?,
+        };
+        let credentials = self.kinesis_credentials.unwrap_or_default();
+        let table_credentials = self.dynamodb_credentials.unwrap_or_else(|| credentials.clone());
+        Ok(KinesisConfig {
+            application,
+            stream,
+            kinesis: ServiceAccess { region: region.clone(), endpoint, credentials },
+            dynamodb: ServiceAccess { region, endpoint: table_endpoint, credentials: table_credentials },
+            initial_position: self.initial_position,
+            tuning,
+        })
+    }
+}
+
+impl KinesisConfig {
+    /// The first setting in which two configurations differ.
+    pub(crate) fn difference(&self, other: &Self) -> Option<&'static str> {
+        let differences = [
+            ("the Kinesis endpoint, region or credentials", self.kinesis != other.kinesis),
+            ("the DynamoDB endpoint, region or credentials", self.dynamodb != other.dynamodb),
+            ("the initial position", self.initial_position != other.initial_position),
+            ("the checkpoint interval or another setting of its kind", self.tuning != other.tuning),
+        ];
+        differences.into_iter().find(|(_, differs)| *differs).map(|(name, _)| name)
+    }
+}
+
+fn parse_endpoint(field: &'static str, url: Option<&str>) -> Result<Option<EndpointUrl>, ConfigError> {
+    url.map(EndpointUrl::parse).transpose().map_err(|source| ConfigError::Endpoint { field, source })
+}
+
+/// The region of an endpoint; with neither, Spark's default.
+fn resolve(field: &'static str, endpoint: Option<&EndpointUrl>, given: Option<&Region>) -> Result<Region, ConfigError> {
+    match endpoint {
+        Some(endpoint) => endpoint.resolve_region(given).map_err(|source| ConfigError::Endpoint { field, source }),
+        None => Ok(given.cloned().unwrap_or_else(Region::default_local)),
+    }
+}
+
+fn check_name(
+    field: &'static str,
+    value: &str,
+    length: std::ops::RangeInclusive<usize>,
+    rule: &'static str,
+) -> Result<(), ConfigError> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if length.contains(&value.len()) && value.chars().all(allowed) {
+        Ok(())
+    } else {
+        Err(ConfigError::InvalidName { field, value: value.to_owned(), rule })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw() -> RawConfig {
+        RawConfig { application: Some("app".into()), stream: Some("words".into()), ..RawConfig::default() }
+    }
+
+    fn tuning() -> Tuning {
+        Tuning::new(Duration::from_secs(2))
+    }
+
+    fn message(raw: RawConfig) -> String {
+        raw.parse(tuning()).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn missing_values_are_all_named_at_once_t301_t302() {
+        assert_eq!(
+            message(RawConfig::default()),
+            "no value provided for required parameters: stream_name, checkpoint_app_name"
+        );
+        assert_eq!(
+            message(RawConfig { stream: None, ..raw() }),
+            "no value provided for required parameter: stream_name"
+        );
+    }
+
+    #[test]
+    fn the_defaults_are_sparks_t304() {
+        let config = raw().parse(tuning()).expect("valid");
+        assert_eq!(config.kinesis.region.as_str(), "us-east-1");
+        assert_eq!(config.initial_position, InitialPosition::Latest);
+        assert_eq!(config.tuning.checkpoint_interval, Duration::from_secs(2));
+        assert_eq!(config.dynamodb.credentials, Credentials::Default);
+    }
+
+    #[test]
+    fn the_region_of_the_endpoint_is_used_for_the_table_too_p_12() {
+        let endpoint = Some("https://kinesis.eu-west-1.amazonaws.com".to_owned());
+        let config = RawConfig { endpoint, ..raw() }.parse(tuning()).expect("valid");
+        assert_eq!(config.dynamodb.region.as_str(), "eu-west-1");
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_with_the_value_and_the_field() {
+        let mismatch = RawConfig {
+            endpoint: Some("https://kinesis.eu-west-1.amazonaws.com".into()),
+            region: Some("us-east-1".into()),
+            ..raw()
+        };
+        for (config, parts) in [
+            (RawConfig { region: Some("mars".into()), ..raw() }, ["region_name", "'mars'"]),
+            (RawConfig { endpoint: Some("kinesis".into()), ..raw() }, ["endpoint_url", "'kinesis'"]),
+            (mismatch, ["eu-west-1", "us-east-1"]),
+            (RawConfig { stream: Some("no spaces".into()), ..raw() }, ["stream_name", "'no spaces'"]),
+            (RawConfig { stream: Some(String::new()), ..raw() }, ["stream_name", "''"]),
+            (RawConfig { application: Some("ab".into()), ..raw() }, ["checkpoint_app_name", "'ab'"]),
+            (
+                RawConfig { endpoint: Some("http://127.0.0.1:1".into()), ..raw() },
+                ["dynamodb_endpoint_url", "127.0.0.1:1"],
+            ),
+        ] {
+            let message = message(config);
+            assert!(parts.iter().all(|part| message.contains(part)), "{message}");
+        }
+    }
+
+    #[test]
+    fn durations_of_zero_and_a_failover_time_below_a_second_are_refused() {
+        for (field, tuning) in [
+            ("checkpoint_interval", Tuning { checkpoint_interval: Duration::ZERO, ..tuning() }),
+            ("idle_between_reads", Tuning { idle_between_reads: Duration::ZERO, ..tuning() }),
+            ("give_up_after", Tuning { give_up_after: Duration::ZERO, ..tuning() }),
+            ("failover", Tuning { failover: Duration::from_millis(999), ..tuning() }),
+        ] {
+            let error = raw().parse(tuning).expect_err(field).to_string();
+            assert!(error.starts_with(field), "{error}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! A page of Kinesis records → user records: aggregates taken apart, what was processed before left out. Pure; nothing
+//! is dropped without being counted.
+
+use bytestring::ByteString;
+use kpl_deagg::{Batch, Deaggregated, HashKeyRange, RangePolicy, deaggregate};
+
+use crate::api::RawRecord;
+use crate::record::{Aggregation, KinesisRecord};
+use crate::sequence::Position;
+use crate::shard::ShardId;
+
+/// How aggregates of a shard are taken apart.
+#[derive(Debug, Clone)]
+pub struct Expander {
+    /// The shard.
+    pub shard: ShardId,
+    /// Its part of the hash key space, where known.
+    pub hash_range: Option<HashKeyRange>,
+    /// What becomes of user records outside of it.
+    pub policy: RangePolicy,
+    /// User records up to and including this position were processed before.
+    pub processed: Option<Position>,
+}
+
+/// User records of a page and where it ends.
+#[derive(Debug, Default)]
+pub struct Expanded {
+    /// The user records, in order.
+    pub records: Vec<KinesisRecord>,
+    /// The first and the last position of the page, records that were left out included.
+    pub span: Option<(Position, Position)>,
+    /// What was left out or found damaged.
+    pub counts: ExpandCounts,
+}
+
+/// What did not become a user record, or did so in part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ExpandCounts {
+    /// Records that were processed before the checkpoint.
+    pub before_checkpoint: u64,
+    /// User records left out because their hash key is not in the shard's range.
+    pub out_of_range: u64,
+    /// User records lost in aggregates with an index that points nowhere, or a hash key that is none.
+    pub damaged: u64,
+}
+
+impl Expander {
+    /// Takes a page apart.
+    #[must_use]
+    pub fn expand(&self, page: &[RawRecord]) -> Expanded {
+        let mut expanded = Expanded { records: Vec::with_capacity(page.len()), ..Expanded::default() };
+        for raw in page {
+            match deaggregate(&raw.data, self.hash_range.as_ref(), self.policy) {
+                Deaggregated::Plain(_) => self.add_plain(raw, &mut expanded),
+                Deaggregated::Expanded(batch) => self.add_batch(raw, &batch, &mut expanded),
+            }
+        }
+        expanded
+    }
+
+    fn add_plain(&self, raw: &RawRecord, expanded: &mut Expanded) {
+        let record = KinesisRecord {
+            data: raw.data.clone(),
+            partition_key: raw.partition_key.clone(),
+            explicit_hash_key: None,
+            position: Position::new(raw.sequence, 0),
+            aggregation: Aggregation::Plain,
+            arrival: raw.arrival,
+            shard: self.shard.clone(),
+        };
+        expanded.reach(record.position);
+        self.add(record, expanded);
+    }
+
+    fn add_batch(&self, raw: &RawRecord, batch: &Batch, expanded: &mut Expanded) {
+        expanded.counts.out_of_range += batch.discarded();
+        expanded.counts.damaged += batch.lost();
+        let mut key = (0, ByteString::new());
+        let mut last = 0;
+        for user in batch {
+            // Runs of one key share one slice.
+            if user.partition_key.as_ptr().addr() != key.0 {
+                let text = ByteString::try_from(user.partition_key_bytes());
+                key = (user.partition_key.as_ptr().addr(), text.unwrap_or_else(|_| user.partition_key.into()));
+            }
+            last = user.sub_sequence_number;
+            let record = KinesisRecord {
+                data: user.data_bytes(),
+                partition_key: key.1.clone(),
+                explicit_hash_key: user.explicit_hash_key.map(ByteString::from),
+                position: Position::new(raw.sequence, last),
+                aggregation: Aggregation::Aggregated,
+                arrival: raw.arrival,
+                shard: self.shard.clone(),
+            };
+            self.add(record, expanded);
+        }
+        // The position of the whole aggregate: what was left out of it must not come again.
+        expanded.reach(Position::new(raw.sequence, 0));
+        expanded.reach(Position::new(raw.sequence, last));
+    }
+
+    fn add(&self, record: KinesisRecord, expanded: &mut Expanded) {
+        if self.processed.is_some_and(|processed| record.position <= processed) {
+            expanded.counts.before_checkpoint += 1;
+        } else {
+            expanded.records.push(record);
+        }
+    }
+}
+
+impl Expanded {
+    fn reach(&mut self, position: Position) {
+        self.span = Some(match self.span {
+            None => (position, position),
+            Some((from, to)) => (from, to.max(position)),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use kpl_deagg::Aggregator;
+
+    use super::*;
+
+    fn raw(sequence: &str, data: Bytes) -> RawRecord {
+        RawRecord { sequence: sequence.parse().expect("digits"), partition_key: "a".into(), data, arrival: None }
+    }
+
+    fn aggregate(words: &[&str]) -> Bytes {
+        let mut aggregator = Aggregator::new(1 << 20);
+        for word in words {
+            let _ = aggregator.try_add(&format!("key-{word}"), None, word.as_bytes());
+        }
+        aggregator.finish().expect("not empty").data
+    }
+
+    fn expander(processed: Option<(&str, u64)>) -> Expander {
+        let processed = processed.map(|(sequence, sub)| Position::new(sequence.parse().expect("digits"), sub));
+        Expander { shard: "s".into(), hash_range: None, policy: RangePolicy::KeepAll, processed }
+    }
+
+    fn texts(expanded: &Expanded) -> Vec<String> {
+        expanded.records.iter().map(|r| format!("{} {}", r.position, String::from_utf8_lossy(&r.data))).collect()
+    }
+
+    #[test]
+    fn a_plain_record_stays_and_an_aggregate_becomes_its_user_records_ag_1() {
+        let page = [raw("5", "plain".into()), raw("6", aggregate(&["x", "y", "z"]))];
+        let expanded = expander(None).expand(&page);
+        assert_eq!(texts(&expanded), ["5.0 plain", "6.0 x", "6.1 y", "6.2 z"]);
+        assert_eq!(expanded.records[2].partition_key(), "key-y");
+        assert_eq!(expanded.records[0].aggregation(), Aggregation::Plain);
+    }
+
+    #[test]
+    fn what_was_processed_within_an_aggregate_does_not_come_again_ag_2() {
+        let page = [raw("6", aggregate(&["x", "y", "z"])), raw("7", "next".into())];
+        let expanded = expander(Some(("6", 1))).expand(&page);
+        assert_eq!(texts(&expanded), ["6.2 z", "7.0 next"]);
+        assert_eq!(expanded.counts.before_checkpoint, 2);
+    }
+
+    #[test]
+    fn the_position_moves_over_a_page_of_which_nothing_is_left() {
+        let expanded = expander(Some(("6", 9))).expand(&[raw("6", aggregate(&["x", "y"]))]);
+        assert!(expanded.records.is_empty());
+        let position = |sub| Position::new("6".parse().expect("digits"), sub);
+        assert_eq!(expanded.span, Some((position(0), position(1))));
+    }
+
+    #[test]
+    fn user_records_outside_of_the_shard_are_kept_by_default_and_counted_when_not() {
+        let page = [raw("6", aggregate(&["x", "y"]))];
+        let narrow = HashKeyRange::parse("0", "1").expect("a range");
+        let keep = Expander { hash_range: Some(narrow), ..expander(None) };
+        assert_eq!(keep.expand(&page).records.len(), 2);
+        let drop = Expander { policy: RangePolicy::DiscardRecord, ..keep };
+        let expanded = drop.expand(&page);
+        assert_eq!((expanded.records.len(), expanded.counts.out_of_range), (0, 2));
+    }
+}

@@ -1,0 +1,91 @@
+//! What stops an application that reads Kinesis, and what is wrong with a configuration.
+
+use kinesis_endpoint::{EndpointError, ServiceError};
+use thiserror::Error;
+
+use crate::shard::ShardId;
+
+/// Why reading cannot go on.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum KinesisError {
+    /// A call to Kinesis or DynamoDB failed in a way that trying again does not mend, or for too long.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    /// The task that read a shard panicked: a defect of this crate.
+    #[error("the reader of shard '{shard}' panicked; please report it with the log")]
+    ReaderPanicked {
+        /// The shard.
+        shard: ShardId,
+        /// The panic.
+        #[source]
+        source: tokio::task::JoinError,
+    },
+    /// The task that owns the leases panicked: a defect of this crate.
+    #[error("the worker of application '{application}' panicked; please report it with the log")]
+    WorkerPanicked {
+        /// The application.
+        application: String,
+    },
+}
+
+/// Why an input stream cannot be built. Nothing was started or sent.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Required values were not given.
+    #[error("no value provided for required {}: {}", if names.len() == 1 { "parameter" } else { "parameters" }, names.join(", "))]
+    Missing {
+        /// The builder's methods that should have been called.
+        names: Vec<&'static str>,
+    },
+    /// A name that the service would refuse.
+    #[error("{field} '{value}' is not valid: use {rule}")]
+    InvalidName {
+        /// The builder's method.
+        field: &'static str,
+        /// What was given.
+        value: String,
+        /// What is allowed.
+        rule: &'static str,
+    },
+    /// A duration that makes no sense.
+    #[error("{field} is {value:?}: give {rule}")]
+    InvalidDuration {
+        /// The builder's method.
+        field: &'static str,
+        /// What was given.
+        value: std::time::Duration,
+        /// What is allowed.
+        rule: &'static str,
+    },
+    /// Region and endpoint do not hold together.
+    #[error("{field}: {source}")]
+    Endpoint {
+        /// The builder's method.
+        field: &'static str,
+        /// What is wrong.
+        source: EndpointError,
+    },
+    /// Kinesis is not AWS's own, and where the lease table is was not said.
+    #[error(
+        "dynamodb_endpoint_url is not set although endpoint_url is '{endpoint}': give the DynamoDB endpoint that belongs to it, \
+         or the lease table would be made on AWS"
+    )]
+    NoLeaseTableEndpoint {
+        /// The Kinesis endpoint.
+        endpoint: String,
+    },
+    /// Two input streams of one application and stream in one program were given different settings.
+    #[error(
+        "input streams of application '{application}' on stream '{stream}' must have the same settings, {field} differs"
+    )]
+    Disagreement {
+        /// The application.
+        application: String,
+        /// The stream.
+        stream: String,
+        /// Which setting.
+        field: &'static str,
+    },
+}

@@ -1,0 +1,224 @@
+//! `KinesisInputDStream`: the input stream of a program, and its builder.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use dstream_core::{BoxError, DStream, StorageLevel, StreamingContext};
+use kinesis_endpoint::Credentials;
+use kpl_deagg::RangePolicy;
+
+use crate::checkpoint::progress::CheckpointAfter;
+use crate::config::{RawConfig, Tuning};
+use crate::error::ConfigError;
+use crate::position::InitialPosition;
+use crate::receiver::KinesisReceiver;
+use crate::record::KinesisRecord;
+use crate::worker::hub::WorkerHub;
+
+/// An input stream that reads a Kinesis stream, or a share of it: streams of one application divide its shards.
+///
+/// ```
+/// use std::time::Duration;
+/// use dstream_core::{StorageLevel, StreamingContext};
+/// use kinesis_asl::{InitialPosition, KinesisInputDStream};
+///
+/// let ssc = StreamingContext::builder("word count").master("local[2]").batch_interval(Duration::from_secs(2)).build()?;
+/// let lines = KinesisInputDStream::builder()
+///     .streaming_context(&ssc)
+///     .stream_name("words")
+///     .checkpoint_app_name("word-count")
+///     .endpoint_url("https://kinesis.eu-central-1.amazonaws.com")
+///     .initial_position(InitialPosition::Latest)
+///     .storage_level(StorageLevel::MemoryAndDisk2)
+///     .build()?;
+/// lines.count().print();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct KinesisInputDStream(());
+
+impl KinesisInputDStream {
+    /// Begins to describe an input stream.
+    #[must_use]
+    pub fn builder() -> KinesisInputDStreamBuilder {
+        KinesisInputDStreamBuilder::default()
+    }
+}
+
+/// Settings of an input stream. Setters may come in any order; everything is checked at the end.
+#[derive(Debug, Clone, Default)]
+#[must_use = "a builder does nothing until build() is called"]
+pub struct KinesisInputDStreamBuilder {
+    context: Option<StreamingContext>,
+    raw: RawConfig,
+    storage_level: Option<StorageLevel>,
+    checkpoint_interval: Option<Duration>,
+    checkpoint_after: Option<CheckpointAfter>,
+    range_policy: Option<RangePolicy>,
+    failover: Option<Duration>,
+    max_leases: Option<usize>,
+    idle_between_reads: Option<Duration>,
+    give_up_after: Option<Duration>,
+}
+
+impl KinesisInputDStreamBuilder {
+    /// The context that the stream belongs to. Required.
+    pub fn streaming_context(mut self, context: &StreamingContext) -> Self {
+        self.context = Some(context.clone());
+        self
+    }
+
+    /// The Kinesis stream: 1 to 128 letters, digits, `_`, `-`, `.`. Required.
+    pub fn stream_name(mut self, name: impl Into<String>) -> Self {
+        self.raw.stream = Some(name.into());
+        self
+    }
+
+    /// The application: also the name of the DynamoDB table with its leases and checkpoints, so it must be unique in the
+    /// account and region, 3 to 255 letters, digits, `_`, `-`, `.`. Required. The table is created if it is missing.
+    pub fn checkpoint_app_name(mut self, name: impl Into<String>) -> Self {
+        self.raw.application = Some(name.into());
+        self
+    }
+
+    /// The Kinesis endpoint. Default: that of the region. For an endpoint that is not AWS's own give
+    /// [`dynamodb_endpoint_url`](Self::dynamodb_endpoint_url) too.
+    pub fn endpoint_url(mut self, url: impl Into<String>) -> Self {
+        self.raw.endpoint = Some(url.into());
+        self
+    }
+
+    /// The region of Kinesis and of the lease table. Default: the one in the endpoint's host, else `us-east-1`.
+    pub fn region_name(mut self, name: impl Into<String>) -> Self {
+        self.raw.region = Some(name.into());
+        self
+    }
+
+    /// The DynamoDB endpoint. Default: that of the region.
+    pub fn dynamodb_endpoint_url(mut self, url: impl Into<String>) -> Self {
+        self.raw.dynamodb_endpoint = Some(url.into());
+        self
+    }
+
+    /// Where to begin a shard that has no checkpoint. Default: [`InitialPosition::Latest`].
+    pub fn initial_position(mut self, position: InitialPosition) -> Self {
+        self.raw.initial_position = position;
+        self
+    }
+
+    /// Time between two checkpoints of a shard. Default: the batch interval of the context.
+    pub fn checkpoint_interval(mut self, interval: Duration) -> Self {
+        self.checkpoint_interval = Some(interval);
+        self
+    }
+
+    /// What a record must have gone through before its position is checkpointed. Default:
+    /// [`CheckpointAfter::Outputs`].
+    pub fn checkpoint_after(mut self, rule: CheckpointAfter) -> Self {
+        self.checkpoint_after = Some(rule);
+        self
+    }
+
+    /// Where blocks are kept. Default: [`StorageLevel::MemoryAndDisk2`], Spark's.
+    pub fn storage_level(mut self, level: StorageLevel) -> Self {
+        self.storage_level = Some(level);
+        self
+    }
+
+    /// Who reads Kinesis. Default: the SDK's chain.
+    pub fn kinesis_credentials(mut self, credentials: Credentials) -> Self {
+        self.raw.kinesis_credentials = Some(credentials);
+        self
+    }
+
+    /// Who writes the lease table. Default: the same as for Kinesis.
+    pub fn dynamodb_credentials(mut self, credentials: Credentials) -> Self {
+        self.raw.dynamodb_credentials = Some(credentials);
+        self
+    }
+
+    /// What becomes of user records of a KPL aggregate whose hash key belongs to another shard. Default:
+    /// [`RangePolicy::KeepAll`], which loses nothing; the KCL's rule is [`RangePolicy::DiscardAggregate`].
+    pub fn range_policy(mut self, policy: RangePolicy) -> Self {
+        self.range_policy = Some(policy);
+        self
+    }
+
+    /// After which time without a renewal other processes take a shard over. Default 10 s, at least 1 s.
+    pub fn failover(mut self, time: Duration) -> Self {
+        self.failover = Some(time);
+        self
+    }
+
+    /// The most shards that this process reads at a time. Default: no limit.
+    pub fn max_leases_per_worker(mut self, most: usize) -> Self {
+        self.max_leases = Some(most);
+        self
+    }
+
+    /// Time between two reads of a shard in which nothing arrives. Default 500 ms, at least 200 ms.
+    pub fn idle_between_reads(mut self, pause: Duration) -> Self {
+        self.idle_between_reads = Some(pause);
+        self
+    }
+
+    /// How long Kinesis or DynamoDB may fail without a success before the application stops. Default 5 minutes.
+    pub fn give_up_after(mut self, time: Duration) -> Self {
+        self.give_up_after = Some(time);
+        self
+    }
+
+    /// A stream of the records' bytes.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the value and the fix; nothing was started or sent.
+    pub fn build(self) -> Result<DStream<Bytes>, ConfigError> {
+        self.build_with_message_handler(|record| record.data().clone())
+    }
+
+    /// A stream of what `handler` makes of each record. It runs when a batch is computed, on the task pool.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the value and the fix; nothing was started or sent.
+    pub fn build_with_message_handler<T, F>(self, handler: F) -> Result<DStream<T>, ConfigError>
+    where
+        T: Send + Sync + 'static,
+        F: Fn(&KinesisRecord) -> T + Send + Sync + 'static,
+    {
+        self.build_with_try_message_handler(move |record| Ok(handler(record)))
+    }
+
+    /// Like [`build_with_message_handler`](Self::build_with_message_handler), for a handler that can fail. A failure fails
+    /// the batch, which is tried again and then stops the application with the record's position; no record is skipped.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the value and the fix; nothing was started or sent.
+    pub fn build_with_try_message_handler<T, F>(self, handler: F) -> Result<DStream<T>, ConfigError>
+    where
+        T: Send + Sync + 'static,
+        F: Fn(&KinesisRecord) -> Result<T, BoxError> + Send + Sync + 'static,
+    {
+        let Some(context) = self.context else {
+            let mut names = vec!["streaming_context"];
+            names.extend(self.raw.missing());
+            return Err(ConfigError::Missing { names });
+        };
+        let defaults = Tuning::new(context.batch_interval());
+        let tuning = Tuning {
+            checkpoint_interval: self.checkpoint_interval.unwrap_or(defaults.checkpoint_interval),
+            checkpoint_after: self.checkpoint_after.unwrap_or(defaults.checkpoint_after),
+            range_policy: self.range_policy.unwrap_or(defaults.range_policy),
+            failover: self.failover.unwrap_or(defaults.failover),
+            max_leases: self.max_leases.unwrap_or(defaults.max_leases),
+            idle_between_reads: self.idle_between_reads.unwrap_or(defaults.idle_between_reads),
+            give_up_after: self.give_up_after.unwrap_or(defaults.give_up_after),
+        };
+        let config = self.raw.parse(tuning)?;
+        let key = format!("{}/{}", config.application, config.stream);
+        let hub = context.shared(&key, || WorkerHub::new(config.clone()));
+        let seat = hub.register(&config)?;
+        let level = self.storage_level.unwrap_or(StorageLevel::MemoryAndDisk2);
+        let name = format!("Kinesis stream '{}' [{}]", config.stream, seat.0);
+        Ok(context.receiver_stream(&name, level, KinesisReceiver::new(hub, seat), handler))
+    }
+}

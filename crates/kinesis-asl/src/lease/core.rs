@@ -1,0 +1,397 @@
+//! The lease coordinator's decisions: events in, commands and the next deadline out. No clock, no I/O, no log.
+//!
+//! A worker's life with a lease: *taken* by a conditional write, *renewed* three times per failover time (a checkpoint
+//! is a renewal), *lost* when somebody else wrote to it or when no renewal succeeded within the failover time, or
+//! *released*. One write per lease is under way at a time. The age of a lease is counted from before its last successful
+//! write was sent, so this worker stops before anybody else may take over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+use crate::backoff::Backoff;
+use crate::lease::commit::Commit;
+use crate::lease::lease::{Claim, Lease, LeaseChange, WorkerId};
+use crate::lease::plan::{TakeLimits, leases_to_take};
+use crate::lease::snapshot::{Coverage, Snapshot};
+use crate::position::Checkpoint;
+use crate::range::Holding;
+use crate::shard::ShardId;
+
+/// How often a lease is renewed within the failover time.
+const RENEWALS_PER_FAILOVER: u32 = 3;
+
+/// The rules of a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeasePolicy {
+    /// What to take.
+    pub limits: TakeLimits,
+    /// The time between two readings of the table.
+    pub list_every: Duration,
+}
+
+/// What the shell has to do, or to know.
+#[derive(Debug, PartialEq)]
+pub enum Command {
+    /// Read the whole table, then call [`LeaseCore::on_listing`] or [`LeaseCore::on_list_failed`].
+    List,
+    /// Write, then call [`LeaseCore::on_commit`] with the ticket.
+    Write(Ticket),
+    /// The lease is held from now on.
+    Gained(Lease, Holding),
+    /// The lease is held no more; nothing may be read or written for it.
+    Lost(ShardId, Holding, LossReason),
+    /// A checkpoint is stored.
+    Checkpointed(ShardId, Holding, Checkpoint),
+    /// The lease was given up in good order.
+    Released(ShardId, Holding),
+}
+
+/// A write under way.
+#[derive(Debug, PartialEq)]
+pub struct Ticket {
+    /// What to write.
+    pub change: LeaseChange,
+    sent: Instant,
+    /// Under which holding; `None` for a lease that is being taken.
+    holding: Option<Holding>,
+}
+
+/// Why a lease is held no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LossReason {
+    /// Another worker wrote to it.
+    Stolen,
+    /// It was deleted from the table.
+    Deleted,
+    /// No renewal succeeded within the failover time.
+    Expired,
+}
+
+/// A lease that this worker holds.
+#[derive(Debug)]
+struct Held {
+    lease: Lease,
+    holding: Holding,
+    /// When the last successful write was sent.
+    alive_at: Instant,
+    next_renewal: Instant,
+    /// Not before this moment, after a write that failed.
+    not_before: Instant,
+    backoff: Backoff,
+    writing: bool,
+    staged: Option<Checkpoint>,
+    release: bool,
+}
+
+/// The coordinator's state.
+#[derive(Debug)]
+pub struct LeaseCore {
+    me: WorkerId,
+    policy: LeasePolicy,
+    rng: StdRng,
+    snapshot: Snapshot,
+    held: BTreeMap<ShardId, Held>,
+    taking: BTreeSet<ShardId>,
+    appetite: Appetite,
+    listing: bool,
+    next_listing: Instant,
+    list_backoff: Backoff,
+    holdings: u64,
+    outbox: Vec<Command>,
+}
+
+/// Whether new leases are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Appetite {
+    Takes,
+    Sated,
+}
+
+impl LeaseCore {
+    /// A worker that holds nothing and reads the table at once.
+    #[must_use]
+    pub fn new(me: WorkerId, policy: LeasePolicy, seed: u64, now: Instant) -> Self {
+        Self {
+            me,
+            policy,
+            rng: StdRng::seed_from_u64(seed),
+            snapshot: Snapshot::default(),
+            held: BTreeMap::new(),
+            taking: BTreeSet::new(),
+            appetite: Appetite::Takes,
+            listing: false,
+            next_listing: now,
+            list_backoff: Backoff::default(),
+            holdings: 0,
+            outbox: Vec::new(),
+        }
+    }
+
+    /// What has to be done at `now`.
+    pub fn poll(&mut self, now: Instant) -> Vec<Command> {
+        self.drop_expired(now);
+        if !self.listing && now >= self.next_listing {
+            self.listing = true;
+            self.outbox.push(Command::List);
+        }
+        for held in self.held.values_mut() {
+            if let Some(change) = held.due(now, &self.me) {
+                held.writing = true;
+                self.outbox.push(Command::Write(Ticket { change, sent: now, holding: Some(held.holding) }));
+            }
+        }
+        std::mem::take(&mut self.outbox)
+    }
+
+    /// When to call [`LeaseCore::poll`] again, if nothing happens before.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let listing = (!self.listing).then_some(self.next_listing);
+        let held = self.held.values().flat_map(|held| {
+            let act = (!held.writing).then(|| held.next_action());
+            [act, Some(held.alive_at + self.policy.limits.failover + Duration::from_millis(1))]
+        });
+        held.chain([listing]).flatten().min()
+    }
+
+    /// The table was read completely.
+    pub fn on_listing(&mut self, leases: Vec<Lease>, now: Instant) {
+        self.listing = false;
+        self.list_backoff = Backoff::default();
+        self.next_listing = now + jittered(self.policy.list_every, &mut self.rng);
+        self.snapshot.update(leases, now);
+        for held in self.held.values_mut() {
+            match self.snapshot.get(&held.lease.shard) {
+                // Somebody took it: find out now and not at the next renewal.
+                Some(seen) if seen.counter > held.lease.counter && seen.owner.as_ref() != Some(&self.me) => {
+                    held.next_renewal = now;
+                }
+                // A listing may be older than our own last write.
+                _ => self.snapshot.note(held.lease.clone(), now),
+            }
+        }
+        if self.appetite == Appetite::Takes {
+            self.take_leases(now);
+        }
+    }
+
+    /// The table could not be read. Returns the pause until the next attempt.
+    pub fn on_list_failed(&mut self, now: Instant) -> Duration {
+        self.listing = false;
+        let pause = self.list_backoff.next_pause(&mut self.rng);
+        self.next_listing = now + pause;
+        pause
+    }
+
+    /// A write ended.
+    pub fn on_commit(&mut self, ticket: &Ticket, outcome: &Commit, now: Instant) {
+        match ticket.holding {
+            None => self.on_take(ticket, outcome, now),
+            Some(holding) => self.on_own_write(ticket, holding, outcome, now),
+        }
+    }
+
+    /// Asks for a checkpoint under a holding. Several in a row are folded into the last; one that would go back, or
+    /// belongs to an earlier holding, is ignored.
+    pub fn checkpoint(&mut self, shard: &ShardId, holding: Holding, to: Checkpoint) {
+        if let Some(held) = self.held.get_mut(shard).filter(|held| held.holding == holding) {
+            if to > held.lease.checkpoint && held.staged.is_none_or(|staged| to > staged) {
+                held.staged = Some(to);
+            }
+        }
+    }
+
+    /// Gives a lease up, after the checkpoint that was asked for before is stored.
+    pub fn release(&mut self, shard: &ShardId, holding: Holding) {
+        if let Some(held) = self.held.get_mut(shard).filter(|held| held.holding == holding) {
+            held.release = true;
+        }
+    }
+
+    /// Takes no lease from now on.
+    pub fn stop_taking(&mut self) {
+        self.appetite = Appetite::Sated;
+    }
+
+    /// Reads the table at the next poll: something is known to have changed.
+    pub fn list_soon(&mut self, now: Instant) {
+        self.next_listing = self.next_listing.min(now);
+    }
+
+    /// Whether the parents of a held shard are out of the way.
+    #[must_use]
+    pub fn parents_done(&self, shard: &ShardId) -> bool {
+        self.held.get(shard).is_some_and(|held| self.snapshot.parents_done(&held.lease))
+    }
+
+    /// How many leases are held, by whom.
+    #[must_use]
+    pub fn coverage(&self, now: Instant) -> Coverage {
+        self.snapshot.coverage(&self.me, now, self.policy.limits.failover)
+    }
+
+    /// All leases as last seen.
+    #[must_use]
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// Whether nothing is held and nothing is being taken.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.held.is_empty() && self.taking.is_empty()
+    }
+
+    fn take_leases(&mut self, now: Instant) {
+        let seed = self.rng.random();
+        let planned = leases_to_take(&self.snapshot, &self.me, self.policy.limits, now, seed);
+        // A take whose reply was lost: the table says it is ours, and only we do not know.
+        let unclaimed =
+            self.snapshot.leases().filter(|lease| lease.owner.as_ref() == Some(&self.me) && !lease.is_ended());
+        let wanted: BTreeMap<ShardId, Lease> =
+            planned.into_iter().chain(unclaimed.cloned()).map(|lease| (lease.shard.clone(), lease)).collect();
+        for (shard, lease) in wanted {
+            if self.held.contains_key(&shard) || !self.taking.insert(shard.clone()) {
+                continue;
+            }
+            let claim = Claim { shard, counter: lease.counter, worker: self.me.clone() };
+            let change = LeaseChange::Take { claim, from: lease.owner };
+            self.outbox.push(Command::Write(Ticket { change, sent: now, holding: None }));
+        }
+    }
+
+    fn on_take(&mut self, ticket: &Ticket, outcome: &Commit, now: Instant) {
+        let shard = ticket.change.shard();
+        self.taking.remove(shard);
+        match outcome {
+            Commit::Committed => {
+                let Some(mut lease) = self.snapshot.get(shard).cloned() else { return };
+                ticket.change.apply(&mut lease);
+                self.snapshot.note(lease.clone(), now);
+                self.holdings += 1;
+                let holding = Holding(self.holdings);
+                let held = Held::new(lease.clone(), holding, ticket.sent, self.renewal_pause());
+                self.held.insert(shard.clone(), held);
+                self.outbox.push(Command::Gained(lease, holding));
+            }
+            Commit::Superseded(Some(lease)) => self.snapshot.note(lease.clone(), now),
+            Commit::Superseded(None) => self.snapshot.forget(shard),
+            // The next listing shows what became of it.
+            Commit::NotDone(_) | Commit::Unknown(_) => self.list_soon(now + self.policy.list_every / 2),
+        }
+    }
+
+    fn on_own_write(&mut self, ticket: &Ticket, holding: Holding, outcome: &Commit, now: Instant) {
+        let shard = ticket.change.shard().clone();
+        let pause = self.renewal_pause();
+        let Some(held) = self.held.get_mut(&shard).filter(|held| held.holding == holding) else { return };
+        held.writing = false;
+        match outcome {
+            Commit::Committed => {
+                ticket.change.apply(&mut held.lease);
+                held.refresh(ticket.sent, pause);
+                self.snapshot.note(held.lease.clone(), now);
+                self.on_done(&shard, holding, &ticket.change);
+            }
+            Commit::Superseded(Some(lease)) => {
+                self.snapshot.note(lease.clone(), now);
+                self.lose(&shard, LossReason::Stolen);
+            }
+            Commit::Superseded(None) => {
+                self.snapshot.forget(&shard);
+                self.lose(&shard, LossReason::Deleted);
+            }
+            Commit::NotDone(_) | Commit::Unknown(_) => {
+                held.not_before = now + held.backoff.next_pause(&mut self.rng).min(pause);
+            }
+        }
+    }
+
+    fn on_done(&mut self, shard: &ShardId, holding: Holding, change: &LeaseChange) {
+        match change {
+            LeaseChange::Checkpoint { to, .. } => {
+                if let Some(held) = self.held.get_mut(shard).filter(|held| held.staged == Some(*to)) {
+                    held.staged = None;
+                }
+                self.outbox.push(Command::Checkpointed(shard.clone(), holding, *to));
+            }
+            LeaseChange::Release(_) => {
+                self.held.remove(shard);
+                self.outbox.push(Command::Released(shard.clone(), holding));
+            }
+            LeaseChange::Renew(_) | LeaseChange::Take { .. } | LeaseChange::Children { .. } => {}
+        }
+    }
+
+    fn drop_expired(&mut self, now: Instant) {
+        let failover = self.policy.limits.failover;
+        let too_old = |held: &Held| now.saturating_duration_since(held.alive_at) > failover;
+        let expired: Vec<ShardId> =
+            self.held.values().filter(|held| too_old(held)).map(|held| held.lease.shard.clone()).collect();
+        for shard in expired {
+            self.lose(&shard, LossReason::Expired);
+        }
+    }
+
+    fn lose(&mut self, shard: &ShardId, reason: LossReason) {
+        if let Some(held) = self.held.remove(shard) {
+            self.outbox.push(Command::Lost(shard.clone(), held.holding, reason));
+        }
+    }
+
+    /// A third of the failover time, a little less by chance so that renewals spread out.
+    fn renewal_pause(&mut self) -> Duration {
+        jittered(self.policy.limits.failover / RENEWALS_PER_FAILOVER, &mut self.rng)
+    }
+}
+
+impl Held {
+    fn new(lease: Lease, holding: Holding, sent: Instant, pause: Duration) -> Self {
+        Self {
+            lease,
+            holding,
+            alive_at: sent,
+            next_renewal: sent + pause,
+            not_before: sent,
+            backoff: Backoff::default(),
+            writing: false,
+            staged: None,
+            release: false,
+        }
+    }
+
+    fn refresh(&mut self, sent: Instant, pause: Duration) {
+        self.alive_at = sent;
+        self.next_renewal = sent + pause;
+        self.not_before = sent;
+        self.backoff = Backoff::default();
+    }
+
+    fn next_action(&self) -> Instant {
+        let wanted = if self.staged.is_some() || self.release { self.not_before } else { self.next_renewal };
+        wanted.max(self.not_before)
+    }
+
+    /// The write that is due, if none is under way.
+    fn due(&self, now: Instant, me: &WorkerId) -> Option<LeaseChange> {
+        if self.writing || now < self.next_action() {
+            return None;
+        }
+        let claim = Claim { shard: self.lease.shard.clone(), counter: self.lease.counter, worker: me.clone() };
+        Some(match (self.staged, self.release) {
+            (Some(to), _) => LeaseChange::Checkpoint { claim, to },
+            (None, true) => LeaseChange::Release(claim),
+            (None, false) => LeaseChange::Renew(claim),
+        })
+    }
+}
+
+/// Between nine tenths of a duration and the whole of it.
+fn jittered(duration: Duration, rng: &mut StdRng) -> Duration {
+    duration.mul_f64(rng.random_range(0.9..=1.0))
+}
+
+#[cfg(test)]
+mod tests;

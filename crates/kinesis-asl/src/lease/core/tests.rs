@@ -1,0 +1,188 @@
+//! Stories of one worker, told as events and commands.
+
+use super::*;
+use crate::lease::lease::LeaseCounter;
+use crate::sequence::{Position, SequenceNumber};
+
+const FAILOVER: Duration = Duration::from_secs(10);
+
+fn start() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+fn worker(now: Instant) -> LeaseCore {
+    let limits = TakeLimits { failover: FAILOVER, max_leases: usize::MAX };
+    LeaseCore::new("me".into(), LeasePolicy { limits, list_every: Duration::from_secs(2) }, 1, now)
+}
+
+fn free(shard: &str) -> Lease {
+    Lease::new(shard.into(), Checkpoint::TrimHorizon)
+}
+
+fn at(number: u64) -> Checkpoint {
+    Checkpoint::At(Position::new(SequenceNumber::ZERO, number))
+}
+
+fn unreachable() -> kinesis_endpoint::ServiceError {
+    kinesis_endpoint::ServiceError::invalid_response("UpdateItem", "lease table 't'", "cut off")
+}
+
+/// The writes among commands.
+fn writes(commands: Vec<Command>) -> Vec<Ticket> {
+    commands
+        .into_iter()
+        .filter_map(|command| if let Command::Write(ticket) = command { Some(ticket) } else { None })
+        .collect()
+}
+
+/// Lists a table with these free leases and takes them all.
+fn holding(shards: &[&str], now: Instant) -> LeaseCore {
+    let mut core = worker(now);
+    assert_eq!(core.poll(now), [Command::List]);
+    core.on_listing(shards.iter().map(|shard| free(shard)).collect(), now);
+    for ticket in writes(core.poll(now)) {
+        core.on_commit(&ticket, &Commit::Committed, now);
+    }
+    let gained = core.poll(now);
+    assert_eq!(gained.len(), shards.len(), "{gained:?}");
+    core
+}
+
+#[test]
+fn a_free_lease_is_taken_and_renewed_before_a_third_of_the_failover_time_is_over() {
+    let now = start();
+    let mut core = holding(&["a"], now);
+    let later = now + FAILOVER / 3;
+    let renewals = writes(core.poll(later));
+    assert!(
+        matches!(&renewals[..], [Ticket { change: LeaseChange::Renew(claim), .. }] if claim.counter == LeaseCounter(1))
+    );
+    assert!(writes(core.poll(later)).is_empty(), "one write per lease at a time");
+}
+
+#[test]
+fn a_lease_that_cannot_be_renewed_is_lost_when_the_failover_time_is_over_and_not_before_lr_6() {
+    let now = start();
+    let mut core = holding(&["a"], now);
+    let mut clock = now;
+    while clock < now + FAILOVER {
+        for ticket in writes(core.poll(clock)) {
+            core.on_commit(&ticket, &Commit::Unknown(unreachable()), clock);
+        }
+        clock += Duration::from_millis(100);
+    }
+    assert_eq!(core.poll(now + FAILOVER).iter().filter(|c| matches!(c, Command::Lost(..))).count(), 0);
+    let after = core.poll(now + FAILOVER + Duration::from_millis(1));
+    assert!(after.contains(&Command::Lost("a".into(), Holding(1), LossReason::Expired)), "{after:?}");
+}
+
+#[test]
+fn a_lease_that_was_stolen_is_lost_and_the_others_stay_lr_1() {
+    let now = start();
+    let mut core = holding(&["a", "b"], now);
+    let later = now + FAILOVER / 3;
+    for ticket in writes(core.poll(later)) {
+        let stolen = *ticket.change.shard() == "a".into();
+        let outcome = if stolen { Commit::Superseded(Some(free("a"))) } else { Commit::Committed };
+        core.on_commit(&ticket, &outcome, later);
+    }
+    let lost: Vec<Command> = core.poll(later).into_iter().filter(|c| matches!(c, Command::Lost(..))).collect();
+    assert_eq!(lost, [Command::Lost("a".into(), Holding(1), LossReason::Stolen)]);
+    assert!(core.held.contains_key(&"b".into()));
+}
+
+#[test]
+fn a_checkpoint_is_a_renewal_and_several_are_folded_into_the_last() {
+    let now = start();
+    let mut core = holding(&["a"], now);
+    core.checkpoint(&"a".into(), Holding(1), at(1));
+    core.checkpoint(&"a".into(), Holding(1), at(5));
+    core.checkpoint(&"a".into(), Holding(1), at(3));
+    let later = now + Duration::from_secs(3);
+    let tickets = writes(core.poll(later));
+    assert!(matches!(&tickets[..], [Ticket { change: LeaseChange::Checkpoint { to, .. }, .. }] if *to == at(5)));
+    core.on_commit(&tickets[0], &Commit::Committed, later);
+    assert!(core.poll(later).contains(&Command::Checkpointed("a".into(), Holding(1), at(5))));
+    assert!(writes(core.poll(now + Duration::from_secs(4))).is_empty(), "the renewal was folded into the checkpoint");
+}
+
+#[test]
+fn a_checkpoint_never_goes_back_nor_comes_from_an_earlier_holding() {
+    let now = start();
+    let mut core = holding(&["a"], now);
+    core.checkpoint(&"a".into(), Holding(0), at(9));
+    assert!(writes(core.poll(now)).is_empty());
+    core.checkpoint(&"a".into(), Holding(1), at(5));
+    let tickets = writes(core.poll(now));
+    core.on_commit(&tickets[0], &Commit::Committed, now);
+    core.checkpoint(&"a".into(), Holding(1), at(4));
+    assert!(writes(core.poll(now)).is_empty());
+}
+
+#[test]
+fn a_lease_is_released_only_after_its_last_checkpoint_is_stored() {
+    let now = start();
+    let mut core = holding(&["a"], now);
+    core.checkpoint(&"a".into(), Holding(1), at(5));
+    core.release(&"a".into(), Holding(1));
+    let first = writes(core.poll(now));
+    assert!(matches!(&first[..], [Ticket { change: LeaseChange::Checkpoint { .. }, .. }]));
+    core.on_commit(&first[0], &Commit::Committed, now);
+    let second = writes(core.poll(now));
+    assert!(
+        matches!(&second[..], [Ticket { change: LeaseChange::Release(claim), .. }] if claim.counter == LeaseCounter(2))
+    );
+    core.on_commit(&second[0], &Commit::Committed, now);
+    assert!(core.poll(now).contains(&Command::Released("a".into(), Holding(1))));
+    assert!(core.is_idle());
+}
+
+#[test]
+fn a_take_whose_reply_was_lost_is_claimed_again_at_the_next_listing() {
+    let now = start();
+    let mut core = worker(now);
+    core.poll(now);
+    core.on_listing(vec![free("a")], now);
+    let ticket = writes(core.poll(now)).remove(0);
+    core.on_commit(&ticket, &Commit::Unknown(unreachable()), now);
+    let mut ours = free("a");
+    ticket.change.apply(&mut ours);
+    let later = now + Duration::from_secs(2);
+    core.poll(later);
+    core.on_listing(vec![ours], later);
+    let again = writes(core.poll(later));
+    assert!(
+        matches!(&again[..], [Ticket { change: LeaseChange::Take { claim, .. }, .. }] if claim.counter == LeaseCounter(1))
+    );
+}
+
+#[test]
+fn a_late_answer_to_a_write_of_an_earlier_holding_changes_nothing_lr_4() {
+    let now = start();
+    let mut core = holding(&["a"], now);
+    core.checkpoint(&"a".into(), Holding(1), at(5));
+    let ticket = writes(core.poll(now)).remove(0);
+    let later = now + FAILOVER + Duration::from_secs(1);
+    assert!(core.poll(later).contains(&Command::Lost("a".into(), Holding(1), LossReason::Expired)));
+    core.on_commit(&ticket, &Commit::Committed, later);
+    assert!(!core.poll(later).iter().any(|command| matches!(command, Command::Checkpointed(..))));
+}
+
+#[test]
+fn a_worker_that_stopped_taking_takes_nothing() {
+    let now = start();
+    let mut core = worker(now);
+    core.stop_taking();
+    core.poll(now);
+    core.on_listing(vec![free("a")], now);
+    assert!(writes(core.poll(now)).is_empty());
+}
+
+#[test]
+fn a_listing_older_than_our_own_write_does_not_make_us_take_again() {
+    let now = start();
+    let mut core = holding(&["a"], now);
+    core.on_listing(vec![free("a")], now);
+    assert!(writes(core.poll(now)).is_empty());
+    assert_eq!(core.coverage(now), Coverage { unfinished: 1, held: 1, mine: 1 });
+}

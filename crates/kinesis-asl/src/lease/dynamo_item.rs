@@ -1,0 +1,239 @@
+//! A lease as an item of the DynamoDB table, laid out as the KCL lays it out.
+//!
+//! The only file with attribute names and with the texts of the sentinels. Reading never fails as a whole: a row that is
+//! no lease is reported with its key and the reason, and left alone.
+
+use std::collections::{BTreeSet, HashMap};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use kpl_deagg::HashKeyRange;
+
+use crate::lease::lease::{Lease, LeaseCounter, WorkerId};
+use crate::position::{Checkpoint, Timestamp};
+use crate::sequence::Position;
+use crate::shard::ShardId;
+
+pub(crate) const LEASE_KEY: &str = "leaseKey";
+pub(crate) const LEASE_OWNER: &str = "leaseOwner";
+pub(crate) const LEASE_COUNTER: &str = "leaseCounter";
+pub(crate) const CHECKPOINT: &str = "checkpoint";
+pub(crate) const CHECKPOINT_SUB_SEQUENCE: &str = "checkpointSubSequenceNumber";
+pub(crate) const OWNER_SWITCHES: &str = "ownerSwitchesSinceCheckpoint";
+pub(crate) const PARENT_SHARD_ID: &str = "parentShardId";
+pub(crate) const CHILD_SHARD_IDS: &str = "childShardIds";
+pub(crate) const STARTING_HASH_KEY: &str = "startingHashKey";
+pub(crate) const ENDING_HASH_KEY: &str = "endingHashKey";
+/// Present while a KCL 3 worker hands the lease over; taking the lease ends that.
+pub(crate) const CHECKPOINT_OWNER: &str = "checkpointOwner";
+/// Our own attribute, which Java workers leave alone: the moment behind LATEST and AT_TIMESTAMP.
+pub(crate) const START_AT: &str = "dstreamStartAtMillis";
+/// Tells leases from other rows in tables of KCL 3.5 and later; absent on older leases.
+const ENTITY_TYPE: &str = "entityType";
+const ENTITY_LEASE: &str = "LEASE";
+
+pub(crate) const SHARD_END: &str = "SHARD_END";
+
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// What a row of the table is.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Row {
+    /// A lease.
+    Lease(Box<Lease>),
+    /// Something else that belongs there.
+    Other,
+    /// Something that should be a lease and cannot be read.
+    Unreadable { key: String, why: String },
+}
+
+/// Reads a row.
+pub(crate) fn read(item: &Item) -> Row {
+    match item.get(ENTITY_TYPE) {
+        Some(AttributeValue::S(kind)) if kind != ENTITY_LEASE => return Row::Other,
+        _ => {}
+    }
+    match lease(item) {
+        Ok(lease) => Row::Lease(Box::new(lease)),
+        Err(why) => Row::Unreadable { key: text(item, LEASE_KEY).unwrap_or("(no leaseKey)").to_owned(), why },
+    }
+}
+
+fn lease(item: &Item) -> Result<Lease, String> {
+    let shard = ShardId::from(text(item, LEASE_KEY).ok_or("leaseKey is missing or no string")?);
+    let counter = number(item, LEASE_COUNTER)?.ok_or("leaseCounter is missing")?;
+    let checkpoint = checkpoint(item)?;
+    Ok(Lease {
+        shard,
+        owner: text(item, LEASE_OWNER).map(WorkerId::from),
+        counter: LeaseCounter(counter),
+        checkpoint,
+        start_at: number(item, START_AT)?.map(Timestamp::from_millis),
+        owner_switches: number(item, OWNER_SWITCHES)?.unwrap_or(0),
+        parents: shards(item, PARENT_SHARD_ID),
+        children: shards(item, CHILD_SHARD_IDS),
+        hash_range: hash_range(item)?,
+    })
+}
+
+/// The whole item of a new lease. Attributes without a value are left out: an empty set or an empty owner is refused by
+/// DynamoDB, and an owner that is NULL breaks KCL 3's index.
+pub(crate) fn new_item(lease: &Lease) -> Item {
+    let mut item = Item::from([
+        (LEASE_KEY.to_owned(), string(lease.shard.as_str())),
+        (LEASE_COUNTER.to_owned(), numeric(lease.counter.0)),
+        (OWNER_SWITCHES.to_owned(), numeric(lease.owner_switches)),
+        (CHECKPOINT.to_owned(), string(&checkpoint_text(lease.checkpoint))),
+        (CHECKPOINT_SUB_SEQUENCE.to_owned(), numeric(sub_sequence(lease.checkpoint))),
+    ]);
+    let mut put = |name: &str, value: Option<AttributeValue>| {
+        if let Some(value) = value {
+            item.insert(name.to_owned(), value);
+        }
+    };
+    put(LEASE_OWNER, lease.owner.as_ref().map(|owner| string(owner.as_str())));
+    put(START_AT, lease.start_at.map(|at| numeric(at.as_millis())));
+    put(PARENT_SHARD_ID, shard_set(&lease.parents));
+    put(CHILD_SHARD_IDS, shard_set(&lease.children));
+    put(STARTING_HASH_KEY, lease.hash_range.map(|range| string(&range.start().to_string())));
+    put(ENDING_HASH_KEY, lease.hash_range.map(|range| string(&range.end().to_string())));
+    item
+}
+
+fn checkpoint(item: &Item) -> Result<Checkpoint, String> {
+    let sub = number(item, CHECKPOINT_SUB_SEQUENCE)?.unwrap_or(0);
+    match text(item, CHECKPOINT).ok_or("checkpoint is missing or no string")? {
+        "TRIM_HORIZON" => Ok(Checkpoint::TrimHorizon),
+        "LATEST" => Ok(Checkpoint::Latest),
+        "AT_TIMESTAMP" => Ok(Checkpoint::AtTimestamp),
+        SHARD_END => Ok(Checkpoint::ShardEnd),
+        digits => {
+            let sequence = digits.parse().map_err(|error| format!("checkpoint: {error}"))?;
+            Ok(Checkpoint::At(Position::new(sequence, sub)))
+        }
+    }
+}
+
+/// The text of the `checkpoint` attribute.
+pub(crate) fn checkpoint_text(checkpoint: Checkpoint) -> String {
+    match checkpoint {
+        Checkpoint::At(position) => position.sequence.to_string(),
+        Checkpoint::ShardEnd => SHARD_END.to_owned(),
+        sentinel => sentinel.to_string(),
+    }
+}
+
+/// The number of the `checkpointSubSequenceNumber` attribute: 0 for every sentinel, or Java's equality fails.
+pub(crate) fn sub_sequence(checkpoint: Checkpoint) -> u64 {
+    match checkpoint {
+        Checkpoint::At(position) => position.sub_sequence,
+        _ => 0,
+    }
+}
+
+fn hash_range(item: &Item) -> Result<Option<HashKeyRange>, String> {
+    match (text(item, STARTING_HASH_KEY), text(item, ENDING_HASH_KEY)) {
+        (Some(start), Some(end)) => HashKeyRange::parse(start, end).map(Some).map_err(|error| error.to_string()),
+        _ => Ok(None),
+    }
+}
+
+fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str)
+}
+
+fn number<N: std::str::FromStr>(item: &Item, name: &str) -> Result<Option<N>, String> {
+    match item.get(name) {
+        None => Ok(None),
+        Some(AttributeValue::N(digits)) => {
+            digits.parse().map(Some).map_err(|_| format!("{name} '{digits}' is out of range"))
+        }
+        Some(_) => Err(format!("{name} is no number")),
+    }
+}
+
+fn shards(item: &Item, name: &str) -> BTreeSet<ShardId> {
+    match item.get(name) {
+        Some(AttributeValue::Ss(names)) => names.iter().map(|name| name.as_str().into()).collect(),
+        _ => BTreeSet::new(),
+    }
+}
+
+pub(crate) fn shard_set(shards: &BTreeSet<ShardId>) -> Option<AttributeValue> {
+    (!shards.is_empty()).then(|| AttributeValue::Ss(shards.iter().map(ToString::to_string).collect()))
+}
+
+pub(crate) fn string(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
+}
+
+pub(crate) fn numeric(number: impl ToString) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn full() -> Lease {
+        let sequence = "49590338271490256608559692538361571095921575989136588898".parse().expect("digits");
+        let mut lease = Lease::new("shardId-000000000003".into(), Checkpoint::At(Position::new(sequence, 12)));
+        lease.owner = Some("host:uuid".into());
+        lease.counter = LeaseCounter(42);
+        lease.start_at = Some(Timestamp::from_millis(-5));
+        lease.owner_switches = 2;
+        lease.parents = ["shardId-000000000001".into()].into();
+        lease.children = ["shardId-000000000005".into(), "shardId-000000000006".into()].into();
+        lease.hash_range = Some(HashKeyRange::FULL);
+        lease
+    }
+
+    #[test]
+    fn every_attribute_survives_the_round_trip_se_1() {
+        for checkpoint in [
+            full().checkpoint,
+            Checkpoint::Latest,
+            Checkpoint::TrimHorizon,
+            Checkpoint::AtTimestamp,
+            Checkpoint::ShardEnd,
+        ] {
+            let lease = Lease { checkpoint, ..full() };
+            assert_eq!(read(&new_item(&lease)), Row::Lease(Box::new(lease)));
+        }
+    }
+
+    #[test]
+    fn what_is_absent_stays_absent_se_1() {
+        let mut names: Vec<String> = new_item(&Lease::new("s".into(), Checkpoint::TrimHorizon)).into_keys().collect();
+        names.sort();
+        let always =
+            ["checkpoint", "checkpointSubSequenceNumber", "leaseCounter", "leaseKey", "ownerSwitchesSinceCheckpoint"];
+        assert_eq!(names, always);
+    }
+
+    #[test]
+    fn types_and_names_are_those_of_the_java_kcl() {
+        let item = new_item(&full());
+        assert_eq!(item[PARENT_SHARD_ID], AttributeValue::Ss(vec!["shardId-000000000001".into()]));
+        assert_eq!(item["checkpointSubSequenceNumber"], AttributeValue::N("12".into()));
+        assert_eq!(item["leaseCounter"], AttributeValue::N("42".into()));
+        assert_eq!(item["endingHashKey"], AttributeValue::S("340282366920938463463374607431768211455".into()));
+    }
+
+    #[test]
+    fn a_row_that_is_no_lease_is_told_apart_and_a_damaged_one_is_reported_lr_7() {
+        let leader = Item::from([(LEASE_KEY.into(), string("Leader")), (ENTITY_TYPE.into(), string("LEADER"))]);
+        assert_eq!(read(&leader), Row::Other);
+        for (name, value) in [(LEASE_COUNTER, string("7")), (CHECKPOINT, string("SOON")), (CHECKPOINT, numeric(1))] {
+            let mut item = new_item(&full());
+            item.insert(name.into(), value);
+            assert!(matches!(read(&item), Row::Unreadable { key, .. } if key == "shardId-000000000003"), "{name}");
+        }
+    }
+
+    #[test]
+    fn attributes_that_nobody_knows_are_ignored() {
+        let mut item = new_item(&full());
+        item.insert("throughputKBps".into(), numeric("1.5"));
+        assert_eq!(read(&item), Row::Lease(Box::new(full())));
+    }
+}

@@ -1,0 +1,151 @@
+//! A lease change as an `UpdateItem` on named attributes: pure, so that conditions and effects can be read and tested.
+//!
+//! No update touches an attribute that it does not name, and each demands that the item exists: an update of a deleted
+//! lease must not bring back a stub.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::lease::dynamo_item::{
+    CHECKPOINT, CHECKPOINT_OWNER, CHECKPOINT_SUB_SEQUENCE, CHILD_SHARD_IDS, LEASE_COUNTER, LEASE_KEY, LEASE_OWNER,
+    OWNER_SWITCHES, SHARD_END, checkpoint_text, numeric, shard_set, string, sub_sequence,
+};
+use crate::lease::lease::{Claim, LeaseChange};
+use crate::position::Checkpoint;
+
+/// Condition and effect of one `UpdateItem`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Update {
+    pub(crate) condition: String,
+    pub(crate) effect: String,
+    pub(crate) names: HashMap<String, String>,
+    pub(crate) values: HashMap<String, AttributeValue>,
+}
+
+/// Translates a change. `None` when there is nothing to write.
+pub(crate) fn update(change: &LeaseChange) -> Option<Update> {
+    let mut update = Update::of_existing();
+    match change {
+        LeaseChange::Renew(claim) => update.count(claim),
+        LeaseChange::Take { claim, from } => {
+            update.count(claim);
+            update.set(LEASE_OWNER, "owner", string(claim.worker.as_str()));
+            if from.as_ref().is_some_and(|owner| *owner != claim.worker) {
+                let name = update.name(OWNER_SWITCHES);
+                update.values.insert(":one".to_owned(), numeric(1));
+                update.values.insert(":zero".to_owned(), numeric(0));
+                update.effect.push_str(&format!(", {name} = if_not_exists({name}, :zero) + :one"));
+            }
+            update.remove(CHECKPOINT_OWNER);
+        }
+        LeaseChange::Checkpoint { claim, to } => {
+            update.count(claim);
+            update.set(CHECKPOINT, "checkpoint", string(&checkpoint_text(*to)));
+            update.set(CHECKPOINT_SUB_SEQUENCE, "sub", numeric(sub_sequence(*to)));
+            update.set(OWNER_SWITCHES, "switches", numeric(0));
+            if *to != Checkpoint::ShardEnd {
+                update.values.insert(":end".to_owned(), string(SHARD_END));
+                let name = update.name(CHECKPOINT);
+                update.condition.push_str(&format!(" AND {name} <> :end"));
+            }
+        }
+        LeaseChange::Release(claim) => {
+            update.count(claim);
+            let name = update.name(LEASE_OWNER);
+            update.values.insert(":owner".to_owned(), string(claim.worker.as_str()));
+            update.condition.push_str(&format!(" AND {name} = :owner"));
+            update.remove(LEASE_OWNER);
+        }
+        LeaseChange::Children { children, .. } => update.set(CHILD_SHARD_IDS, "children", shard_set(children)?),
+    }
+    Some(update)
+}
+
+impl Update {
+    fn of_existing() -> Self {
+        let mut update =
+            Self { condition: String::new(), effect: String::new(), names: HashMap::new(), values: HashMap::new() };
+        update.condition = format!("attribute_exists({})", update.name(LEASE_KEY));
+        update
+    }
+
+    fn name(&mut self, attribute: &str) -> String {
+        let placeholder = format!("#{attribute}");
+        self.names.insert(placeholder.clone(), attribute.to_owned());
+        placeholder
+    }
+
+    fn set(&mut self, attribute: &str, value_name: &str, value: AttributeValue) {
+        let name = self.name(attribute);
+        let separator = if self.effect.is_empty() { "SET " } else { ", " };
+        self.effect.push_str(&format!("{separator}{name} = :{value_name}"));
+        self.values.insert(format!(":{value_name}"), value);
+    }
+
+    fn remove(&mut self, attribute: &str) {
+        let name = self.name(attribute);
+        self.effect.push_str(&format!(" REMOVE {name}"));
+    }
+
+    /// Demands the counter as last seen and moves it on.
+    fn count(&mut self, claim: &Claim) {
+        let name = self.name(LEASE_COUNTER);
+        self.condition.push_str(&format!(" AND {name} = :counter"));
+        self.values.insert(":counter".to_owned(), numeric(claim.counter.0));
+        self.set(LEASE_COUNTER, "next", numeric(claim.counter.next().0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lease::lease::LeaseCounter;
+    use crate::sequence::{Position, SequenceNumber};
+
+    fn claim() -> Claim {
+        Claim { shard: "s".into(), counter: LeaseCounter(7), worker: "me".into() }
+    }
+
+    #[test]
+    fn a_renewal_touches_the_counter_and_nothing_else() {
+        let renew = update(&LeaseChange::Renew(claim())).expect("an update");
+        assert_eq!(renew.condition, "attribute_exists(#leaseKey) AND #leaseCounter = :counter");
+        assert_eq!(renew.effect, "SET #leaseCounter = :next");
+        assert_eq!(renew.values[":next"], numeric(8));
+    }
+
+    #[test]
+    fn taking_from_another_counts_a_switch_and_ends_a_handoff() {
+        let take = update(&LeaseChange::Take { claim: claim(), from: Some("other".into()) }).expect("an update");
+        assert_eq!(
+            take.effect,
+            "SET #leaseCounter = :next, #leaseOwner = :owner, #ownerSwitchesSinceCheckpoint = \
+             if_not_exists(#ownerSwitchesSinceCheckpoint, :zero) + :one REMOVE #checkpointOwner"
+        );
+        let own = update(&LeaseChange::Take { claim: claim(), from: Some("me".into()) }).expect("an update");
+        assert!(!own.effect.contains("ownerSwitches"));
+    }
+
+    #[test]
+    fn a_checkpoint_below_the_end_demands_that_the_shard_has_not_ended() {
+        let at = Checkpoint::At(Position::new(SequenceNumber::ZERO, 3));
+        let moved = update(&LeaseChange::Checkpoint { claim: claim(), to: at }).expect("an update");
+        assert!(moved.condition.ends_with("AND #checkpoint <> :end"));
+        assert_eq!(moved.values[":sub"], numeric(3));
+        let end = update(&LeaseChange::Checkpoint { claim: claim(), to: Checkpoint::ShardEnd }).expect("an update");
+        assert!(!end.condition.contains("<>"));
+    }
+
+    #[test]
+    fn a_release_demands_the_owner_and_removes_it() {
+        let release = update(&LeaseChange::Release(claim())).expect("an update");
+        assert!(release.condition.ends_with("#leaseOwner = :owner"));
+        assert_eq!(release.effect, "SET #leaseCounter = :next REMOVE #leaseOwner");
+    }
+
+    #[test]
+    fn no_children_means_nothing_to_write() {
+        assert_eq!(update(&LeaseChange::Children { shard: "s".into(), children: [].into() }), None);
+    }
+}

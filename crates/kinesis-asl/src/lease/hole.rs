@@ -1,0 +1,78 @@
+//! Whether the unfinished leases cover the whole hash key space: a hole means that some shard is read by nobody.
+
+use kpl_deagg::HashKeyRange;
+
+use crate::lease::lease::Lease;
+
+/// What the hash ranges of the leases say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cover {
+    /// Every hash key belongs to an unfinished lease.
+    Complete,
+    /// From this hash key on nobody reads.
+    Hole {
+        /// The first hash key that is not covered.
+        from: u128,
+    },
+    /// A lease made by an older worker has no hash range, so nothing can be said.
+    Undecided,
+}
+
+/// Looks for the first hole. Overlaps are normal: a parent that is still being read overlaps its children.
+pub fn cover<'a>(leases: impl Iterator<Item = &'a Lease>) -> Cover {
+    let mut ranges: Vec<&HashKeyRange> = Vec::new();
+    for lease in leases.filter(|lease| !lease.is_ended()) {
+        match &lease.hash_range {
+            Some(range) => ranges.push(range),
+            None => return Cover::Undecided,
+        }
+    }
+    ranges.sort_by_key(|range| range.start().as_u128());
+    let mut next = 0_u128;
+    for range in ranges {
+        if range.start().as_u128() > next {
+            break;
+        }
+        match range.end().as_u128().checked_add(1) {
+            Some(after) => next = next.max(after),
+            None => return Cover::Complete,
+        }
+    }
+    Cover::Hole { from: next }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::position::Checkpoint;
+
+    fn lease(range: Option<(&str, &str)>) -> Lease {
+        let mut lease = Lease::new(format!("{range:?}").as_str().into(), Checkpoint::TrimHorizon);
+        lease.hash_range = range.map(|(start, end)| HashKeyRange::parse(start, end).expect("a range"));
+        lease
+    }
+
+    const MAX: &str = "340282366920938463463374607431768211455";
+
+    #[test]
+    fn the_first_gap_is_found_and_overlaps_are_none_pa_1_pa_2() {
+        let mut leases: Vec<Lease> =
+            [("25", MAX), ("0", "1"), ("6", "23"), ("2", "3"), ("4", "23")].map(|range| lease(Some(range))).into();
+        assert_eq!(cover(leases.iter()), Cover::Hole { from: 24 });
+        leases.push(lease(Some(("24", MAX))));
+        assert_eq!(cover(leases.iter()), Cover::Complete);
+    }
+
+    #[test]
+    fn an_ended_lease_covers_nothing_pa_4() {
+        let mut only = lease(Some(("0", MAX)));
+        assert_eq!(cover([&only].into_iter()), Cover::Complete);
+        only.checkpoint = Checkpoint::ShardEnd;
+        assert_eq!(cover([&only].into_iter()), Cover::Hole { from: 0 });
+    }
+
+    #[test]
+    fn a_lease_without_a_range_leaves_it_open_pa_5() {
+        assert_eq!(cover([&lease(None), &lease(Some(("5", "6")))].into_iter()), Cover::Undecided);
+    }
+}

@@ -1,0 +1,283 @@
+//! A lease, and what each conditional write demands of it and does to it.
+//!
+//! [`LeaseChange`] is the contract of the lease table in one place: the in-memory table applies it to values, the
+//! DynamoDB table translates it to conditions and updates on named attributes. Facts: the KCL's table, its conditions
+//! and its effects, so that Java workers can share the table.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use kpl_deagg::HashKeyRange;
+
+use crate::position::{Checkpoint, Timestamp};
+use crate::shard::ShardId;
+
+/// The name of a lease participant, `host:uuid`. A clone is a reference count.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerId(Arc<str>);
+
+impl WorkerId {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for WorkerId {
+    fn from(name: &str) -> Self {
+        Self(name.into())
+    }
+}
+
+impl fmt::Display for WorkerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for WorkerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Counts the writes of a lease's owners. It never goes down, so it serves as the version of the lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct LeaseCounter(pub u64);
+
+impl LeaseCounter {
+    /// The counter after one more write.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+/// What the table says of one shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// The shard; the table's key.
+    pub shard: ShardId,
+    /// Who holds it; `None` when nobody does.
+    pub owner: Option<WorkerId>,
+    /// Its version.
+    pub counter: LeaseCounter,
+    /// How far the shard has been processed.
+    pub checkpoint: Checkpoint,
+    /// The moment that stands behind the sentinels `LATEST` and `AT_TIMESTAMP`. Our own attribute: Java workers leave
+    /// it alone and use their own idea of the moment.
+    pub start_at: Option<Timestamp>,
+    /// How often the owner changed since the last checkpoint.
+    pub owner_switches: u64,
+    /// The shards that this one came from.
+    pub parents: BTreeSet<ShardId>,
+    /// The shards that follow this one, once it has ended.
+    pub children: BTreeSet<ShardId>,
+    /// Its part of the hash key space, where known.
+    pub hash_range: Option<HashKeyRange>,
+}
+
+impl Lease {
+    /// A lease that nobody holds yet.
+    #[must_use]
+    pub fn new(shard: ShardId, checkpoint: Checkpoint) -> Self {
+        Self {
+            shard,
+            owner: None,
+            counter: LeaseCounter::default(),
+            checkpoint,
+            start_at: None,
+            owner_switches: 0,
+            parents: BTreeSet::new(),
+            children: BTreeSet::new(),
+            hash_range: None,
+        }
+    }
+
+    /// Whether every record of the shard has been processed. Such a lease weighs nothing in the balance.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.checkpoint == Checkpoint::ShardEnd
+    }
+}
+
+/// A conditional write to an existing lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeaseChange {
+    /// Shows that the owner is alive. Demands the counter.
+    Renew(Claim),
+    /// Makes the worker the owner, whoever held it. Demands the counter.
+    Take {
+        /// The lease as last seen, and who takes it.
+        claim: Claim,
+        /// The owner as last seen; another one than the taker counts as a switch.
+        from: Option<WorkerId>,
+    },
+    /// Moves the position; renews as well. Demands the counter, and that the shard has not ended.
+    Checkpoint {
+        /// The lease as last seen, held by the writer.
+        claim: Claim,
+        /// The new position.
+        to: Checkpoint,
+    },
+    /// Gives the lease up, so that others may take it at once. Demands owner and counter.
+    Release(Claim),
+    /// Notes which shards follow. Demands that the lease exists; the counter stays.
+    Children {
+        /// The shard that ended.
+        shard: ShardId,
+        /// The shards that follow it.
+        children: BTreeSet<ShardId>,
+    },
+}
+
+/// A lease at a version, and the worker that writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The shard.
+    pub shard: ShardId,
+    /// The counter as last seen: the condition of the write.
+    pub counter: LeaseCounter,
+    /// Who writes.
+    pub worker: WorkerId,
+}
+
+impl LeaseChange {
+    /// The shard that is written to.
+    #[must_use]
+    pub fn shard(&self) -> &ShardId {
+        match self {
+            Self::Renew(claim) | Self::Release(claim) | Self::Take { claim, .. } | Self::Checkpoint { claim, .. } => {
+                &claim.shard
+            }
+            Self::Children { shard, .. } => shard,
+        }
+    }
+
+    /// Whether the lease, as stored, allows the write.
+    #[must_use]
+    pub fn is_allowed(&self, stored: &Lease) -> bool {
+        match self {
+            Self::Renew(claim) | Self::Take { claim, .. } => stored.counter == claim.counter,
+            Self::Checkpoint { claim, to } => {
+                stored.counter == claim.counter && (!stored.is_ended() || *to == Checkpoint::ShardEnd)
+            }
+            Self::Release(claim) => stored.counter == claim.counter && stored.owner.as_ref() == Some(&claim.worker),
+            Self::Children { .. } => true,
+        }
+    }
+
+    /// Does the write to a value that allows it.
+    pub fn apply(&self, stored: &mut Lease) {
+        match self {
+            Self::Renew(claim) => stored.counter = claim.counter.next(),
+            Self::Take { claim, from } => {
+                stored.counter = claim.counter.next();
+                if from.as_ref().is_some_and(|owner| *owner != claim.worker) {
+                    stored.owner_switches = stored.owner_switches.saturating_add(1);
+                }
+                stored.owner = Some(claim.worker.clone());
+            }
+            Self::Checkpoint { claim, to } => {
+                stored.counter = claim.counter.next();
+                stored.checkpoint = *to;
+                stored.owner_switches = 0;
+            }
+            Self::Release(claim) => {
+                stored.counter = claim.counter.next();
+                stored.owner = None;
+            }
+            Self::Children { children, .. } => stored.children.clone_from(children),
+        }
+    }
+
+    /// Whether the lease, as read again after a failure, shows that this very write had its effect: a reply was lost
+    /// and the SDK's own retry then met our new counter. Without this a healthy worker would lose its own lease.
+    #[must_use]
+    pub fn has_landed(&self, stored: &Lease) -> bool {
+        let ours =
+            |claim: &Claim| stored.counter == claim.counter.next() && stored.owner.as_ref() == Some(&claim.worker);
+        match self {
+            Self::Renew(claim) | Self::Take { claim, .. } => ours(claim),
+            Self::Checkpoint { claim, to } => ours(claim) && stored.checkpoint == *to,
+            Self::Release(claim) => stored.counter == claim.counter.next() && stored.owner.is_none(),
+            Self::Children { children, .. } => stored.children == *children,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sequence::{Position, SequenceNumber};
+
+    fn claim(counter: u64) -> Claim {
+        Claim { shard: "s1".into(), counter: LeaseCounter(counter), worker: "me".into() }
+    }
+
+    fn stored(counter: u64, owner: Option<&str>) -> Lease {
+        let mut lease = Lease::new("s1".into(), Checkpoint::TrimHorizon);
+        lease.counter = LeaseCounter(counter);
+        lease.owner = owner.map(WorkerId::from);
+        lease
+    }
+
+    #[test]
+    fn taking_counts_a_switch_only_when_another_worker_held_it_rf_2() {
+        for (from, switches) in [(None, 0), (Some("me"), 0), (Some("other"), 1)] {
+            let mut lease = stored(7, from);
+            LeaseChange::Take { claim: claim(7), from: from.map(WorkerId::from) }.apply(&mut lease);
+            assert_eq!((lease.owner_switches, lease.counter), (switches, LeaseCounter(8)), "from {from:?}");
+            assert_eq!(lease.owner, Some("me".into()));
+        }
+    }
+
+    #[test]
+    fn no_write_is_allowed_at_another_counter_but_noting_the_children() {
+        let lease = stored(8, Some("me"));
+        assert!(!LeaseChange::Renew(claim(7)).is_allowed(&lease));
+        assert!(!LeaseChange::Take { claim: claim(7), from: None }.is_allowed(&lease));
+        assert!(!LeaseChange::Checkpoint { claim: claim(7), to: Checkpoint::ShardEnd }.is_allowed(&lease));
+        assert!(!LeaseChange::Release(claim(7)).is_allowed(&lease));
+        assert!(LeaseChange::Children { shard: "s1".into(), children: BTreeSet::new() }.is_allowed(&lease));
+    }
+
+    #[test]
+    fn an_ended_lease_takes_no_lower_checkpoint() {
+        let mut lease = stored(7, Some("me"));
+        lease.checkpoint = Checkpoint::ShardEnd;
+        let back = Checkpoint::At(Position::new(SequenceNumber::ZERO, 0));
+        assert!(!LeaseChange::Checkpoint { claim: claim(7), to: back }.is_allowed(&lease));
+        assert!(LeaseChange::Checkpoint { claim: claim(7), to: Checkpoint::ShardEnd }.is_allowed(&lease));
+    }
+
+    #[test]
+    fn a_release_leaves_no_owner_and_a_higher_counter() {
+        let mut lease = stored(7, Some("me"));
+        assert!(LeaseChange::Release(claim(7)).is_allowed(&lease));
+        LeaseChange::Release(claim(7)).apply(&mut lease);
+        assert_eq!((lease.owner, lease.counter), (None, LeaseCounter(8)));
+        assert!(!LeaseChange::Release(claim(7)).is_allowed(&stored(7, Some("other"))));
+    }
+
+    #[test]
+    fn every_write_recognises_its_own_effect_and_nobody_elses() {
+        let changes = [
+            LeaseChange::Renew(claim(7)),
+            LeaseChange::Take { claim: claim(7), from: Some("other".into()) },
+            LeaseChange::Checkpoint { claim: claim(7), to: Checkpoint::ShardEnd },
+            LeaseChange::Release(claim(7)),
+        ];
+        for change in changes {
+            let mut lease = stored(7, Some("me"));
+            assert!(!change.has_landed(&lease), "{change:?} before");
+            change.apply(&mut lease);
+            assert!(change.has_landed(&lease), "{change:?} after");
+            let mut foreign = stored(7, Some("other"));
+            LeaseChange::Renew(claim(7)).apply(&mut foreign);
+            assert!(!change.has_landed(&foreign), "{change:?} of another worker");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The lease table in memory: for tests and the simulator. Same conditions, same effects, no I/O.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use kinesis_endpoint::ServiceError;
+
+use crate::lease::lease::{Lease, LeaseChange};
+use crate::lease::store::{Created, LeaseStore, Listing, Updated};
+use crate::shard::ShardId;
+
+/// A lease table in memory.
+#[derive(Debug, Default)]
+pub struct MemoryLeaseStore {
+    /// Held for the length of one map operation, never across an await.
+    leases: Mutex<BTreeMap<ShardId, Lease>>,
+}
+
+impl MemoryLeaseStore {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ShardId, Lease>> {
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl LeaseStore for MemoryLeaseStore {
+    async fn prepare(&self) -> Result<(), ServiceError> {
+        Ok(())
+    }
+
+    async fn list(&self) -> Result<Listing, ServiceError> {
+        Ok(Listing { leases: self.lock().values().cloned().collect(), unreadable: Vec::new() })
+    }
+
+    async fn get(&self, shard: &ShardId) -> Result<Option<Lease>, ServiceError> {
+        Ok(self.lock().get(shard).cloned())
+    }
+
+    async fn create(&self, lease: &Lease) -> Result<Created, ServiceError> {
+        let mut leases = self.lock();
+        if leases.contains_key(&lease.shard) {
+            return Ok(Created::Exists);
+        }
+        leases.insert(lease.shard.clone(), lease.clone());
+        Ok(Created::New)
+    }
+
+    async fn update(&self, change: &LeaseChange) -> Result<Updated, ServiceError> {
+        match self.lock().get_mut(change.shard()) {
+            Some(lease) if change.is_allowed(lease) => {
+                change.apply(lease);
+                Ok(Updated::Committed)
+            }
+            _ => Ok(Updated::Mismatch),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lease::store::conformance;
+
+    #[tokio::test]
+    async fn the_table_in_memory_passes_the_conformance_suite() {
+        conformance::run(&MemoryLeaseStore::default()).await;
+    }
+}

@@ -1,0 +1,28 @@
+//! Leases: who reads which shard.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`lease`] | the lease value and what a conditional write does to it |
+//! | [`snapshot`] | what this worker knows of all leases, with its own clock of last changes |
+//! | [`plan`] | pure: which leases to take |
+//! | [`shard_sync`] | pure: which leases are missing |
+//! | [`hole`] | pure: whether the leases cover the hash key space |
+//! | [`core`] | pure: events in, commands and the next deadline out |
+//! | [`store`] | the seam to the table |
+//! | [`commit`] | a conditional write that recognises its own retried effect |
+//! | [`memory_store`], [`dynamo_store`] | the two versions of the table |
+//! | [`dynamo_item`], [`dynamo_update`] | items and updates; the only place with attribute names |
+
+pub mod commit;
+pub mod core;
+pub(crate) mod dynamo_item;
+pub mod dynamo_store;
+pub(crate) mod dynamo_update;
+pub mod hole;
+#[allow(clippy::module_inception, reason = "a file is named for its concept; this one is the lease itself")]
+pub mod lease;
+pub mod memory_store;
+pub mod plan;
+pub mod shard_sync;
+pub mod snapshot;
+pub mod store;

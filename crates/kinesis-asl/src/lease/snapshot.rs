@@ -1,0 +1,189 @@
+//! What this worker knows of all leases, and since when each has not changed by its own clock.
+//!
+//! No clock of another machine is ever compared: a lease counts as expired when this worker has watched its counter
+//! stand still for longer than the failover time.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crate::lease::lease::{Lease, WorkerId};
+use crate::shard::ShardId;
+
+/// The leases as last read.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    seen: BTreeMap<ShardId, Seen>,
+}
+
+/// One lease as last read.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The lease.
+    pub lease: Lease,
+    /// When its counter was first seen at this value.
+    pub unchanged_since: Instant,
+}
+
+/// Whether somebody works on a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Its shard has ended: nothing is left to do.
+    Ended,
+    /// Nobody holds it.
+    Unowned,
+    /// Its holder has not renewed it for longer than the failover time.
+    Expired,
+    /// Its holder is alive, as far as one can tell.
+    Live,
+}
+
+impl Snapshot {
+    /// Takes over a complete listing that was requested at `now`. Leases that are no longer listed are forgotten.
+    pub fn update(&mut self, leases: Vec<Lease>, now: Instant) {
+        let mut before = std::mem::take(&mut self.seen);
+        for lease in leases {
+            let unchanged_since = match before.remove(&lease.shard) {
+                Some(old) if old.lease.counter == lease.counter => old.unchanged_since,
+                _ => now,
+            };
+            self.seen.insert(lease.shard.clone(), Seen { lease, unchanged_since });
+        }
+    }
+
+    /// Notes what this worker itself wrote or read again, so that the next decision does not rest on an older view.
+    pub fn note(&mut self, lease: Lease, now: Instant) {
+        self.seen.insert(lease.shard.clone(), Seen { lease, unchanged_since: now });
+    }
+
+    /// Forgets a lease that was found deleted.
+    pub fn forget(&mut self, shard: &ShardId) {
+        self.seen.remove(shard);
+    }
+
+    /// The lease of a shard.
+    #[must_use]
+    pub fn get(&self, shard: &ShardId) -> Option<&Lease> {
+        self.seen.get(shard).map(|seen| &seen.lease)
+    }
+
+    /// All leases, in the order of their shards' names.
+    pub fn leases(&self) -> impl Iterator<Item = &Lease> {
+        self.seen.values().map(|seen| &seen.lease)
+    }
+
+    /// Where a lease stands at `now`. Age exactly equal to the failover time is still live, as in the KCL.
+    pub fn standings(&self, now: Instant, failover: Duration) -> impl Iterator<Item = (&Lease, Standing)> {
+        self.seen.values().map(move |seen| {
+            let standing = if seen.lease.is_ended() {
+                Standing::Ended
+            } else if seen.lease.owner.is_none() {
+                Standing::Unowned
+            } else if now.saturating_duration_since(seen.unchanged_since) > failover {
+                Standing::Expired
+            } else {
+                Standing::Live
+            };
+            (&seen.lease, standing)
+        })
+    }
+
+    /// Whether every parent of a shard is out of the way: its lease absent or at the end.
+    #[must_use]
+    pub fn parents_done(&self, lease: &Lease) -> bool {
+        lease.parents.iter().all(|parent| self.get(parent).is_none_or(Lease::is_ended))
+    }
+
+    /// How many unfinished leases exist, and how many of them a live worker or `me` holds.
+    #[must_use]
+    pub fn coverage(&self, me: &WorkerId, now: Instant, failover: Duration) -> Coverage {
+        let mut coverage = Coverage::default();
+        for (lease, standing) in self.standings(now, failover) {
+            match standing {
+                Standing::Ended => {}
+                Standing::Live => {
+                    coverage.unfinished += 1;
+                    coverage.held += 1;
+                    coverage.mine += usize::from(lease.owner.as_ref() == Some(me));
+                }
+                Standing::Unowned | Standing::Expired => coverage.unfinished += 1,
+            }
+        }
+        coverage
+    }
+}
+
+/// Counts of leases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Coverage {
+    /// Leases of shards that have not ended.
+    pub unfinished: usize,
+    /// Those that a live worker holds.
+    pub held: usize,
+    /// Those that this worker holds.
+    pub mine: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lease::lease::LeaseCounter;
+    use crate::position::Checkpoint;
+
+    const FAILOVER: Duration = Duration::from_secs(10);
+
+    fn lease(shard: &str, owner: Option<&str>, counter: u64) -> Lease {
+        let mut lease = Lease::new(shard.into(), Checkpoint::TrimHorizon);
+        lease.owner = owner.map(WorkerId::from);
+        lease.counter = LeaseCounter(counter);
+        lease
+    }
+
+    fn standing(snapshot: &Snapshot, now: Instant) -> Vec<Standing> {
+        snapshot.standings(now, FAILOVER).map(|(_, standing)| standing).collect()
+    }
+
+    #[test]
+    fn a_lease_first_seen_with_an_owner_is_live_until_it_stood_still_longer_than_the_failover_time_lt_4() {
+        let start = tokio::time::Instant::now().into_std();
+        let mut snapshot = Snapshot::default();
+        snapshot.update(vec![lease("a", Some("x"), 5)], start);
+        snapshot.update(vec![lease("a", Some("x"), 5)], start + Duration::from_secs(6));
+        assert_eq!(standing(&snapshot, start + FAILOVER), [Standing::Live]);
+        assert_eq!(standing(&snapshot, start + FAILOVER + Duration::from_millis(1)), [Standing::Expired]);
+    }
+
+    #[test]
+    fn a_counter_that_moved_makes_the_lease_live_again_lt_2() {
+        let start = tokio::time::Instant::now().into_std();
+        let mut snapshot = Snapshot::default();
+        snapshot.update(vec![lease("a", Some("x"), 5)], start);
+        snapshot.update(vec![lease("a", Some("x"), 6)], start + Duration::from_secs(11));
+        assert_eq!(standing(&snapshot, start + Duration::from_secs(12)), [Standing::Live]);
+    }
+
+    #[test]
+    fn an_unowned_lease_is_free_at_once_and_an_ended_one_counts_nowhere() {
+        let now = tokio::time::Instant::now().into_std();
+        let mut ended = lease("b", Some("x"), 1);
+        ended.checkpoint = Checkpoint::ShardEnd;
+        let mut snapshot = Snapshot::default();
+        snapshot.update(vec![lease("a", None, 0), ended, lease("c", Some("me"), 3)], now);
+        assert_eq!(standing(&snapshot, now), [Standing::Unowned, Standing::Ended, Standing::Live]);
+        let coverage = snapshot.coverage(&"me".into(), now, FAILOVER);
+        assert_eq!(coverage, Coverage { unfinished: 2, held: 1, mine: 1 });
+    }
+
+    #[test]
+    fn a_child_waits_until_both_parents_are_absent_or_ended_bp_1() {
+        let now = tokio::time::Instant::now().into_std();
+        let mut child = lease("c", None, 0);
+        child.parents = ["a".into(), "b".into()].into();
+        let mut ended = lease("a", None, 1);
+        ended.checkpoint = Checkpoint::ShardEnd;
+        let mut snapshot = Snapshot::default();
+        snapshot.update(vec![ended.clone(), lease("b", None, 0)], now);
+        assert!(!snapshot.parents_done(&child), "b is still being read");
+        snapshot.update(vec![ended], now);
+        assert!(snapshot.parents_done(&child), "b has no lease any more");
+    }
+}

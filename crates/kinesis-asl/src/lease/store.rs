@@ -1,0 +1,163 @@
+//! The seam to the lease table, and the suite that each version of it must pass.
+
+use async_trait::async_trait;
+use kinesis_endpoint::ServiceError;
+
+use crate::lease::lease::{Lease, LeaseChange};
+use crate::shard::ShardId;
+
+/// A lease table. Every change of an existing lease is conditional; every error says whether it may have happened
+/// ([`kinesis_endpoint::ServiceErrorKind::may_have_happened`]).
+#[async_trait]
+pub trait LeaseStore: Send + Sync + 'static {
+    /// Makes sure that the table exists and can be used; creates it if it is missing.
+    ///
+    /// # Errors
+    /// When the table cannot be created or does not become active.
+    async fn prepare(&self) -> Result<(), ServiceError>;
+
+    /// Every lease of the table, and the keys of the rows that are no readable lease.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    async fn list(&self) -> Result<Listing, ServiceError>;
+
+    /// One lease as it is now, read consistently.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    async fn get(&self, shard: &ShardId) -> Result<Option<Lease>, ServiceError>;
+
+    /// Adds a lease unless the shard has one; an existing lease stays untouched.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    async fn create(&self, lease: &Lease) -> Result<Created, ServiceError>;
+
+    /// Changes a lease if its condition holds. A lease that was deleted is never recreated.
+    ///
+    /// # Errors
+    /// When the table cannot be written; the change may have happened.
+    async fn update(&self, change: &LeaseChange) -> Result<Updated, ServiceError>;
+}
+
+/// What a table holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Listing {
+    /// The leases, in no particular order.
+    pub leases: Vec<Lease>,
+    /// Keys of rows that cannot be read as a lease, with the reason.
+    pub unreadable: Vec<(String, String)>,
+}
+
+/// Whether a lease was added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// It was.
+    New,
+    /// The shard had one already.
+    Exists,
+}
+
+/// Whether a conditional write had its effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Updated {
+    /// It had.
+    Committed,
+    /// The condition did not hold, or the lease does not exist.
+    Mismatch,
+}
+
+/// What every version of the table must do. A test calls it with an empty, prepared table.
+#[cfg(any(test, feature = "test-util"))]
+pub mod conformance {
+    use std::collections::BTreeSet;
+
+    use kpl_deagg::HashKeyRange;
+
+    use super::{Created, LeaseStore, Updated};
+    use crate::lease::lease::{Claim, Lease, LeaseChange, LeaseCounter};
+    use crate::position::{Checkpoint, Timestamp};
+    use crate::sequence::Position;
+
+    fn sample() -> Lease {
+        let mut lease = Lease::new("shardId-000000000007".into(), Checkpoint::Latest);
+        lease.start_at = Some(Timestamp::from_millis(1_700_000_000_123));
+        lease.parents = BTreeSet::from(["shardId-000000000001".into(), "shardId-000000000002".into()]);
+        lease.hash_range = HashKeyRange::parse("0", "170141183460469231731687303715884105727").ok();
+        lease
+    }
+
+    fn claim(counter: u64, worker: &str) -> Claim {
+        Claim { shard: sample().shard, counter: LeaseCounter(counter), worker: worker.into() }
+    }
+
+    async fn update(store: &dyn LeaseStore, change: LeaseChange) -> Updated {
+        store.update(&change).await.expect("the table can be written")
+    }
+
+    async fn read(store: &dyn LeaseStore) -> Lease {
+        store.get(&sample().shard).await.expect("the table can be read").expect("the lease is there")
+    }
+
+    /// Runs the whole suite.
+    pub async fn run(store: &dyn LeaseStore) {
+        creates_once_and_reads_back_every_field(store).await;
+        walks_through_a_life(store).await;
+        never_recreates_what_is_not_there(store).await;
+    }
+
+    async fn creates_once_and_reads_back_every_field(store: &dyn LeaseStore) {
+        assert_eq!(store.create(&sample()).await.expect("created"), Created::New);
+        let mut other = sample();
+        other.checkpoint = Checkpoint::TrimHorizon;
+        assert_eq!(store.create(&other).await.expect("refused"), Created::Exists);
+        assert_eq!(read(store).await, sample());
+        let listing = store.list().await.expect("listed");
+        assert_eq!((listing.leases, listing.unreadable), (vec![sample()], vec![]));
+    }
+
+    async fn walks_through_a_life(store: &dyn LeaseStore) {
+        let take = LeaseChange::Take { claim: claim(0, "a"), from: None };
+        assert_eq!(update(store, take.clone()).await, Updated::Committed);
+        assert_eq!(update(store, take).await, Updated::Mismatch, "the counter has moved");
+        assert_eq!(update(store, LeaseChange::Renew(claim(1, "a"))).await, Updated::Committed);
+        let steal = LeaseChange::Take { claim: claim(2, "b"), from: Some("a".into()) };
+        assert_eq!(update(store, steal).await, Updated::Committed);
+        assert_eq!(read(store).await.owner_switches, 1);
+        assert_eq!(update(store, LeaseChange::Renew(claim(2, "a"))).await, Updated::Mismatch, "it was stolen");
+        let at = Checkpoint::At(Position::new(
+            "49590338271490256608559692538361571095921575989136588898".parse().expect("digits"),
+            3,
+        ));
+        assert_eq!(update(store, LeaseChange::Checkpoint { claim: claim(3, "b"), to: at }).await, Updated::Committed);
+        let children = BTreeSet::from(["shardId-000000000009".into()]);
+        let note = LeaseChange::Children { shard: sample().shard, children: children.clone() };
+        assert_eq!(update(store, note).await, Updated::Committed);
+        let end = LeaseChange::Checkpoint { claim: claim(4, "b"), to: Checkpoint::ShardEnd };
+        assert_eq!(update(store, end).await, Updated::Committed);
+        let back = LeaseChange::Checkpoint { claim: claim(5, "b"), to: at };
+        assert_eq!(update(store, back).await, Updated::Mismatch, "an ended shard stays ended");
+        assert_eq!(update(store, LeaseChange::Release(claim(5, "a"))).await, Updated::Mismatch, "not the owner");
+        assert_eq!(update(store, LeaseChange::Release(claim(5, "b"))).await, Updated::Committed);
+        let mut expected = sample();
+        expected.counter = LeaseCounter(6);
+        expected.checkpoint = Checkpoint::ShardEnd;
+        expected.children = children;
+        assert_eq!(read(store).await, expected);
+    }
+
+    async fn never_recreates_what_is_not_there(store: &dyn LeaseStore) {
+        let absent = Claim { shard: "absent".into(), counter: LeaseCounter(0), worker: "a".into() };
+        for change in [
+            LeaseChange::Renew(absent.clone()),
+            LeaseChange::Take { claim: absent.clone(), from: None },
+            LeaseChange::Checkpoint { claim: absent.clone(), to: Checkpoint::ShardEnd },
+            LeaseChange::Release(absent),
+            LeaseChange::Children { shard: "absent".into(), children: BTreeSet::from(["x".into()]) },
+        ] {
+            assert_eq!(update(store, change).await, Updated::Mismatch);
+        }
+        assert_eq!(store.get(&"absent".into()).await.expect("read"), None);
+    }
+}

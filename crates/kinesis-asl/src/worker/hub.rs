@@ -1,0 +1,232 @@
+//! How the receivers of one process, application and stream find their common worker, join it and leave it.
+//!
+//! Order: every input stream registers when it is built; the first receiver that starts opens the connections and
+//! prepares table and leases; when all registered receivers have joined, the worker's task starts; the last to leave waits
+//! for its end.
+
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use dstream_core::{Clock, ReceiverError, SystemClock};
+use futures::FutureExt;
+use kinesis_endpoint::ServiceError;
+use tokio::sync::{OnceCell, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tracing::info;
+use uuid::Uuid;
+
+use crate::api::KinesisApi;
+use crate::aws_api::AwsKinesis;
+use crate::checkpoint::tracker::ProgressTracker;
+use crate::config::KinesisConfig;
+use crate::consumer::task::RecordSink;
+use crate::error::{ConfigError, KinesisError};
+use crate::lease::core::{LeaseCore, LeasePolicy};
+use crate::lease::dynamo_store::DynamoLeaseStore;
+use crate::lease::lease::WorkerId;
+use crate::lease::plan::TakeLimits;
+use crate::lease::store::LeaseStore;
+use crate::position::Timestamp;
+use crate::worker::bootstrap::bootstrap;
+use crate::worker::ops::Ops;
+use crate::worker::seats::SeatId;
+use crate::worker::task::{REQUEST_CAPACITY, Request, WorkerSettings, WorkerTask};
+
+/// The table is read this often within the failover time: a crash is noticed soon after the failover time is over.
+const LISTINGS_PER_FAILOVER: u32 = 4;
+
+/// The worker of one process, application and stream.
+pub struct WorkerHub {
+    config: KinesisConfig,
+    tracker: Arc<ProgressTracker>,
+    clock: Arc<dyn Clock>,
+    backend: OnceCell<Backend>,
+    opened: OnceCell<()>,
+    /// Held for a few assignments, never across an await.
+    state: Mutex<HubState>,
+}
+
+/// The two services of a worker.
+#[derive(Clone)]
+pub struct Backend {
+    /// The stream.
+    pub api: Arc<dyn KinesisApi>,
+    /// The lease table.
+    pub store: Arc<dyn LeaseStore>,
+}
+
+impl fmt::Debug for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Backend").finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
+struct HubState {
+    registered: usize,
+    joined: Vec<(SeatId, RecordSink)>,
+    left: usize,
+    worker: Option<Worker>,
+}
+
+struct Worker {
+    requests: mpsc::Sender<Request>,
+    task: JoinHandle<()>,
+}
+
+impl fmt::Debug for WorkerHub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkerHub").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl WorkerHub {
+    /// A worker that will reach AWS, or whatever endpoints the configuration names.
+    #[must_use]
+    pub fn new(config: KinesisConfig) -> Self {
+        Self {
+            tracker: Arc::new(ProgressTracker::new(config.tuning.checkpoint_after)),
+            config,
+            clock: Arc::new(SystemClock),
+            backend: OnceCell::new(),
+            opened: OnceCell::new(),
+            state: Mutex::default(),
+        }
+    }
+
+    /// A worker on given services and a given clock: for tests and simulations.
+    #[must_use]
+    pub fn with_backend(config: KinesisConfig, backend: Backend, clock: Arc<dyn Clock>) -> Self {
+        Self { backend: OnceCell::new_with(Some(backend)), clock, ..Self::new(config) }
+    }
+
+    /// Announces a receiver, before anything starts.
+    ///
+    /// # Errors
+    /// [`ConfigError::Disagreement`] when its settings differ from those of the receivers before it.
+    pub fn register(&self, config: &KinesisConfig) -> Result<SeatId, ConfigError> {
+        if let Some(field) = self.config.difference(config) {
+            let (application, stream) = (self.config.application.clone(), self.config.stream.clone());
+            return Err(ConfigError::Disagreement { application, stream, field });
+        }
+        let mut state = self.lock();
+        state.registered += 1;
+        Ok(SeatId(state.registered - 1))
+    }
+
+    /// What hears of stored and processed ranges.
+    #[must_use]
+    pub fn tracker(&self) -> Arc<ProgressTracker> {
+        Arc::clone(&self.tracker)
+    }
+
+    /// Takes a receiver's seat. The first one checks the stream and prepares the table; the last one starts the task.
+    ///
+    /// # Errors
+    /// The first call that failed.
+    ///
+    /// # Cancellation
+    /// Safe: the seat is not taken, and what was prepared is used by the next.
+    pub async fn join(&self, seat: SeatId, sink: RecordSink) -> Result<(), ServiceError> {
+        let backend = self.backend.get_or_init(|| connect(&self.config)).await;
+        self.opened.get_or_try_init(|| self.open(backend)).await?;
+        let mut state = self.lock();
+        state.joined.push((seat, sink));
+        if state.joined.len() == state.registered {
+            state.worker = Some(self.spawn(backend, state.joined.clone()));
+        }
+        Ok(())
+    }
+
+    /// Ends the reading of a seat's shards; its leases are kept.
+    ///
+    /// # Cancellation
+    /// The readers end all the same.
+    pub async fn stop_fetching(&self, seat: SeatId) {
+        self.ask(|reply| Request::StopFetching(seat, reply)).await;
+    }
+
+    /// Checkpoints and releases a seat's shards. The last one to leave waits until the worker's task has ended.
+    ///
+    /// # Cancellation
+    /// The leases are released all the same; the task is then not waited for.
+    pub async fn leave(&self, seat: SeatId) {
+        self.ask(|reply| Request::Leave(seat, reply)).await;
+        let last = {
+            let mut state = self.lock();
+            state.left += 1;
+            if state.left >= state.joined.len() { state.worker.take() } else { None }
+        };
+        if let Some(Worker { task, requests }) = last {
+            drop(requests);
+            // A panic was reported by the task itself.
+            let _ = task.await;
+        }
+    }
+
+    async fn ask(&self, request: impl FnOnce(oneshot::Sender<()>) -> Request) {
+        let requests = self.lock().worker.as_ref().map(|worker| worker.requests.clone());
+        let Some(requests) = requests else { return };
+        let (reply, answer) = oneshot::channel();
+        // Either error means that the task has ended, and with it everything that could be asked of it.
+        if requests.send(request(reply)).await.is_ok() {
+            let _ = answer.await;
+        }
+    }
+
+    async fn open(&self, backend: &Backend) -> Result<(), ServiceError> {
+        let now = Timestamp::from_millis(self.clock.now().as_millis());
+        bootstrap(&*backend.api, &*backend.store, self.config.initial_position, now).await
+    }
+
+    fn spawn(&self, backend: &Backend, seats: Vec<(SeatId, RecordSink)>) -> Worker {
+        let tuning = &self.config.tuning;
+        let id = Uuid::new_v4();
+        let (seed, _) = id.as_u64_pair();
+        let me = WorkerId::from(format!("{}:{id}", host_name()).as_str());
+        info!(worker = %me, application = %self.config.application, stream = %self.config.stream, "worker starts");
+        let policy = LeasePolicy {
+            limits: TakeLimits { failover: tuning.failover, max_leases: tuning.max_leases },
+            list_every: tuning.failover / LISTINGS_PER_FAILOVER,
+        };
+        let settings = WorkerSettings {
+            position: self.config.initial_position,
+            range_policy: tuning.range_policy,
+            checkpoint_interval: tuning.checkpoint_interval,
+            idle: tuning.idle_between_reads,
+            give_up_after: tuning.give_up_after,
+            seed,
+        };
+        let core = LeaseCore::new(me, policy, seed, Instant::now().into_std());
+        let ops = Ops::new(Arc::clone(&backend.api), Arc::clone(&backend.store));
+        let sinks: Vec<RecordSink> = seats.iter().map(|(_, sink)| sink.clone()).collect();
+        let task = WorkerTask::new(core, ops, settings, self.tracker(), Arc::clone(&self.clock), seats);
+        let (requests, inbox) = mpsc::channel(REQUEST_CAPACITY);
+        let application = self.config.application.clone();
+        let task = tokio::spawn(async move {
+            if AssertUnwindSafe(task.run(inbox)).catch_unwind().await.is_err() {
+                if let Some(sink) = sinks.first() {
+                    sink.fail(ReceiverError::new(KinesisError::WorkerPanicked { application }));
+                }
+            }
+        });
+        Worker { requests, task }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HubState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn connect(config: &KinesisConfig) -> Backend {
+    Backend {
+        api: Arc::new(AwsKinesis::connect(&config.kinesis, &config.stream).await),
+        store: Arc::new(DynamoLeaseStore::connect(&config.dynamodb, &config.application).await),
+    }
+}
+
+fn host_name() -> String {
+    hostname::get().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "unknown-host".to_owned())
+}

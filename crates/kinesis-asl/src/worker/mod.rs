@@ -1,0 +1,20 @@
+//! The worker: one lease participant for each process, application and stream, shared by the receivers of that process.
+//!
+//! Spark makes every receiver a KCL worker of its own. Here receivers of one process share one: fewer calls to the lease
+//! table, and shards are balanced between processes, whatever number of input streams each has.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`seats`] | pure: which receiver gets a shard |
+//! | [`bootstrap`] | table, stream and first leases, before anything is read |
+//! | [`task`] | the one task that owns leases and readers |
+//! | [`reading`] | the shards that this worker holds, and how far each has come |
+//! | [`ops`] | calls under way |
+//! | [`hub`] | how receivers find the worker, join and leave it |
+
+pub mod bootstrap;
+pub mod hub;
+pub(crate) mod ops;
+pub(crate) mod reading;
+pub mod seats;
+pub mod task;

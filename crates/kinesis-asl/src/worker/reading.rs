@@ -1,0 +1,38 @@
+//! The shards that a worker holds, and how far each has come.
+
+use crate::lease::lease::Lease;
+use crate::range::Holding;
+use crate::worker::seats::SeatId;
+
+/// A shard under one holding of its lease.
+///
+/// | phase | ends when | next |
+/// |---|---|---|
+/// | waiting for parents | every parent's lease is absent or ended | reading |
+/// | reading | the reader has its last page | ended |
+/// | reading | the seat stops | stopped |
+/// | ended | the children have leases and every record is processed | `SHARD_END` is stored, the lease released |
+/// | any | the lease is lost | gone |
+#[derive(Debug)]
+pub(crate) struct HeldShard {
+    pub(crate) lease: Lease,
+    pub(crate) holding: Holding,
+    pub(crate) seat: SeatId,
+    pub(crate) phase: Phase,
+}
+
+/// Where a held shard stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    WaitingForParents,
+    /// A reader was started and has no iterator yet.
+    Opening,
+    /// Nothing that arrives can be missed.
+    Reading,
+    /// The reader ended before the shard.
+    Stopped,
+    /// The last page is stored; the children get their leases.
+    MakingChildren,
+    /// Only the processing of what was read is awaited.
+    Draining,
+}
