@@ -1,0 +1,92 @@
+//! Runs one batch: its output operations in the order in which the program made them, with retries.
+//!
+//! A failed attempt is repeated from the output operation that failed; those before it succeeded and are not done twice.
+//! Operations see the same blocks, and the same datasets, in every attempt.
+
+use std::sync::Arc;
+
+use crate::batch::Batch;
+use crate::clock::Clock;
+use crate::error::{BoxError, StreamingError, error_chain};
+use crate::event::Event;
+use crate::graph::Output;
+use crate::job::{Engine, Job, JobError};
+use crate::retry::{RetryPolicy, Verdict};
+use crate::task_pool::PoolFailure;
+
+pub(crate) struct BatchRun {
+    pub(crate) batch: Arc<Batch>,
+    pub(crate) outputs: Vec<Arc<Output>>,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) retry: RetryPolicy,
+}
+
+/// How a batch ended, after how many failed attempts.
+#[derive(Debug)]
+pub(crate) enum BatchEnd {
+    /// Every output operation succeeded.
+    Succeeded { failed_attempts: u32 },
+    /// The context stops; the batch was given up before it was done.
+    GivenUp,
+    /// It failed as often as it may.
+    Failed { failed_attempts: u32, error: StreamingError },
+}
+
+impl BatchRun {
+    /// # Cancellation
+    /// Not to be dropped: a job that runs would go on without anybody waiting for it. To end it early, cancel the control.
+    pub(crate) async fn run(self) -> BatchEnd {
+        let mut failed_attempts = 0;
+        for output in &self.outputs {
+            while let Err(error) = self.run_output(output).await {
+                if self.engine.control.is_cancelled() {
+                    return BatchEnd::GivenUp;
+                }
+                failed_attempts += 1;
+                let verdict = self.retry.judge(failed_attempts);
+                self.report_failure(output, &error, verdict);
+                let Verdict::RetryIn(wait) = verdict else {
+                    return BatchEnd::Failed { failed_attempts, error: self.give_up(output, failed_attempts, error) };
+                };
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    () = self.engine.control.urgent() => return BatchEnd::GivenUp,
+                }
+            }
+        }
+        BatchEnd::Succeeded { failed_attempts }
+    }
+
+    async fn run_output(&self, output: &Arc<Output>) -> Result<(), BoxError> {
+        let job = Job { engine: Arc::clone(&self.engine), batch: self.batch.time, output: output.name };
+        let (batch, run) = (Arc::clone(&self.batch), Arc::clone(output));
+        let begun = self.clock.now();
+        let result = self.engine.pool.run_job(move || (run.run)(&job, &batch)).await;
+        result.unwrap_or_else(|failure| {
+            Err(BoxError::from(match failure {
+                PoolFailure::Ended => JobError::Stopped,
+                PoolFailure::Panicked(message) => {
+                    JobError::Panicked { output: output.name, batch: self.batch.time, message }
+                }
+            }))
+        })?;
+        let (batch, output, took) = (self.batch.time, output.name, self.clock.now().since(begun));
+        self.engine.control.emit(&Event::OutputCompleted { batch, output, took });
+        Ok(())
+    }
+
+    fn report_failure(&self, output: &Output, error: &BoxError, verdict: Verdict) {
+        let retry_in = match verdict {
+            Verdict::RetryIn(wait) => Some(wait),
+            Verdict::GiveUp => None,
+        };
+        let (batch, output, reason) = (self.batch.time, output.name, error_chain(&**error));
+        tracing::warn!(%batch, %output, reason, ?retry_in, "an output operation failed");
+        self.engine.control.emit(&Event::OutputFailed { batch, output, reason, retry_in });
+    }
+
+    fn give_up(&self, output: &Output, attempts: u32, error: BoxError) -> StreamingError {
+        StreamingError::Batch { batch: self.batch.time, output: output.name, attempts, source: Arc::from(error) }
+    }
+}

@@ -1,0 +1,111 @@
+//! A block: the records of one input stream that were stored between two cuts, and where they came from.
+//!
+//! A block is the unit of storage and becomes one partition of a batch. It holds raw records; they are turned into the
+//! user's type only when the batch is computed.
+
+use std::fmt;
+
+/// A raw record as a receiver stores it.
+pub trait BlockRecord: Send + Sync + 'static {
+    /// What the record costs in memory, in bytes; it is counted against the memory budget.
+    fn size_bytes(&self) -> usize;
+}
+
+/// Where a page of records came from, in the source's own terms; for Kinesis a shard and two sequence numbers.
+///
+/// Implemented for every type that fits. Its `Display` text stands in errors about the records it covers.
+pub trait BlockRange: Clone + Send + Sync + fmt::Debug + fmt::Display + 'static {}
+
+impl<T: Clone + Send + Sync + fmt::Debug + fmt::Display + 'static> BlockRange for T {}
+
+/// An input stream of a context; numbered from 0 in the order in which the streams were made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(u32);
+
+impl StreamId {
+    /// The stream with this number.
+    pub const fn new(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// The number of the stream.
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// Names a block: its stream, and its place in the order in which the stream's blocks were cut.
+///
+/// ```
+/// use dstream_core::{BlockId, StreamId};
+/// assert_eq!(BlockId::new(StreamId::new(2), 17).to_string(), "input-2-17");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlockId {
+    stream: StreamId,
+    number: u64,
+}
+
+impl BlockId {
+    /// The block `number` of `stream`.
+    pub const fn new(stream: StreamId, number: u64) -> Self {
+        Self { stream, number }
+    }
+
+    /// The stream that the block belongs to.
+    pub const fn stream(self) -> StreamId {
+        self.stream
+    }
+
+    /// The place of the block among those of its stream, from 0.
+    pub const fn number(self) -> u64 {
+        self.number
+    }
+}
+
+impl fmt::Display for BlockId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "input-{}-{}", self.stream, self.number)
+    }
+}
+
+/// A sealed block: records of type `R`, with the ranges of type `M` that they came from, both in the order of storing.
+#[derive(Debug)]
+pub struct Block<R, M> {
+    id: BlockId,
+    records: Vec<R>,
+    ranges: Vec<M>,
+    bytes: usize,
+}
+
+impl<R, M> Block<R, M> {
+    pub(crate) const fn new(id: BlockId, records: Vec<R>, ranges: Vec<M>, bytes: usize) -> Self {
+        Self { id, records, ranges, bytes }
+    }
+
+    /// The name of the block.
+    pub const fn id(&self) -> BlockId {
+        self.id
+    }
+
+    /// The records, in the order of storing.
+    pub fn records(&self) -> &[R] {
+        &self.records
+    }
+
+    /// The ranges of the pages in the block, in the order of storing.
+    pub fn ranges(&self) -> &[M] {
+        &self.ranges
+    }
+
+    /// The sum of the records' sizes, in bytes.
+    pub const fn size_bytes(&self) -> usize {
+        self.bytes
+    }
+}

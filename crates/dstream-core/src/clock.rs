@@ -1,0 +1,132 @@
+//! The clock seam: what batch times, block cuts and delays are measured with.
+//!
+//! Two versions: [`SystemClock`] for programs and [`ManualClock`] for tests. This is the only file that reads the wall clock.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use futures::future::BoxFuture;
+use tokio::sync::watch;
+
+use crate::time::Time;
+
+/// Tells the time and waits for it.
+pub trait Clock: Send + Sync + 'static {
+    /// The time now.
+    fn now(&self) -> Time;
+
+    /// Resolves once `now() >= at`; at once when that holds already.
+    ///
+    /// # Cancellation
+    /// Dropping the future has no effect on the clock.
+    fn sleep_until(&self, at: Time) -> BoxFuture<'_, ()>;
+}
+
+/// The wall clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else is told to ask")]
+    fn now(&self) -> Time {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Time::from_millis(0).plus(since)
+    }
+
+    fn sleep_until(&self, at: Time) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            // In a loop: the wall clock may be set back while we sleep, and a timer may fire a fraction early.
+            loop {
+                let left = at.since(self.now());
+                if left.is_zero() {
+                    return;
+                }
+                tokio::time::sleep(left).await;
+            }
+        })
+    }
+}
+
+/// A clock that stands still until it is told to move; it never goes back.
+///
+/// ```
+/// use dstream_core::{Clock, ManualClock, Time};
+/// use std::time::Duration;
+///
+/// let clock = ManualClock::new(Time::from_millis(0));
+/// clock.advance(Duration::from_secs(1));
+/// assert_eq!(clock.now(), Time::from_millis(1_000));
+/// ```
+pub struct ManualClock {
+    now: watch::Sender<Time>,
+}
+
+impl ManualClock {
+    /// A clock that stands at `now`.
+    pub fn new(now: Time) -> Self {
+        Self { now: watch::Sender::new(now) }
+    }
+
+    /// Moves the clock on by `by` and wakes whoever waits for a time up to then.
+    pub fn advance(&self, by: Duration) {
+        self.now.send_modify(|now| *now = now.plus(by));
+    }
+
+    /// Moves the clock to `to`; does nothing when `to` is in its past.
+    pub fn set(&self, to: Time) {
+        self.now.send_if_modified(|now| {
+            let moves = to > *now;
+            *now = to.max(*now);
+            moves
+        });
+    }
+}
+
+impl fmt::Debug for ManualClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ManualClock").field(&self.now()).finish()
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Time {
+        *self.now.borrow()
+    }
+
+    fn sleep_until(&self, at: Time) -> BoxFuture<'_, ()> {
+        let mut now = self.now.subscribe();
+        Box::pin(async move {
+            // The sender lives in `self`, which this future borrows: waiting cannot fail.
+            let _ = now.wait_for(|now| *now >= at).await;
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn a_manual_clock_wakes_sleepers_exactly_when_their_time_has_come() {
+        let clock = ManualClock::new(Time::from_millis(0));
+        let mut sleep = clock.sleep_until(Time::from_millis(100));
+        clock.advance(Duration::from_millis(99));
+        assert!((&mut sleep).now_or_never().is_none());
+        clock.advance(Duration::from_millis(1));
+        assert!(sleep.now_or_never().is_some());
+    }
+
+    #[test]
+    fn a_manual_clock_never_goes_back() {
+        let clock = ManualClock::new(Time::from_millis(10));
+        clock.set(Time::from_millis(5));
+        assert_eq!(clock.now(), Time::from_millis(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_system_clock_does_not_wait_for_the_past() {
+        SystemClock.sleep_until(SystemClock.now()).await;
+    }
+}

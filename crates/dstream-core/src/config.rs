@@ -1,0 +1,251 @@
+//! The builder of a context: settings are plain values, parts are injected, `build` checks them all.
+
+use std::fmt;
+use std::io::Write;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::block_store::{BlockStore, MemoryBlockStore};
+use crate::clock::{Clock, SystemClock};
+use crate::context::StreamingContext;
+use crate::master::{Master, ParseMasterError};
+use crate::retry::RetryPolicy;
+use crate::task_pool::PoolError;
+
+/// Where `print` writes to.
+pub(crate) type Printer = Arc<Mutex<dyn Write + Send>>;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) app_name: Arc<str>,
+    pub(crate) master: Master,
+    pub(crate) batch_interval: Duration,
+    pub(crate) block_interval: Duration,
+    pub(crate) memory_budget: usize,
+    pub(crate) retry: RetryPolicy,
+}
+
+/// The parts that tests and embedders replace.
+pub(crate) struct Components {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) blocks: Arc<dyn BlockStore>,
+    pub(crate) printer: Printer,
+}
+
+/// Makes a [`StreamingContext`].
+///
+/// ```
+/// use dstream_core::StreamingContext;
+/// use std::time::Duration;
+///
+/// let ctx = StreamingContext::builder("word count").master("local[2]").batch_interval(Duration::from_secs(2)).build()?;
+/// assert_eq!(ctx.batch_interval(), Duration::from_secs(2));
+/// # Ok::<(), dstream_core::ConfigError>(())
+/// ```
+#[must_use]
+pub struct StreamingContextBuilder {
+    app_name: String,
+    master: Result<Master, ParseMasterError>,
+    batch_interval: Option<Duration>,
+    block_interval: Duration,
+    memory_budget: usize,
+    batch_attempts: u32,
+    batch_retry_backoff: Duration,
+    components: Components,
+}
+
+impl StreamingContextBuilder {
+    pub(crate) fn new(app_name: &str) -> Self {
+        Self {
+            app_name: app_name.to_owned(),
+            master: Ok(Master::all_cores()),
+            batch_interval: None,
+            block_interval: DEFAULT_BLOCK_INTERVAL,
+            memory_budget: DEFAULT_MEMORY_BUDGET,
+            batch_attempts: DEFAULT_BATCH_ATTEMPTS,
+            batch_retry_backoff: DEFAULT_BATCH_RETRY_BACKOFF,
+            components: Components {
+                clock: Arc::new(SystemClock),
+                blocks: Arc::new(MemoryBlockStore::default()),
+                printer: Arc::new(Mutex::new(std::io::stdout())),
+            },
+        }
+    }
+
+    /// The size of the task pool: a [`Master`] or its text, as in `"local[2]"`. Default: `local[*]`, one thread for each
+    /// core. Fewer threads than busy cores leave cores idle; more only make them take turns.
+    pub fn master<M>(mut self, master: M) -> Self
+    where
+        M: TryInto<Master>,
+        M::Error: Into<ParseMasterError>,
+    {
+        self.master = master.try_into().map_err(Into::into);
+        self
+    }
+
+    /// The time between two batches, in whole milliseconds, at least 1. Required. Shorter intervals show results sooner and
+    /// cost more per record; a batch must on average take less than one interval, or batches queue up.
+    pub fn batch_interval(mut self, interval: Duration) -> Self {
+        self.batch_interval = Some(interval);
+        self
+    }
+
+    /// The time between two cuts of a stream's blocks, in whole milliseconds, at least 1. Default: 200 ms, as in Spark. A
+    /// batch has about `batch_interval / block_interval` partitions for each stream: too long an interval leaves threads
+    /// idle, too short a one makes many tiny tasks.
+    pub fn block_interval(mut self, interval: Duration) -> Self {
+        self.block_interval = interval;
+        self
+    }
+
+    /// Bytes of records that may be stored and not yet processed, over all receivers. Default: 256 MiB; at most 4 GiB - 1
+    /// are used. Must hold a few batches, or fetching stands still between batches. Counted by
+    /// [`BlockRecord::size_bytes`](crate::BlockRecord::size_bytes).
+    pub const fn memory_budget(mut self, bytes: usize) -> Self {
+        self.memory_budget = bytes;
+        self
+    }
+
+    /// How often a batch is tried before the context stops with its error, at least 1. Default: 4.
+    pub const fn batch_attempts(mut self, attempts: u32) -> Self {
+        self.batch_attempts = attempts;
+        self
+    }
+
+    /// The wait before the second attempt of a failed batch. Default: 1 s. It doubles from one attempt to the next, up to
+    /// 30 s. Zero is allowed, and good for tests only.
+    pub const fn batch_retry_backoff(mut self, backoff: Duration) -> Self {
+        self.batch_retry_backoff = backoff;
+        self
+    }
+
+    /// The clock of batch times. Default: [`SystemClock`].
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.components.clock = clock;
+        self
+    }
+
+    /// Where blocks are kept. Default: a [`MemoryBlockStore`].
+    pub fn block_store(mut self, blocks: Arc<dyn BlockStore>) -> Self {
+        self.components.blocks = blocks;
+        self
+    }
+
+    /// Where [`DStream::print`](crate::DStream::print) writes to. Default: standard output.
+    pub fn print_to(mut self, writer: impl Write + Send + 'static) -> Self {
+        self.components.printer = Arc::new(Mutex::new(writer));
+        self
+    }
+
+    /// Checks the settings and makes the context. Nothing runs yet but the idle threads of the task pool.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the setting, its value and what to give instead.
+    pub fn build(self) -> Result<StreamingContext, ConfigError> {
+        if self.app_name.trim().is_empty() {
+            return Err(ConfigError::EmptyAppName);
+        }
+        let settings = Settings {
+            app_name: self.app_name.into(),
+            master: self.master?,
+            batch_interval: interval("batch interval", self.batch_interval.ok_or(ConfigError::NoBatchInterval)?)?,
+            block_interval: interval("block interval", self.block_interval)?,
+            memory_budget: if self.memory_budget == 0 { Err(ConfigError::NoMemory)? } else { self.memory_budget },
+            retry: RetryPolicy {
+                attempts: NonZeroU32::new(self.batch_attempts).ok_or(ConfigError::NoAttempts)?,
+                backoff: self.batch_retry_backoff,
+            },
+        };
+        Ok(StreamingContext::new(settings, self.components)?)
+    }
+}
+
+impl fmt::Debug for StreamingContextBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamingContextBuilder")
+            .field("app_name", &self.app_name)
+            .field("master", &self.master)
+            .field("batch_interval", &self.batch_interval)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The application name is empty.
+    #[error("the application name is empty: give it a name")]
+    EmptyAppName,
+    /// The master cannot be used.
+    #[error(transparent)]
+    Master(#[from] ParseMasterError),
+    /// There is no batch interval.
+    #[error("the batch interval is missing: call batch_interval(..), for example with 2 s")]
+    NoBatchInterval,
+    /// An interval is zero, or not in whole milliseconds.
+    #[error("the {setting} is {value:?}: give whole milliseconds, at least 1 ms")]
+    Interval {
+        /// Which one.
+        setting: &'static str,
+        /// What was given.
+        value: Duration,
+    },
+    /// The memory budget is zero.
+    #[error("the memory budget is 0 bytes: give at least 1, better some MiB")]
+    NoMemory,
+    /// A batch may not be tried at all.
+    #[error("batch attempts are 0: give at least 1")]
+    NoAttempts,
+    /// The task pool did not start.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+}
+
+fn interval(setting: &'static str, value: Duration) -> Result<Duration, ConfigError> {
+    let whole = value.subsec_nanos().is_multiple_of(NANOS_PER_MILLI);
+    if value.is_zero() || !whole { Err(ConfigError::Interval { setting, value }) } else { Ok(value) }
+}
+
+const NANOS_PER_MILLI: u32 = 1_000_000;
+
+/// As in Spark.
+const DEFAULT_BLOCK_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Room for some batches of a fast stream on a small machine.
+const DEFAULT_MEMORY_BUDGET: usize = 256 << 20;
+
+/// As many as Spark gives a task.
+const DEFAULT_BATCH_ATTEMPTS: u32 = 4;
+
+const DEFAULT_BATCH_RETRY_BACKOFF: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn builder() -> StreamingContextBuilder {
+        StreamingContext::builder("test").master("local[1]").batch_interval(Duration::from_secs(1))
+    }
+
+    #[test]
+    fn a_setting_that_cannot_be_used_is_named_with_its_value() {
+        let refused = |builder: StreamingContextBuilder| builder.build().unwrap_err().to_string();
+        assert!(refused(builder().master("local[0]")).contains("\"local[0]\""));
+        assert!(refused(builder().batch_interval(Duration::ZERO)).contains("batch interval is 0ns"));
+        assert!(refused(builder().batch_interval(Duration::from_micros(1_500))).contains("1.5ms"));
+        assert!(refused(builder().block_interval(Duration::ZERO)).contains("block interval is 0ns"));
+        assert!(refused(builder().memory_budget(0)).contains("memory budget"));
+        assert!(refused(builder().batch_attempts(0)).contains("attempts"));
+        assert!(refused(StreamingContext::builder(" ")).contains("application name"));
+    }
+
+    #[test]
+    fn the_batch_interval_has_no_default() {
+        let error = StreamingContext::builder("test").build().unwrap_err();
+        assert!(matches!(error, ConfigError::NoBatchInterval));
+    }
+}

@@ -1,0 +1,168 @@
+//! What the parts of a context tell each other across tasks: stop, failed, ready, ended.
+//!
+//! One watched value. Every field only ever moves forwards, so nobody can miss a change by looking late.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::watch;
+
+use crate::block::StreamId;
+use crate::error::StreamingError;
+use crate::event::{Event, Listeners};
+
+/// How to stop a context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StopMode {
+    /// Everything that was stored is processed first.
+    Graceful,
+    /// No further batch runs; what was not processed will be delivered again.
+    Immediate,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    pub(crate) stop: Option<StopMode>,
+    pub(crate) failure: Option<StreamingError>,
+    started: bool,
+    unready: BTreeSet<StreamId>,
+    ended: bool,
+}
+
+impl Progress {
+    fn is_ready(&self) -> bool {
+        self.ended || (self.started && self.unready.is_empty())
+    }
+
+    /// Nothing more is to be begun.
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.failure.is_some() || self.stop == Some(StopMode::Immediate)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Control {
+    progress: watch::Sender<Progress>,
+    // Apart from `progress`, because tasks look at it for every record.
+    cancelled: AtomicBool,
+    listeners: Listeners,
+}
+
+impl Control {
+    pub(crate) const fn listeners(&self) -> &Listeners {
+        &self.listeners
+    }
+
+    pub(crate) fn emit(&self, event: &Event) {
+        self.listeners.emit(event);
+    }
+
+    /// Asks for a stop; a later request can only make it more urgent.
+    pub(crate) fn request_stop(&self, mode: StopMode) {
+        self.progress.send_if_modified(|progress| {
+            let raised = progress.stop < Some(mode);
+            progress.stop = progress.stop.max(Some(mode));
+            raised
+        });
+    }
+
+    /// Stops the context with this error, unless it failed or ended before.
+    pub(crate) fn fail(&self, error: StreamingError) {
+        self.progress.send_if_modified(|progress| {
+            let first = progress.failure.is_none() && !progress.ended;
+            if first {
+                progress.failure = Some(error);
+            }
+            first
+        });
+    }
+
+    pub(crate) fn failure(&self) -> Option<StreamingError> {
+        self.progress.borrow().failure.clone()
+    }
+
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.progress.borrow().is_urgent()
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    /// Names the receivers that have to get ready. Before they start.
+    pub(crate) fn expect_ready(&self, streams: impl Iterator<Item = StreamId>) {
+        self.progress.send_modify(|progress| progress.unready.extend(streams));
+    }
+
+    /// True when the receiver was not ready before.
+    pub(crate) fn receiver_ready(&self, stream: StreamId) -> bool {
+        self.progress.send_if_modified(|progress| progress.unready.remove(&stream))
+    }
+
+    pub(crate) fn is_waiting_for(&self, stream: StreamId) -> bool {
+        self.progress.borrow().unready.contains(&stream)
+    }
+
+    pub(crate) fn note_started(&self) {
+        self.progress.send_modify(|progress| progress.started = true);
+    }
+
+    pub(crate) fn end(&self) {
+        self.listeners.clear();
+        self.progress.send_modify(|progress| progress.ended = true);
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.progress.borrow().ended
+    }
+
+    pub(crate) async fn ready(&self) {
+        // The sender lives in `self`: waiting cannot fail.
+        let _ = self.watch().wait_for(Progress::is_ready).await;
+    }
+
+    pub(crate) async fn ended(&self) -> Result<(), StreamingError> {
+        let _ = self.watch().wait_for(|progress| progress.ended).await;
+        self.failure().map_or(Ok(()), Err)
+    }
+
+    /// Resolves when nothing more is to be begun.
+    pub(crate) async fn urgent(&self) {
+        let _ = self.watch().wait_for(Progress::is_urgent).await;
+    }
+
+    /// Resolves when a stop was asked for.
+    pub(crate) async fn stop_requested(&self) {
+        let _ = self.watch().wait_for(|progress| progress.stop.is_some()).await;
+    }
+
+    /// Running tasks end at their next record.
+    pub(crate) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_becomes_more_urgent_but_never_less() {
+        let control = Control::default();
+        control.request_stop(StopMode::Immediate);
+        control.request_stop(StopMode::Graceful);
+        assert!(control.is_urgent());
+    }
+
+    #[test]
+    fn the_first_error_wins() {
+        let control = Control::default();
+        control.fail(StreamingError::Scheduler { message: "first".to_owned() });
+        control.fail(StreamingError::Scheduler { message: "second".to_owned() });
+        assert!(control.failure().unwrap().to_string().contains("first"));
+    }
+}

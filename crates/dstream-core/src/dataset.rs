@@ -1,0 +1,97 @@
+//! A dataset: records in partitions, computed on demand and pushed, one after the other, into a sink.
+//!
+//! Narrow operators fuse: a chain of them is one loop over the source, and no record is kept between two of them. Records
+//! are pushed rather than pulled, so that a failing source ends the loop with an error: no consumer can mistake a
+//! partition that broke off for one that was complete.
+
+use std::cell::Cell;
+use std::ops::ControlFlow;
+
+use thiserror::Error;
+
+use crate::block::BlockId;
+use crate::block_store::BlockStoreError;
+use crate::control::Control;
+use crate::error::BoxError;
+use crate::job::{Job, JobError};
+use crate::operator::OperatorName;
+
+/// Takes the records of a partition; says when it has enough.
+pub(crate) type Sink<'a, T> = dyn FnMut(T) -> ControlFlow<()> + 'a;
+
+pub(crate) trait Dataset<T>: Send + Sync {
+    fn partitions(&self) -> usize;
+
+    /// Runs the wide operators that this dataset depends on; to be called before its tasks run, never from a task.
+    fn prepare(&self, job: &Job) -> Result<(), JobError>;
+
+    /// Pushes the records of `partition` into `sink` until they end or the sink breaks; both are `Ok`.
+    fn run(&self, partition: usize, task: &Task<'_>, sink: &mut Sink<'_, T>) -> Result<(), TaskError>;
+
+    /// Where the records of `partition` came from, for errors.
+    fn origin(&self, partition: usize) -> Option<String>;
+}
+
+/// A run over one partition: which operator's code runs right now, and whether to go on.
+#[derive(Debug)]
+pub(crate) struct Task<'a> {
+    // One store for each call of user code; it is what lets an error name the operator.
+    at: Cell<OperatorName>,
+    control: &'a Control,
+}
+
+impl<'a> Task<'a> {
+    pub(crate) const fn new(output: OperatorName, control: &'a Control) -> Self {
+        Self { at: Cell::new(output), control }
+    }
+
+    /// Code of `operator` is about to run.
+    pub(crate) fn enter(&self, operator: OperatorName) {
+        self.at.set(operator);
+    }
+
+    pub(crate) const fn at(&self) -> OperatorName {
+        self.at.get()
+    }
+
+    /// Sources ask before each record.
+    pub(crate) fn check(&self) -> Result<(), TaskError> {
+        if self.control.is_cancelled() { Err(TaskError::Cancelled) } else { Ok(()) }
+    }
+}
+
+/// Why a task did not finish.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TaskError {
+    /// The message handler refused a record.
+    #[error("the message handler failed on record {record} of block {block}")]
+    Handler {
+        /// The block.
+        block: BlockId,
+        /// The place of the record in the block, from 0.
+        record: usize,
+        /// The error of the handler.
+        source: BoxError,
+    },
+    /// User code panicked.
+    #[error("panicked: {0}")]
+    Panicked(String),
+    /// The block was dropped, since its batch is done.
+    #[error("block {0} is gone: use a dataset only while its batch runs, or collect it")]
+    BlockGone(BlockId),
+    /// The block could not be read.
+    #[error("block {block} could not be read")]
+    BlockStore {
+        /// The block.
+        block: BlockId,
+        /// Why.
+        source: BlockStoreError,
+    },
+    /// The context is stopping.
+    #[error("the context is stopping")]
+    Cancelled,
+    /// A wide operator was not run before the tasks; this is a defect of this library.
+    #[error("the result of {0} is missing; please report this")]
+    NotPrepared(OperatorName),
+}

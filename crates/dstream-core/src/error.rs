@@ -1,0 +1,132 @@
+//! Why a context did not start, why it stopped, and how to read an error with all its causes.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::block::{BlockId, StreamId};
+use crate::block_store::BlockStoreError;
+use crate::operator::OperatorName;
+use crate::receiver::ReceiverError;
+use crate::time::Time;
+
+/// Any error of user code.
+pub type BoxError = Box<dyn Error + Send + Sync + 'static>;
+
+/// Why a context stopped although nobody asked it to. The first error wins; it is shared by all who wait.
+///
+/// The text of a variant does not repeat its source: print it with [`error_chain`].
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum StreamingError {
+    /// A receiver could not start, or could not go on.
+    #[error("receiver {stream} ({name}) failed")]
+    Receiver {
+        /// The stream of the receiver.
+        stream: StreamId,
+        /// The name it was given.
+        name: Arc<str>,
+        /// What failed, on what, and what to do.
+        #[source]
+        source: Arc<ReceiverError>,
+    },
+    /// A receiver was stopped but could not write its last positions or release what it held.
+    #[error("receiver {stream} ({name}) could not be closed; what it had not written yet will be delivered again")]
+    ReceiverClose {
+        /// The stream of the receiver.
+        stream: StreamId,
+        /// The name it was given.
+        name: Arc<str>,
+        /// What failed, on what, and what to do.
+        #[source]
+        source: Arc<ReceiverError>,
+    },
+    /// A batch failed as often as it may. The positions of its records, and of later ones, were not reported as
+    /// processed: they are delivered again at the next start.
+    #[error("batch {batch} failed in {output} after {attempts} attempts; its records will be delivered again")]
+    Batch {
+        /// The batch that failed.
+        batch: Time,
+        /// The output operation that failed.
+        output: OperatorName,
+        /// How often the batch was tried.
+        attempts: u32,
+        /// The last failure.
+        #[source]
+        source: Arc<dyn Error + Send + Sync>,
+    },
+    /// A block could not be put into the block store.
+    #[error("block {block} could not be stored")]
+    BlockStore {
+        /// The block.
+        block: BlockId,
+        /// Why.
+        #[source]
+        source: Arc<BlockStoreError>,
+    },
+    /// The program changed the graph of a context that already runs.
+    #[error("{what} was added after the context was started: add inputs and outputs before start()")]
+    ChangedAfterStart {
+        /// What was added.
+        what: String,
+    },
+    /// The signals that should stop the context cannot be listened for.
+    #[error("cannot listen for Ctrl-C and SIGTERM: call stop() when the program is to end")]
+    Signals {
+        /// Why.
+        #[source]
+        source: Arc<std::io::Error>,
+    },
+    /// The task that schedules batches panicked; this is a defect of this library or of a `Positions` implementation.
+    #[error("the scheduler panicked: {message}; please report this")]
+    Scheduler {
+        /// What the panic said.
+        message: String,
+    },
+}
+
+/// Why a context did not start.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// No batch would have anything to do.
+    #[error("no output operations registered: call print() or foreach_rdd(..) on a stream before start()")]
+    NoOutputs,
+    /// It runs already.
+    #[error("the context was already started: call start() once")]
+    AlreadyStarted,
+    /// It has ended; a context lives once.
+    #[error("the context has already been stopped: build a new one")]
+    AlreadyStopped,
+    /// The program does not run on tokio.
+    #[error("there is no tokio runtime: call start() from a tokio task, for example under #[tokio::main]")]
+    NoRuntime,
+    /// A receiver did not start.
+    #[error(transparent)]
+    Failed(StreamingError),
+}
+
+/// The text of an error with those of all its causes, joined by ": ".
+///
+/// ```
+/// use dstream_core::{ReceiverError, error_chain};
+/// assert_eq!(error_chain(&ReceiverError::new("no such stream")), "no such stream");
+/// ```
+pub fn error_chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// What a caught panic said.
+pub(crate) fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no message)").to_owned()
+}

@@ -1,0 +1,115 @@
+//! A job: one output operation of one batch, and the tasks it runs, one for each partition of a dataset.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use thiserror::Error;
+
+use crate::control::Control;
+use crate::dataset::{Task, TaskError};
+use crate::error::panic_message;
+use crate::exchange::{Exchange, ExchangeError};
+use crate::operator::OperatorName;
+use crate::task_pool::TaskPool;
+use crate::time::Time;
+
+/// What the jobs of a context share.
+pub(crate) struct Engine {
+    pub(crate) pool: TaskPool,
+    pub(crate) exchange: Arc<dyn Exchange>,
+    pub(crate) control: Arc<Control>,
+    /// Partitions of a dataset that nothing else decides: one for each thread.
+    pub(crate) parallelism: usize,
+}
+
+#[derive(Clone)]
+pub(crate) struct Job {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) batch: Time,
+    pub(crate) output: OperatorName,
+}
+
+impl Job {
+    /// Runs `work` for each of `partitions`, in parallel, and returns the results in the order of the partitions. After a
+    /// failure no further task is begun; tasks that run already run to their end.
+    pub(crate) fn run_tasks<R: Send>(
+        &self,
+        partitions: Range<usize>,
+        origin: &(dyn Fn(usize) -> Option<String> + Sync),
+        work: &(dyn Fn(usize, &Task<'_>) -> Result<R, TaskError> + Sync),
+    ) -> Result<Vec<R>, JobError> {
+        let one = |partition| self.run_task(partition, work).map_err(|failed| self.explain(partition, failed, origin));
+        self.engine.pool.install(|| partitions.into_par_iter().map(one).collect()).ok_or(JobError::Stopped)?
+    }
+
+    fn run_task<R>(
+        &self,
+        partition: usize,
+        work: &(dyn Fn(usize, &Task<'_>) -> Result<R, TaskError> + Sync),
+    ) -> Result<R, (OperatorName, TaskError)> {
+        let task = Task::new(self.output, &self.engine.control);
+        let result = task.check().and_then(|()| {
+            catch_unwind(AssertUnwindSafe(|| work(partition, &task)))
+                .unwrap_or_else(|panic| Err(TaskError::Panicked(panic_message(&*panic))))
+        });
+        result.map_err(|error| (task.at(), error))
+    }
+
+    fn explain(
+        &self,
+        partition: usize,
+        (operator, source): (OperatorName, TaskError),
+        origin: &(dyn Fn(usize) -> Option<String> + Sync),
+    ) -> JobError {
+        if matches!(source, TaskError::Cancelled) {
+            return JobError::Stopped;
+        }
+        let origin = origin(partition).map(|from| format!(", on {from}")).unwrap_or_default();
+        JobError::Task { operator, batch: self.batch, partition, origin, source }
+    }
+}
+
+/// Why an action on a dataset failed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum JobError {
+    /// A task failed.
+    #[error("{operator} failed in batch {batch}, partition {partition}{origin}")]
+    Task {
+        /// The operator whose code ran.
+        operator: OperatorName,
+        /// The batch.
+        batch: Time,
+        /// The partition, from 0.
+        partition: usize,
+        /// Where its records came from, if known: a phrase that begins with a comma, or nothing.
+        origin: String,
+        /// What happened.
+        source: TaskError,
+    },
+    /// The function of an output operation panicked outside of its tasks.
+    #[error("{output} panicked in batch {batch}: {message}")]
+    Panicked {
+        /// The output operation.
+        output: OperatorName,
+        /// The batch.
+        batch: Time,
+        /// What the panic said.
+        message: String,
+    },
+    /// Blocks of a wide operator could not be exchanged.
+    #[error("the shuffle of {operator} failed in batch {batch}")]
+    Exchange {
+        /// The wide operator.
+        operator: OperatorName,
+        /// The batch.
+        batch: Time,
+        /// What happened.
+        source: ExchangeError,
+    },
+    /// The context is stopping, or has stopped.
+    #[error("the context has stopped: use its datasets before stop()")]
+    Stopped,
+}

@@ -1,0 +1,116 @@
+//! Micro-batches: streams of records, cut into batches, computed in partitions, on time.
+//!
+//! A program makes a [`StreamingContext`], makes streams with it, says what is to happen with each batch, and starts it.
+//! Sources of records are [`Receiver`]s. A receiver hears, through [`Positions`], when every output operation of the batch
+//! that holds a record has succeeded; that is what makes at-least-once delivery of it. This crate has never heard of
+//! Kinesis.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//! use dstream_core::{ManualClock, StopMode, StreamingContext, Time};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), dstream_core::BoxError> {
+//! // Programs leave the clock out; then batches come by the wall clock.
+//! let clock = Arc::new(ManualClock::new(Time::from_millis(0)));
+//! let ctx = StreamingContext::builder("word count")
+//!     .master("local[2]")
+//!     .batch_interval(Duration::from_secs(2))
+//!     .clock(clock.clone())
+//!     .build()?;
+//! let lines = ctx.queue_stream([vec!["to be or not to be"]]);
+//! lines.flat_map(|line| line.split(' ')).map(|word| (word, 1)).reduce_by_key(|m, n| m + n).print();
+//!
+//! ctx.start().await?;
+//! clock.advance(Duration::from_secs(2));
+//! ctx.stop(StopMode::Graceful).await?;
+//! # Ok(()) }
+//! ```
+//!
+//! # Words
+//! A *receiver* stores *pages* of raw *records*, each with the *range* it came from. Every *block interval* what a stream has
+//! stored is cut into a *block*. Every *batch interval* the blocks that no *batch* holds are allocated to one; its *batch
+//! time* is a multiple of the interval. A batch is computed in *partitions*, one for each block. An *output operation* of a
+//! batch is a *job*; it runs a *task* for each partition, on the *task pool*.
+//!
+//! # What is promised
+//! - Batches run in order, one at a time, and so do the output operations of a batch.
+//! - A record is reported as processed only after all outputs of its batch succeeded, and no later record of its stream
+//!   before it. A failed batch is tried again with the same records, then the context stops with its error.
+//! - What is stored and not processed stays within the memory budget; when it is full, storing waits.
+//! - After [`stop`](StreamingContext::stop) has returned, no user code runs.
+
+// The map, in reading order. Values and pure rules first.
+mod batch;
+mod batch_timer;
+mod block;
+mod block_builder;
+mod error;
+mod master;
+mod operator;
+mod retry;
+mod storage_level;
+mod time;
+mod tracker;
+
+// Seams, and what stands right behind them.
+mod block_store;
+mod clock;
+mod event;
+mod exchange;
+mod receiver;
+mod receiver_store;
+
+// Datasets, and the engine that computes them.
+mod dataset;
+mod job;
+mod key_hash;
+mod narrow;
+mod rdd;
+mod shuffle;
+mod task_pool;
+
+// Streams.
+mod dstream;
+mod graph;
+mod input;
+mod inputs;
+mod ops;
+
+// The context and its one task.
+mod batch_run;
+mod config;
+mod context;
+mod control;
+mod lock;
+mod memory_budget;
+mod receivers;
+mod scheduler;
+mod shared;
+mod signals;
+mod supervisor;
+
+pub mod testing;
+
+pub use batch::{BatchInfo, InputInfo};
+pub use block::{Block, BlockId, BlockRange, BlockRecord, StreamId};
+pub use block_store::{BlockStore, BlockStoreError, MemoryBlockStore, StoredBlock};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use config::{ConfigError, StreamingContextBuilder};
+pub use context::StreamingContext;
+pub use control::StopMode;
+pub use dataset::TaskError;
+pub use dstream::DStream;
+pub use error::{BoxError, StartError, StreamingError, error_chain};
+pub use event::{Event, Listener};
+pub use exchange::ExchangeError;
+pub use job::JobError;
+pub use master::{Master, ParseMasterError};
+pub use operator::OperatorName;
+pub use ops::{Printable, UnionError};
+pub use rdd::Rdd;
+pub use receiver::{Positions, Receiver, ReceiverError};
+pub use receiver_store::{ReceiverStore, StoreClosed};
+pub use storage_level::{ParseStorageLevelError, StorageLevel};
+pub use task_pool::PoolError;
+pub use time::Time;

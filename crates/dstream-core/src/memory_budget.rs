@@ -1,0 +1,98 @@
+//! The memory budget: how many bytes of fetched and unprocessed records a context holds at most.
+//!
+//! A page waits, first come first served, until its bytes fit. A page larger than the whole budget waits until it is
+//! alone, then passes: nothing is too big to be processed, and nothing deadlocks.
+
+use tokio::sync::Semaphore;
+
+/// One unit of the semaphore is one byte.
+#[derive(Debug)]
+pub(crate) struct MemoryBudget {
+    limit: u32,
+    free: Semaphore,
+}
+
+/// Bytes taken from the budget. Given back by value with [`MemoryBudget::give_back`]; it has no `Drop`, since its owner (a
+/// block) may be sealed, stored and forgotten in different places.
+#[derive(Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub(crate) struct Reserved(usize);
+
+impl Reserved {
+    pub(crate) const fn add(&mut self, Self(more): Self) {
+        self.0 = self.0.saturating_add(more);
+    }
+}
+
+/// The budget was closed: the context is stopping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BudgetClosed;
+
+impl MemoryBudget {
+    /// A budget of `bytes`; more than 4 GiB - 1 count as that, which is what one semaphore can hand out at a time.
+    pub(crate) fn new(bytes: usize) -> Self {
+        let limit = u32::try_from(bytes.min(Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
+        Self { limit, free: Semaphore::new(usize::try_from(limit).unwrap_or(Semaphore::MAX_PERMITS)) }
+    }
+
+    /// Takes `bytes` from the budget, or all of it if they are more; waits until they are free.
+    ///
+    /// # Cancellation
+    /// Safe: a dropped call has taken nothing and only loses its place in the queue.
+    pub(crate) async fn reserve(&self, bytes: usize) -> Result<Reserved, BudgetClosed> {
+        let wanted = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.limit);
+        let permit = self.free.acquire_many(wanted).await.map_err(|_| BudgetClosed)?;
+        let reserved = Reserved(permit.num_permits());
+        permit.forget();
+        Ok(reserved)
+    }
+
+    pub(crate) fn give_back(&self, Reserved(bytes): Reserved) {
+        self.free.add_permits(bytes);
+    }
+
+    /// Whoever waits, now or later, gets [`BudgetClosed`].
+    pub(crate) fn close(&self) {
+        self.free.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn a_page_waits_until_its_bytes_are_free() {
+        let budget = MemoryBudget::new(100);
+        let first = budget.reserve(80).now_or_never().unwrap().unwrap();
+        let mut second = Box::pin(budget.reserve(30));
+        assert!(second.as_mut().now_or_never().is_none());
+        budget.give_back(first);
+        assert_eq!(second.now_or_never().unwrap(), Ok(Reserved(30)));
+    }
+
+    #[test]
+    fn an_oversized_page_passes_when_it_is_alone_and_only_then() {
+        let budget = MemoryBudget::new(100);
+        let first = budget.reserve(1).now_or_never().unwrap().unwrap();
+        let mut oversized = Box::pin(budget.reserve(1_000));
+        assert!(oversized.as_mut().now_or_never().is_none());
+        budget.give_back(first);
+        let oversized = oversized.now_or_never().unwrap().unwrap();
+        assert!(budget.reserve(1).now_or_never().is_none());
+        budget.give_back(oversized);
+        assert!(budget.reserve(100).now_or_never().is_some());
+    }
+
+    #[test]
+    fn closing_the_budget_wakes_those_who_wait() {
+        let budget = MemoryBudget::new(10);
+        let _all = budget.reserve(10).now_or_never().unwrap().unwrap();
+        let mut waiting = Box::pin(budget.reserve(1));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        budget.close();
+        assert_eq!(waiting.now_or_never().unwrap(), Err(BudgetClosed));
+    }
+}

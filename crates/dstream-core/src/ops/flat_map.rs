@@ -1,0 +1,35 @@
+//! `flat_map`: any number of records for each record.
+
+use std::ops::ControlFlow;
+
+use crate::dstream::DStream;
+
+impl<T: Send + 'static> DStream<T> {
+    /// Gives every item of `f(record)` for each record.
+    ///
+    /// ```
+    /// # use dstream_core::testing::batches_of;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), dstream_core::BoxError> {
+    /// let batches = batches_of(1, |ctx| {
+    ///     let lines = ctx.queue_stream([vec!["to be or", "not"]]);
+    ///     Ok(lines.flat_map(|line| line.split(' ')))
+    /// })
+    /// .await?;
+    /// assert_eq!(batches, [vec!["to", "be", "or", "not"]]);
+    /// # Ok(()) }
+    /// ```
+    pub fn flat_map<I>(&self, f: impl Fn(T) -> I + Send + Sync + 'static) -> DStream<I::Item>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'static,
+    {
+        self.narrow("flat_map", move |record, stage, sink| {
+            for item in f(record) {
+                sink(item)?;
+                // The iterator is user code as well.
+                stage.enter();
+            }
+            ControlFlow::Continue(())
+        })
+    }
+}

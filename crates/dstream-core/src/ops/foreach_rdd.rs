@@ -1,0 +1,48 @@
+//! `foreach_rdd`: the output operation that all others are made of.
+
+use std::sync::Arc;
+
+use crate::dstream::DStream;
+use crate::error::BoxError;
+use crate::graph::Output;
+use crate::rdd::Rdd;
+use crate::time::Time;
+
+impl<T: Send + 'static> DStream<T> {
+    /// Calls `f` with the records and the time of each batch, on the task pool, one batch after the other.
+    ///
+    /// When `f` fails or panics, the batch is tried again with the same records from this output operation on, as often
+    /// as [`batch_attempts`](crate::StreamingContextBuilder::batch_attempts) allows; so what `f` does should bear being
+    /// done twice. Positions move on only after all output operations of the batch have succeeded.
+    ///
+    /// An output that is added after the context was started stops the context with
+    /// [`StreamingError::ChangedAfterStart`](crate::StreamingError::ChangedAfterStart).
+    ///
+    /// ```
+    /// # use dstream_core::StreamingContext;
+    /// # fn add(ctx: &StreamingContext) {
+    /// let numbers = ctx.queue_stream([vec![1, 2, 3]]);
+    /// numbers.foreach_rdd(|rdd, time| {
+    ///     let sum: i32 = rdd.collect()?.iter().sum();
+    ///     println!("{time}: {sum}");
+    ///     Ok(())
+    /// });
+    /// # }
+    /// ```
+    pub fn foreach_rdd(&self, f: impl Fn(Rdd<T>, Time) -> Result<(), BoxError> + Send + Sync + 'static) {
+        self.add_output("foreach_rdd", f);
+    }
+
+    pub(crate) fn add_output(
+        &self,
+        kind: &'static str,
+        f: impl Fn(Rdd<T>, Time) -> Result<(), BoxError> + Send + Sync + 'static,
+    ) {
+        let node = Arc::clone(self.node());
+        let name = self.context().graph().name(kind);
+        self.context().add_output(Output {
+            name,
+            run: Box::new(move |job, batch| f(Rdd::new(node.dataset(batch)?, job.clone()), batch.time)),
+        });
+    }
+}

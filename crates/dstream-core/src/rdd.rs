@@ -1,0 +1,129 @@
+//! The records of a stream in one batch, and the actions on them.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::dataset::{Dataset, Task, TaskError};
+use crate::job::{Job, JobError};
+
+/// The records of one batch, in partitions, as an output operation sees them.
+///
+/// Nothing is computed before an action asks, and each action computes anew what is not behind a shuffle. An `Rdd` is of
+/// use only while its batch runs. Every action blocks the calling thread, works on the task pool, and fails with a
+/// [`JobError`] that names operator, batch, partition and origin when user code fails, or when the context stops.
+pub struct Rdd<T> {
+    dataset: Arc<dyn Dataset<T>>,
+    job: Job,
+}
+
+impl<T: Send + 'static> Rdd<T> {
+    pub(crate) const fn new(dataset: Arc<dyn Dataset<T>>, job: Job) -> Self {
+        Self { dataset, job }
+    }
+
+    /// How many partitions the records are in.
+    pub fn num_partitions(&self) -> usize {
+        self.dataset.partitions()
+    }
+
+    /// All records, partition by partition.
+    ///
+    /// # Errors
+    /// See [`Rdd`].
+    pub fn collect(&self) -> Result<Vec<T>, JobError> {
+        self.prepare()?;
+        let partitions =
+            self.run(0..self.num_partitions(), &|partition, task| self.gather(partition, task, usize::MAX))?;
+        Ok(partitions.into_iter().flatten().collect())
+    }
+
+    /// How many records there are.
+    ///
+    /// # Errors
+    /// See [`Rdd`].
+    pub fn count(&self) -> Result<u64, JobError> {
+        self.prepare()?;
+        let counts = self.run(0..self.num_partitions(), &|partition, task| {
+            let mut count = 0_u64;
+            self.dataset.run(partition, task, &mut |_| {
+                count = count.saturating_add(1);
+                ControlFlow::Continue(())
+            })?;
+            Ok(count)
+        })?;
+        Ok(counts.into_iter().fold(0, u64::saturating_add))
+    }
+
+    /// The first `n` records, in the order of [`collect`](Self::collect). Partitions that are not needed are not
+    /// computed; in particular, no error of theirs is found.
+    ///
+    /// # Errors
+    /// See [`Rdd`].
+    pub fn take(&self, n: usize) -> Result<Vec<T>, JobError> {
+        self.prepare()?;
+        let mut taken = Vec::new();
+        let (mut next, mut width) = (0, 1);
+        while taken.len() < n && next < self.num_partitions() {
+            let missing = n.saturating_sub(taken.len());
+            let end = self.num_partitions().min(next.saturating_add(width));
+            let round = self.run(next..end, &|partition, task| self.gather(partition, task, missing))?;
+            taken.extend(round.into_iter().flatten().take(missing));
+            // Few records are usually found in the first partition; the wider rounds are for sparse ones.
+            (next, width) = (end, width.saturating_mul(4));
+        }
+        Ok(taken)
+    }
+
+    /// Calls `f` with the records of each partition, in parallel. The partition is computed whole before the call, so
+    /// that `f` never sees one that broke off.
+    ///
+    /// # Errors
+    /// See [`Rdd`]. A panic of `f` is an error too.
+    pub fn for_each_partition(&self, f: impl Fn(std::vec::IntoIter<T>) + Send + Sync) -> Result<(), JobError> {
+        self.prepare()?;
+        self.run(0..self.num_partitions(), &|partition, task| {
+            let records = self.gather(partition, task, usize::MAX)?;
+            task.enter(self.job.output);
+            f(records.into_iter());
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    fn prepare(&self) -> Result<(), JobError> {
+        self.dataset.prepare(&self.job)
+    }
+
+    fn run<R: Send>(
+        &self,
+        partitions: std::ops::Range<usize>,
+        work: &(dyn Fn(usize, &Task<'_>) -> Result<R, TaskError> + Sync),
+    ) -> Result<Vec<R>, JobError> {
+        self.job.run_tasks(partitions, &|partition| self.dataset.origin(partition), work)
+    }
+
+    /// At most `limit` records of a partition.
+    fn gather(&self, partition: usize, task: &Task<'_>, limit: usize) -> Result<Vec<T>, TaskError> {
+        let mut records = Vec::new();
+        self.dataset.run(partition, task, &mut |record| {
+            records.push(record);
+            if records.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        Ok(records)
+    }
+}
+
+// By hand: a derived `Clone` would ask for `T: Clone`.
+impl<T> Clone for Rdd<T> {
+    fn clone(&self) -> Self {
+        Self { dataset: Arc::clone(&self.dataset), job: self.job.clone() }
+    }
+}
+
+impl<T> fmt::Debug for Rdd<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (batch, partitions) = (self.job.batch, self.dataset.partitions());
+        f.debug_struct("Rdd").field("batch", &batch).field("partitions", &partitions).finish_non_exhaustive()
+    }
+}

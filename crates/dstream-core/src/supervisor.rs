@@ -1,0 +1,62 @@
+//! The whole life of a started context, in one task: receivers start, the scheduler runs, everything ends.
+//!
+//! Promises: whatever happens in between, the context ends, receivers that were started are stopped and closed, and those
+//! who wait for the end hear of it.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use tokio::sync::oneshot;
+
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::control::Control;
+use crate::error::{StreamingError, panic_message};
+use crate::event::Event;
+use crate::graph::Plan;
+use crate::job::Engine;
+use crate::receivers::Receivers;
+use crate::scheduler::Scheduler;
+
+/// What a started context consists of. The inputs of the plan are with the receivers.
+pub(crate) struct Parts {
+    pub(crate) settings: Settings,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) receivers: Receivers,
+    pub(crate) plan: Plan,
+}
+
+/// `started` hears whether the receivers run; when they do not, it hears so after the context has ended.
+pub(crate) async fn supervise(parts: Parts, started: oneshot::Sender<Result<(), StreamingError>>) {
+    let engine = Arc::clone(&parts.engine);
+    let control = &engine.control;
+    // Nobody listens to `started` if the call of `start` was dropped; the context runs all the same.
+    if let Err(error) = parts.receivers.start().await {
+        control.fail(error.clone());
+        engine.pool.end();
+        control.end();
+        let _ = started.send(Err(error));
+        return;
+    }
+    let time = parts.clock.now();
+    let mut scheduler = Scheduler::new(parts);
+    control.emit(&Event::StreamingStarted { time });
+    control.note_started();
+    let _ = started.send(Ok(()));
+    caught(control, scheduler.run()).await;
+    caught(control, scheduler.finish()).await;
+    // User code that the graph holds goes before anybody hears of the end.
+    drop(scheduler);
+    engine.pool.end();
+    control.end();
+}
+
+/// A panic fails the context instead of leaving it half alive.
+async fn caught(control: &Control, part: impl Future<Output = ()> + Send) {
+    if let Err(panic) = AssertUnwindSafe(part).catch_unwind().await {
+        control.fail(StreamingError::Scheduler { message: panic_message(&*panic) });
+    }
+}

@@ -1,0 +1,244 @@
+//! A context under a manual clock, with receivers whose pages the test stores itself.
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part of this")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "part of tests, outside of their functions")]
+
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use dstream_core::{
+    BlockRecord, DStream, Event, ManualClock, Positions, Receiver, ReceiverError, ReceiverStore, StorageLevel,
+    StreamingContext, StreamingContextBuilder, Time,
+};
+use tokio::sync::watch;
+
+pub const SECOND: Duration = Duration::from_secs(1);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Number(pub u64);
+
+impl BlockRecord for Number {
+    fn size_bytes(&self) -> usize {
+        8
+    }
+}
+
+/// The numbers from `0` to `1`, exclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span(pub u64, pub u64);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "numbers {} to {}", self.0, self.1)
+    }
+}
+
+/// What a receiver went through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    Started,
+    Stored(Vec<Span>),
+    Processed(Time, Vec<Span>),
+    StoppedFetching,
+    Closed,
+}
+
+/// How a receiver misbehaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fault {
+    #[default]
+    None,
+    FailsToStart,
+    PanicsAtStart,
+    FailsToClose,
+    PanicsAtProcessed,
+}
+
+type Store = ReceiverStore<Number, Span>;
+
+/// The test's end of a receiver.
+#[derive(Default)]
+pub struct Source {
+    fault: Fault,
+    store: Mutex<Option<Store>>,
+    seen: watch::Sender<Vec<Seen>>,
+}
+
+impl Source {
+    pub fn new(fault: Fault) -> Arc<Self> {
+        Arc::new(Self { fault, ..Self::default() })
+    }
+
+    pub fn store(&self) -> Store {
+        self.store.lock().unwrap().clone().expect("the receiver was started")
+    }
+
+    pub async fn put(&self, span: Span) {
+        self.store().store(numbers(span), span).await.unwrap();
+    }
+
+    pub fn seen(&self) -> Vec<Seen> {
+        self.seen.borrow().clone()
+    }
+
+    pub fn processed(&self) -> Vec<Span> {
+        let spans = |seen| if let Seen::Processed(_, spans) = seen { spans } else { vec![] };
+        self.seen().into_iter().flat_map(spans).collect()
+    }
+
+    pub async fn saw(&self, wanted: Seen) {
+        in_time(self.seen.subscribe().wait_for(|seen| seen.contains(&wanted))).await.unwrap();
+    }
+
+    fn see(&self, seen: Seen) {
+        self.seen.send_modify(|all| all.push(seen));
+    }
+
+    pub fn stream(self: &Arc<Self>, ctx: &StreamingContext, name: &str) -> DStream<u64> {
+        ctx.receiver_stream(name, StorageLevel::MemoryOnly, TestReceiver(Arc::clone(self)), |n: &Number| Ok(n.0))
+    }
+}
+
+pub fn numbers(span: Span) -> Vec<Number> {
+    (span.0..span.1).map(Number).collect()
+}
+
+impl Positions<Span> for Source {
+    fn on_stored(&self, ranges: &[Span]) {
+        self.see(Seen::Stored(ranges.to_vec()));
+    }
+
+    fn on_processed(&self, batch: Time, ranges: &[Span]) {
+        self.see(Seen::Processed(batch, ranges.to_vec()));
+    }
+}
+
+pub struct TestReceiver(pub Arc<Source>);
+
+struct SourcePositions(Arc<Source>);
+
+impl Positions<Span> for SourcePositions {
+    fn on_stored(&self, ranges: &[Span]) {
+        self.0.on_stored(ranges);
+    }
+
+    fn on_processed(&self, batch: Time, ranges: &[Span]) {
+        assert_ne!(self.0.fault, Fault::PanicsAtProcessed, "positions went wrong");
+        self.0.on_processed(batch, ranges);
+    }
+}
+
+#[async_trait]
+impl Receiver for TestReceiver {
+    type Record = Number;
+    type Range = Span;
+
+    async fn start(&mut self, store: Store) -> Result<(), ReceiverError> {
+        match self.0.fault {
+            Fault::FailsToStart => return Err(ReceiverError::new("no such stream")),
+            Fault::PanicsAtStart => panic!("start went wrong"),
+            Fault::None | Fault::FailsToClose | Fault::PanicsAtProcessed => {}
+        }
+        *self.0.store.lock().unwrap() = Some(store);
+        self.0.see(Seen::Started);
+        Ok(())
+    }
+
+    fn positions(&self) -> Arc<dyn Positions<Span>> {
+        Arc::new(SourcePositions(Arc::clone(&self.0)))
+    }
+
+    async fn stop_fetching(&mut self) {
+        self.0.see(Seen::StoppedFetching);
+    }
+
+    async fn close(&mut self) -> Result<(), ReceiverError> {
+        self.0.see(Seen::Closed);
+        match self.0.fault {
+            Fault::FailsToClose => Err(ReceiverError::new("the table is gone")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A context at time 0 with a batch interval of 1 s, and all that happened in it.
+pub struct Rig {
+    pub ctx: StreamingContext,
+    pub clock: Arc<ManualClock>,
+    events: Arc<watch::Sender<Vec<Event>>>,
+}
+
+impl Rig {
+    pub fn new() -> Self {
+        Self::with(|builder| builder)
+    }
+
+    pub fn with(adjust: impl FnOnce(StreamingContextBuilder) -> StreamingContextBuilder) -> Self {
+        let clock = Arc::new(ManualClock::new(Time::from_millis(0)));
+        let builder = StreamingContext::builder("test")
+            .master("local[2]")
+            .batch_interval(SECOND)
+            .batch_retry_backoff(Duration::ZERO)
+            .clock(Arc::<ManualClock>::clone(&clock));
+        let ctx = adjust(builder).build().unwrap();
+        let events = Arc::new(watch::Sender::new(Vec::new()));
+        let sink = Arc::clone(&events);
+        ctx.add_listener(Arc::new(move |event: &Event| sink.send_modify(|all| all.push(event.clone()))));
+        Self { ctx, clock, events }
+    }
+
+    pub fn events(&self) -> Vec<Event> {
+        self.events.borrow().clone()
+    }
+
+    pub fn completed(&self) -> Vec<i64> {
+        let time = |event| if let Event::BatchCompleted(info) = event { Some(info.batch.as_millis()) } else { None };
+        self.events().into_iter().filter_map(time).collect()
+    }
+
+    pub async fn until(&self, happened: impl Fn(&Event) -> bool + Send + Sync) {
+        in_time(self.events.subscribe().wait_for(|events| events.iter().any(&happened))).await.unwrap();
+    }
+
+    /// Moves on by one batch and waits until it is completed.
+    pub async fn batch(&self) {
+        let done = self.completed().len();
+        self.clock.advance(SECOND);
+        let completed = |events: &Vec<Event>| {
+            events.iter().filter(|event| matches!(event, Event::BatchCompleted(_))).count() > done
+        };
+        in_time(self.events.subscribe().wait_for(completed)).await.unwrap();
+    }
+}
+
+/// A list that closures of the graph write into.
+#[derive(Debug)]
+pub struct Seeing<T>(Arc<Mutex<Vec<T>>>);
+
+impl<T> Clone for Seeing<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: Clone> Seeing<T> {
+    pub fn new() -> Self {
+        Self(Arc::default())
+    }
+
+    pub fn push(&self, item: T) {
+        self.0.lock().unwrap().push(item);
+    }
+
+    pub fn all(&self) -> Vec<T> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// A hang is a failure. No test waits for this long; it is never slept.
+#[allow(clippy::future_not_send, reason = "as sendable as what it waits for")]
+pub async fn in_time<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(20), future).await.expect("it hangs")
+}
