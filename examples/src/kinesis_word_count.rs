@@ -1,0 +1,168 @@
+//! Counts the words of the lines in a Kinesis stream, batch by batch: Spark's `KinesisWordCountASL`.
+//!
+//! One input stream for each shard, batches of 2 s, checkpoints as often, from LATEST on; the first 10 counts of each
+//! batch are printed. Ctrl-C and SIGTERM stop gracefully; a second one at once.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to its user")]
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use clap::Parser;
+use dstream_core::{BoxError, DStream, StopMode, StorageLevel, StreamingContext, error_chain};
+use kinesis_asl::api::{KinesisApi, ShardFilter};
+use kinesis_asl::{AwsKinesis, Credentials, InitialPosition, KinesisInputDStream};
+use kinesis_endpoint::{EndpointUrl, Region, ServiceAccess};
+use tokio::time::Instant;
+
+/// Counts words in a Kinesis stream every 2 seconds.
+///
+/// Credentials: AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY (or the old AWS_SECRET_KEY), else the default chain.
+#[derive(Debug, Parser)]
+#[command(name = "KinesisWordCount", disable_version_flag = true)]
+struct Options {
+    /// The application: name of the DynamoDB table with its leases and checkpoints.
+    app_name: String,
+    /// The Kinesis stream.
+    stream_name: String,
+    /// The Kinesis endpoint, such as https://kinesis.us-east-1.amazonaws.com.
+    endpoint_url: String,
+    /// The region; by default the one in the endpoint's host.
+    region_name: Option<String>,
+    /// The DynamoDB endpoint; by default the region's. Needed when the Kinesis endpoint is not AWS's own.
+    #[arg(long, value_name = "URL")]
+    dynamodb_endpoint: Option<String>,
+    /// Where to begin without a checkpoint.
+    #[arg(long, value_enum, default_value_t = Position::Latest)]
+    initial_position: Position,
+    /// Length of a batch.
+    #[arg(long, value_name = "MS", default_value_t = 2_000)]
+    batch_ms: u64,
+    /// Threads that count; by default one for each core.
+    #[arg(long, value_name = "MASTER", default_value = "local[*]")]
+    master: String,
+    /// Print the totals of all batches at the end.
+    #[arg(long)]
+    totals: bool,
+    /// Stop gracefully when standard input ends, so that a parent that dies takes the program along.
+    #[arg(long)]
+    stop_with_stdin: bool,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Position {
+    #[value(name = "LATEST", alias = "latest")]
+    Latest,
+    #[value(name = "TRIM_HORIZON", alias = "trim_horizon")]
+    TrimHorizon,
+}
+
+type Totals = Arc<Mutex<BTreeMap<String, u64>>>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    examples::start_log();
+    match run(&options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("KinesisWordCount: {}", error_chain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: &Options) -> Result<(), BoxError> {
+    let begun = Instant::now();
+    let stdin = options.stop_with_stdin.then(examples::stdin_end);
+    let ssc = StreamingContext::builder("KinesisWordCount")
+        .master(options.master.as_str())
+        .batch_interval(Duration::from_millis(options.batch_ms))
+        .build()?;
+    let streams =
+        (0..count_shards(options).await?).map(|_| input_stream(&ssc, options)).collect::<Result<Vec<_>, _>>()?;
+    let shards = streams.len();
+    let counts = ssc
+        .union(streams)?
+        .flat_map(|line: Bytes| String::from_utf8_lossy(&line).split(' ').map(str::to_owned).collect::<Vec<_>>())
+        .map(|word| (word, 1_u64))
+        .reduce_by_key(|a, b| a + b);
+    counts.print();
+    let totals = Totals::default();
+    if options.totals {
+        add_up(&counts, &totals);
+    }
+
+    ssc.start().await?;
+    let mut end = pin!(ssc.await_termination_or_signal());
+    tokio::select! {
+        () = ssc.ready() => say_ready(options, begun, shards),
+        ended = &mut end => return Ok(ended?),
+    }
+    tokio::select! {
+        ended = &mut end => ended?,
+        () = examples::ended(stdin) => ssc.stop(StopMode::Graceful).await?,
+    }
+    print_totals(options, &totals);
+    Ok(())
+}
+
+fn say_ready(options: &Options, begun: Instant, shards: usize) {
+    let (stream, after) = (&options.stream_name, begun.elapsed().as_secs_f64());
+    eprintln!("ready after {after:.1} s: every shard of stream '{stream}' has a reader ({shards} shards at the start)");
+}
+
+async fn count_shards(options: &Options) -> Result<usize, BoxError> {
+    let endpoint = EndpointUrl::parse(&options.endpoint_url)?;
+    let given = options.region_name.as_deref().map(Region::parse).transpose()?;
+    let region = endpoint.resolve_region(given.as_ref())?;
+    let access = ServiceAccess { region, endpoint: Some(endpoint), credentials: Credentials::from_env()? };
+    let stream = AwsKinesis::connect(&access, &options.stream_name).await;
+    Ok(stream.list_shards(ShardFilter::AtLatest).await?.len())
+}
+
+fn input_stream(ssc: &StreamingContext, options: &Options) -> Result<DStream<Bytes>, BoxError> {
+    let mut builder = KinesisInputDStream::builder()
+        .streaming_context(ssc)
+        .checkpoint_app_name(&options.app_name)
+        .stream_name(&options.stream_name)
+        .endpoint_url(&options.endpoint_url)
+        .initial_position(match options.initial_position {
+            Position::Latest => InitialPosition::Latest,
+            Position::TrimHorizon => InitialPosition::TrimHorizon,
+        })
+        .checkpoint_interval(ssc.batch_interval())
+        .storage_level(StorageLevel::MemoryAndDisk2)
+        .kinesis_credentials(Credentials::from_env()?);
+    if let Some(region) = &options.region_name {
+        builder = builder.region_name(region);
+    }
+    if let Some(endpoint) = &options.dynamodb_endpoint {
+        builder = builder.dynamodb_endpoint_url(endpoint);
+    }
+    Ok(builder.build()?)
+}
+
+fn add_up(counts: &DStream<(String, u64)>, totals: &Totals) {
+    let totals = Arc::clone(totals);
+    counts.foreach_rdd(move |rdd, _time| {
+        let batch = rdd.collect()?;
+        let mut totals = totals.lock().unwrap_or_else(PoisonError::into_inner);
+        for (word, count) in batch {
+            *totals.entry(word).or_default() += count;
+        }
+        Ok(())
+    });
+}
+
+fn print_totals(options: &Options, totals: &Totals) {
+    if options.totals {
+        println!("Totals for the words counted");
+        for (word, count) in totals.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            println!("({word},{count})");
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! The embedded endpoints on their fixed loopback ports: joined if some command of ours started them, else started.
+//!
+//! Whoever starts them keeps them until nobody uses them any more, so that a second terminal does not lose them.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::process::Command;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::Duration;
+
+use crate::binaries::Binaries;
+use crate::child::{Child, Line, Output, now, pause};
+use crate::failure::Failure;
+use crate::interrupt;
+
+/// Where the two-terminal form meets.
+pub(crate) const DEFAULT_KINESIS_PORT: u16 = 14_567;
+pub(crate) const DEFAULT_DYNAMODB_PORT: u16 = 14_568;
+/// The stream of the embedded endpoints.
+pub(crate) const STREAM: &str = "words";
+
+const START_WITHIN: Duration = Duration::from_secs(30);
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// Lines of the endpoints' output that may wait: they print one.
+const LINES: usize = 16;
+
+/// Ports of the embedded endpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
+pub(crate) struct Ports {
+    /// Port of the embedded Kinesis endpoint.
+    #[arg(long, value_name = "PORT", default_value_t = DEFAULT_KINESIS_PORT)]
+    pub(crate) kinesis_port: u16,
+    /// Port of the embedded DynamoDB endpoint.
+    #[arg(long, value_name = "PORT", default_value_t = DEFAULT_DYNAMODB_PORT)]
+    pub(crate) dynamodb_port: u16,
+}
+
+/// Endpoints that answer.
+#[derive(Debug)]
+pub(crate) struct Endpoints {
+    pub(crate) kinesis: String,
+    pub(crate) dynamodb: String,
+    /// Keeps the endpoints from ending under us.
+    hold: Option<TcpStream>,
+    own: Option<Child>,
+    port: u16,
+}
+
+/// What answers on a port.
+enum Found {
+    Ours { kinesis: String, dynamodb: String },
+    Nothing,
+    Other,
+}
+
+impl Endpoints {
+    /// Joins the endpoints on these ports or starts them, with a stream of this many shards.
+    pub(crate) fn join_or_start(binaries: &Binaries, ports: Ports, shards: u32) -> Result<Self, Failure> {
+        match find(ports.kinesis_port) {
+            Found::Ours { kinesis, dynamodb } => {
+                eprintln!("using the embedded endpoints at {kinesis} and {dynamodb}");
+                let hold = Some(hold(ports.kinesis_port)?);
+                Ok(Self { kinesis, dynamodb, hold, own: None, port: ports.kinesis_port })
+            }
+            Found::Other => Err(taken(ports.kinesis_port)),
+            Found::Nothing => Self::start(binaries, ports, shards),
+        }
+    }
+
+    /// Starts endpoints of our own; port 0 is any free one.
+    pub(crate) fn start(binaries: &Binaries, ports: Ports, shards: u32) -> Result<Self, Failure> {
+        let args = [
+            "--kinesis-port".to_owned(),
+            ports.kinesis_port.to_string(),
+            "--dynamodb-port".to_owned(),
+            ports.dynamodb_port.to_string(),
+            "--create-stream".to_owned(),
+            format!("{STREAM}:{shards}"),
+            "--stop-with-stdin".to_owned(),
+        ];
+        let (sender, lines) = sync_channel(LINES);
+        let command = binaries.command("kinesis-local", &args);
+        let mut own = Child::start("kinesis-local", command, Output::Lines(sender, false, true))?;
+        let (kinesis, dynamodb) = addresses(&mut own, &lines)?;
+        eprintln!(
+            "started embedded endpoints: Kinesis {kinesis}, DynamoDB {dynamodb}, stream '{STREAM}' of {shards} shards"
+        );
+        let port = kinesis.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(ports.kinesis_port);
+        Ok(Self { kinesis, dynamodb, hold: None, own: Some(own), port })
+    }
+
+    /// Ends our use. Endpoints that we started and that others still use are kept until those are done, or Ctrl-C.
+    pub(crate) fn leave(mut self) -> Result<(), Failure> {
+        self.hold = None;
+        let Some(own) = &mut self.own else { return Ok(()) };
+        let mut said = false;
+        while interrupt::count() == 0 && own.ended()?.is_none() && holders(self.port) > 0 {
+            if !said {
+                eprintln!(
+                    "another command still uses the embedded endpoints: keeping them until it ends (Ctrl-C ends them now)"
+                );
+                said = true;
+            }
+            pause();
+        }
+        own.stop().map(|_| ())
+    }
+
+    /// Waits until the endpoints end, or Ctrl-C.
+    pub(crate) fn wait(mut self) -> Result<(), Failure> {
+        match &mut self.own {
+            Some(own) => own.wait().map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps a program on these endpoints: fixed credentials, and nothing that could make the SDK look for others.
+    pub(crate) fn confine(command: &mut Command) {
+        command.env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN").envs(Self::environment());
+    }
+
+    /// The environment variables with which any client reaches these endpoints and nothing else.
+    pub(crate) fn environment() -> [(&'static str, &'static str); 4] {
+        [
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ]
+    }
+}
+
+/// The message for a port that something else has.
+fn taken(port: u16) -> Failure {
+    Failure::Failed(format!(
+        "port {port} is taken by another program: stop it, or choose others with --kinesis-port and --dynamodb-port"
+    ))
+}
+
+fn addresses(own: &mut Child, lines: &Receiver<Line<bool>>) -> Result<(String, String), Failure> {
+    let deadline = now() + START_WITHIN;
+    let mut complaint = String::new();
+    while now() < deadline {
+        interrupt::check()?;
+        match lines.recv_timeout(Duration::from_millis(50)) {
+            Ok(Line { source: false, text }) => {
+                if let Some((kinesis, dynamodb)) = text.strip_prefix("ready ").and_then(parse_ready) {
+                    return Ok((kinesis, dynamodb));
+                }
+            }
+            Ok(Line { source: true, text }) => complaint = text,
+            Err(_) if own.ended()?.is_some() => break,
+            Err(_) => {}
+        }
+    }
+    Err(Failure::Failed(if complaint.is_empty() {
+        "the embedded endpoints did not start".to_owned()
+    } else {
+        complaint
+    }))
+}
+
+fn parse_ready(text: &str) -> Option<(String, String)> {
+    let (kinesis, dynamodb) = text.split_once(' ')?;
+    Some((kinesis.strip_prefix("kinesis=")?.to_owned(), dynamodb.strip_prefix("dynamodb=")?.to_owned()))
+}
+
+fn connect(port: u16) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), ANSWER_WITHIN)?;
+    stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+    Ok(stream)
+}
+
+fn ask(stream: &mut TcpStream, path: &str) -> std::io::Result<()> {
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+}
+
+fn health(port: u16) -> std::io::Result<String> {
+    let mut stream = connect(port)?;
+    ask(&mut stream, "/_local/health")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+fn find(port: u16) -> Found {
+    if connect(port).is_err() {
+        return Found::Nothing;
+    }
+    let answer = health(port).unwrap_or_default();
+    match (field(&answer, "service"), field(&answer, "kinesis"), field(&answer, "dynamodb")) {
+        (Some("kinesis-local"), Some(kinesis), Some(dynamodb)) => {
+            Found::Ours { kinesis: kinesis.to_owned(), dynamodb: dynamodb.to_owned() }
+        }
+        _ => Found::Other,
+    }
+}
+
+/// Opens a connection that counts as a user of the endpoints for as long as it is open.
+fn hold(port: u16) -> Result<TcpStream, Failure> {
+    let open = || {
+        let mut stream = connect(port)?;
+        ask(&mut stream, "/_local/hold")?;
+        Ok::<_, std::io::Error>(stream)
+    };
+    open().map_err(|error| Failure::of("cannot use the embedded endpoints", error))
+}
+
+fn holders(port: u16) -> u32 {
+    let answer = health(port).unwrap_or_default();
+    let digits = answer.split_once("\"holders\":").map_or("", |(_, rest)| rest);
+    digits.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0)
+}
+
+/// A text field of a flat JSON object.
+fn field<'a>(json: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = json.split_once(&format!("\"{name}\":\""))?;
+    rest.split_once('"').map(|(value, _)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_that_says_ready_names_both_addresses() {
+        let line = "kinesis=http://127.0.0.1:1 dynamodb=http://127.0.0.1:2";
+        assert_eq!(parse_ready(line), Some(("http://127.0.0.1:1".into(), "http://127.0.0.1:2".into())));
+        assert_eq!(parse_ready("something else"), None);
+    }
+
+    #[test]
+    fn fields_are_read_from_the_health_answer() {
+        let answer = r#"HTTP/1.1 200 OK {"service":"kinesis-local","kinesis":"http://127.0.0.1:1","holders":3}"#;
+        assert_eq!(field(answer, "service"), Some("kinesis-local"));
+        assert_eq!(field(answer, "dynamodb"), None);
+    }
+}

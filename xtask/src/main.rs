@@ -1,0 +1,59 @@
+//! The project's commands: dispatch, and nothing else. `cargo xtask --help` lists them.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to its user")]
+
+mod binaries;
+mod child;
+mod comparison;
+mod e2e;
+mod endpoints;
+mod failure;
+mod interrupt;
+mod local;
+mod printed_counts;
+mod produce;
+mod run_example;
+#[cfg(test)]
+mod tidy;
+#[cfg(test)]
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::Failure;
+
+/// Commands of the dstream project. Everything runs on loopback unless an endpoint is given.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_version_flag = true)]
+struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    E2e(e2e::Options),
+    RunExample(run_example::Options),
+    Produce(produce::Options),
+    Local(local::Options),
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    interrupt::listen();
+    let outcome = match options.command {
+        Command::E2e(options) => e2e::run(&options),
+        Command::RunExample(options) => run_example::run(&options),
+        Command::Produce(options) => produce::run(&options),
+        Command::Local(options) => local::run(&options),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(Failure::Interrupted) => ExitCode::from(130),
+        Err(Failure::Failed(message)) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
