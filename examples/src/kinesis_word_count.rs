@@ -22,7 +22,11 @@ use tokio::time::Instant;
 ///
 /// Credentials: AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY (or the old AWS_SECRET_KEY), else the default chain.
 #[derive(Debug, Parser)]
-#[command(name = "KinesisWordCount", disable_version_flag = true)]
+#[command(
+    name = "KinesisWordCount",
+    override_usage = "KinesisWordCount <app-name> <stream-name> <endpoint-url> [<region-name>] [OPTIONS]",
+    disable_version_flag = true
+)]
 struct Options {
     /// The application: name of the DynamoDB table with its leases and checkpoints.
     app_name: String,
@@ -48,7 +52,7 @@ struct Options {
     #[arg(long)]
     totals: bool,
     /// Stop gracefully when standard input ends, so that a parent that dies takes the program along.
-    #[arg(long)]
+    #[arg(long, hide = true)]
     stop_with_stdin: bool,
 }
 

@@ -16,7 +16,11 @@ use tokio::signal::unix::{SignalKind, signal};
 ///
 /// Credentials: AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY (or the old AWS_SECRET_KEY), else the default chain.
 #[derive(Debug, Parser)]
-#[command(name = "KinesisWordProducer", disable_version_flag = true)]
+#[command(
+    name = "KinesisWordProducer",
+    override_usage = "KinesisWordProducer <stream-name> <endpoint-url> <records-per-sec> <words-per-record> [OPTIONS]",
+    disable_version_flag = true
+)]
 struct Options {
     /// The Kinesis stream.
     stream_name: String,
@@ -39,7 +43,7 @@ struct Options {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Stop when standard input ends, so that a parent that dies takes the program along.
-    #[arg(long)]
+    #[arg(long, hide = true)]
     stop_with_stdin: bool,
 }
 

@@ -39,3 +39,8 @@ pub async fn ended(stdin: Option<watch::Receiver<()>>) {
         None => std::future::pending().await,
     }
 }
+
+/// The program in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -120,11 +120,12 @@ impl Endpoints {
     }
 
     /// The environment variables with which any client reaches these endpoints and nothing else.
-    pub(crate) fn environment() -> [(&'static str, &'static str); 4] {
+    pub(crate) fn environment() -> [(&'static str, &'static str); 5] {
         [
             ("AWS_ACCESS_KEY_ID", "local"),
             ("AWS_SECRET_ACCESS_KEY", "local"),
             ("AWS_REGION", "us-east-1"),
+            ("AWS_DEFAULT_REGION", "us-east-1"),
             ("AWS_EC2_METADATA_DISABLED", "true"),
         ]
     }

@@ -1,6 +1,9 @@
 //! `cargo xtask run-example NAME [ARGS]`: runs an example, on the embedded endpoints unless its arguments name one.
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitCode, ExitStatus};
+
+use clap::Args;
 
 use crate::binaries::Binaries;
 use crate::child::{Child, Output};
@@ -14,14 +17,19 @@ use crate::failure::Failure;
 /// arguments they go to the example: `run-example KinesisWordCount <app-name> <stream-name> <endpoint-url> [<region-name>]`;
 /// `run-example KinesisWordCount --help` lists them.
 #[derive(Debug, clap::Args)]
+#[command(disable_help_flag = true)]
 pub(crate) struct Options {
+    /// Print help: this one, or after the example's name that of the example.
+    #[arg(short, long)]
+    help: bool,
     #[command(flatten)]
     ports: Ports,
     /// Shards of the stream, if the endpoints are started.
     #[arg(long, default_value_t = 4)]
     shards: u32,
     /// The example.
-    name: Example,
+    #[arg(required_unless_present = "help")]
+    name: Option<Example>,
     /// Arguments of the example.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<String>,
@@ -57,17 +65,24 @@ impl Example {
 }
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
+    let Some(example) = options.name else { return print_help() };
     let binaries = Binaries::build()?;
-    let positional = options.args.iter().any(|arg| !arg.starts_with('-') && !follows_an_option(&options.args, arg));
-    let asks_for_help = options.args.iter().any(|arg| arg == "--help" || arg == "-h");
-    if positional || asks_for_help {
-        return run_program(&binaries, options.name.program(), options.args.clone(), Local::No);
+    if options.help {
+        return run_program(&binaries, example.program(), vec!["--help".to_owned()], Local::No);
+    }
+    if options.args.iter().any(|arg| !arg.starts_with('-') && !follows_an_option(&options.args, arg)) {
+        return run_program(&binaries, example.program(), options.args.clone(), Local::No);
     }
     let endpoints = Endpoints::join_or_start(&binaries, options.ports, options.shards)?;
-    let args = options.name.local_args(&endpoints).into_iter().chain(options.args.clone()).collect();
-    let outcome = run_program(&binaries, options.name.program(), args, Local::Yes);
+    let args = example.local_args(&endpoints).into_iter().chain(options.args.clone()).collect();
+    let outcome = run_program(&binaries, example.program(), args, Local::Yes);
     endpoints.leave()?;
     outcome
+}
+
+fn print_help() -> Result<ExitCode, Failure> {
+    let printed = Options::augment_args(clap::Command::new("cargo xtask run-example")).print_long_help();
+    printed.map(|()| ExitCode::SUCCESS).map_err(|error| Failure::of("cannot print", error))
 }
 
 /// Whether a program runs on the embedded endpoints.
@@ -90,7 +105,11 @@ pub(crate) fn run_program(
         Endpoints::confine(&mut command);
     }
     let mut child = Child::start::<()>(program, command, Output::Shared)?;
-    Ok(exit_code(child.wait()?))
+    let status = child.wait()?;
+    if let Some(signal) = status.signal() {
+        eprintln!("{program} was ended by signal {signal}");
+    }
+    Ok(exit_code(status))
 }
 
 fn exit_code(status: ExitStatus) -> ExitCode {

@@ -1,7 +1,6 @@
 //! Why a context did not start, why it stopped, and how to read an error with all its causes.
 
 use std::error::Error;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -108,7 +107,7 @@ pub enum StartError {
     Failed(StreamingError),
 }
 
-/// The text of an error with those of all its causes, joined by ": ".
+/// The text of an error with those of all its causes, joined by ": ". A cause that was told already is left out.
 ///
 /// ```
 /// use dstream_core::{ReceiverError, error_chain};
@@ -118,8 +117,11 @@ pub fn error_chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        // Writing to a `String` cannot fail.
-        let _ = write!(text, ": {error}");
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
         cause = error.source();
     }
     text

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::meta::credentials::CredentialsProviderChain;
-use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
@@ -35,8 +34,9 @@ pub struct ServiceAccess {
 impl ServiceAccess {
     /// The SDK's shared configuration, with the one HTTPS client of this workspace in it.
     ///
-    /// With a loopback endpoint and [`Credentials::Default`] the chain is: environment, profile files, then a fixed
-    /// placeholder. So a program on embedded endpoints needs no credentials and never asks the network for any.
+    /// With a loopback endpoint and [`Credentials::Default`] the chain is: environment, then a fixed placeholder. So a
+    /// program on embedded endpoints needs no credentials, and none are looked for where the look-up could leave the
+    /// machine (a profile may name a role, a login or an instance).
     ///
     /// # Cancellation
     /// Safe: nothing is kept.
@@ -88,13 +88,46 @@ impl ServiceAccess {
 
     fn loopback_chain(&self) -> Option<SharedCredentialsProvider> {
         self.endpoint.as_ref().filter(|endpoint| endpoint.is_loopback())?;
+        let placeholder = fixed("loopback", "loopback", None, "loopback");
         let chain = CredentialsProviderChain::first_try("Environment", EnvironmentVariableCredentialsProvider::new())
-            .or_else("Profile", ProfileFileCredentialsProvider::builder().build())
-            .or_else("Loopback", fixed("loopback", "loopback", None, "loopback"));
+            .or_else("Loopback", placeholder);
         Some(SharedCredentialsProvider::new(chain))
     }
 }
 
 fn fixed(key: &str, secret: &str, token: Option<String>, name: &'static str) -> SharedCredentialsProvider {
     SharedCredentialsProvider::new(aws_credential_types::Credentials::new(key, secret, token, None, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_credential_types::provider::ProvideCredentials;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_loopback_endpoint_needs_no_credentials_and_looks_nowhere_for_them() {
+        let access = ServiceAccess {
+            region: Region::default_local(),
+            endpoint: EndpointUrl::parse("http://127.0.0.1:1").ok(),
+            credentials: Credentials::Default,
+        };
+        let config = access.sdk_config().await;
+        let provider = config.credentials_provider().expect("a provider");
+        assert!(provider.provide_credentials().await.is_ok());
+        assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:1"));
+    }
+
+    #[tokio::test]
+    async fn given_keys_are_used_as_they_are() {
+        let access = ServiceAccess {
+            region: Region::default_local(),
+            endpoint: None,
+            credentials: Credentials::basic("AKID", "secret"),
+        };
+        let config = access.sdk_config().await;
+        let provider = config.credentials_provider().expect("a provider");
+        let keys = provider.provide_credentials().await.expect("keys");
+        assert_eq!((keys.access_key_id(), keys.secret_access_key()), ("AKID", "secret"));
+    }
 }

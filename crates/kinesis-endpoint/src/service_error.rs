@@ -106,7 +106,10 @@ impl ServiceError {
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         let (kind, reason) = classify(&error);
-        Self { call, subject: subject.into(), kind, reason, source: Some(Box::new(error)) }
+        let reason = reason.trim_end_matches('.').to_owned();
+        // The cause itself, without the SDK's wrapping that says no more than the kind does.
+        let source = error.into_source().unwrap_or_else(|error| Box::new(error));
+        Self { call, subject: subject.into(), kind, reason, source: Some(source) }
     }
 
     /// An answer that arrived but makes no sense.
