@@ -14,8 +14,6 @@ mod produce;
 mod run_example;
 #[cfg(test)]
 mod tidy;
-#[cfg(test)]
-mod tidy;
 
 use std::process::ExitCode;
 

@@ -15,31 +15,31 @@ use kinesis_local::Local;
 static STARTED: AtomicU32 = AtomicU32::new(0);
 
 /// A running program.
-pub struct Program {
+pub(crate) struct Program {
     child: Child,
     out: PathBuf,
     err: PathBuf,
 }
 
 /// Counts by word.
-pub type Counts = BTreeMap<String, u64>;
+pub(crate) type Counts = BTreeMap<String, u64>;
 
 /// The word count of `application` on embedded endpoints, with short batches.
-pub fn word_count(local: &Local, application: &str) -> Program {
+pub(crate) fn word_count(local: &Local, application: &str) -> Program {
     let (kinesis, dynamodb) = (local.kinesis_url(), local.dynamodb_url());
-    let args = [application, "words", &kinesis, "--dynamodb-endpoint", &dynamodb, "--batch-ms=500", "--totals"];
+    let args = [application, "words", kinesis, "--dynamodb-endpoint", dynamodb, "--batch-ms=500", "--totals"];
     Program::start(env!("CARGO_BIN_EXE_kinesis_word_count"), &args)
 }
 
 /// The word producer on embedded endpoints: 10 words a line.
-pub fn word_producer(local: &Local, rate: u32, seconds: u32) -> Program {
+pub(crate) fn word_producer(local: &Local, rate: u32, seconds: u32) -> Program {
     let (url, rate, seconds) = (local.kinesis_url(), rate.to_string(), format!("--seconds={seconds}"));
-    Program::start(env!("CARGO_BIN_EXE_kinesis_word_producer"), &["words", &url, &rate, "10", &seconds])
+    Program::start(env!("CARGO_BIN_EXE_kinesis_word_producer"), &["words", url, &rate, "10", &seconds])
 }
 
 impl Program {
     /// Starts a program that stops when its standard input ends.
-    pub fn start(path: &str, args: &[&str]) -> Self {
+    pub(crate) fn start(path: &str, args: &[&str]) -> Self {
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let file = |kind: &str| {
             PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{number}.{kind}", std::process::id()))
@@ -59,35 +59,35 @@ impl Program {
     }
 
     /// What it printed so far.
-    pub fn out(&self) -> String {
+    pub(crate) fn out(&self) -> String {
         fs::read_to_string(&self.out).expect("the output")
     }
 
     /// What it complained of so far.
-    pub fn err(&self) -> String {
+    pub(crate) fn err(&self) -> String {
         fs::read_to_string(&self.err).expect("the log")
     }
 
     /// Waits until it says that it is ready.
-    pub async fn ready(&mut self) {
+    pub(crate) async fn ready(&mut self) {
         eventually(|| self.err().contains("ready after")).await;
     }
 
     /// Closes its standard input and waits for its end.
-    pub async fn stop(mut self) -> (ExitStatus, Self) {
+    pub(crate) async fn stop(mut self) -> (ExitStatus, Self) {
         drop(self.child.stdin.take());
         let status = self.end().await;
         (status, self)
     }
 
     /// Sends it a signal, such as `-TERM`.
-    pub fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
         assert!(sent.expect("kill runs").success());
     }
 
     /// Waits for its end.
-    pub async fn end(&mut self) -> ExitStatus {
+    pub(crate) async fn end(&mut self) -> ExitStatus {
         let mut status = None;
         eventually(|| {
             status = self.child.try_wait().expect("it can be waited for");
@@ -98,13 +98,13 @@ impl Program {
     }
 
     /// Sum of all batches printed.
-    pub fn printed(&self) -> Counts {
+    pub(crate) fn printed(&self) -> Counts {
         let out = self.out();
         sum(out.lines().take_while(|line| !line.starts_with("Totals")))
     }
 
     /// The totals printed at the end.
-    pub fn totals(&self) -> Counts {
+    pub(crate) fn totals(&self) -> Counts {
         let out = self.out();
         sum(out.lines().skip_while(|line| !line.starts_with("Totals")))
     }
@@ -129,7 +129,7 @@ fn sum<'a>(lines: impl Iterator<Item = &'a str>) -> Counts {
 }
 
 /// Adds counts up.
-pub fn plus(mut some: Counts, more: &Counts) -> Counts {
+pub(crate) fn plus(mut some: Counts, more: &Counts) -> Counts {
     for (word, count) in more {
         *some.entry(word.clone()).or_default() += count;
     }
@@ -137,7 +137,7 @@ pub fn plus(mut some: Counts, more: &Counts) -> Counts {
 }
 
 /// Waits until a condition holds; fails after a minute.
-pub async fn eventually(mut holds: impl FnMut() -> bool) {
+pub(crate) async fn eventually(mut holds: impl FnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
     let mut looks = tokio::time::interval(Duration::from_millis(20));
     while !holds() {

@@ -82,10 +82,10 @@ impl<'a> Run<'a> {
     /// Goes through all stages.
     pub(crate) fn finish(mut self) -> Result<Report, Failure> {
         self.report.ready_after = Some(self.wait_until_ready()?);
-        let words = u64::from(self.options.rate.get()) * u64::from(self.options.seconds.get());
-        let bars = Bars::new(words, words * u64::from(self.options.words.get()));
+        let lines = u64::from(self.options.rate.get()) * u64::from(self.options.seconds.get());
+        let bars = Bars::new(lines, lines * u64::from(self.options.words.get()));
         self.producer = Some(start_producer(self.options, self.binaries, self.endpoints, self.lines.0.clone())?);
-        let mut restart = self.options.restart.then(|| words / 2);
+        let mut restart = self.options.restart.then_some(lines / 2);
         let status = loop {
             self.take_lines(&bars)?;
             if restart.is_some_and(|at| self.sent >= at) {
@@ -186,7 +186,7 @@ impl<'a> Run<'a> {
     fn take_line(&mut self, within: Duration) -> Result<(), Failure> {
         interrupt::check()?;
         match self.lines.1.recv_timeout(within) {
-            Ok(line) => self.on_line(line),
+            Ok(line) => self.on_line(&line),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                 if let Some(status) = self.consumer.ended()? {
                     self.drain();
@@ -201,11 +201,11 @@ impl<'a> Run<'a> {
     /// within a moment, and its readers end with it.
     fn drain(&mut self) {
         while let Ok(line) = self.lines.1.recv_timeout(Duration::from_millis(200)) {
-            self.on_line(line);
+            self.on_line(&line);
         }
     }
 
-    fn on_line(&mut self, line: Line<Source>) {
+    fn on_line(&mut self, line: &Line<Source>) {
         match line.source {
             Source::Consumer => {
                 self.output.take(&line.text);
