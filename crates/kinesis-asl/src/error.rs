@@ -1,8 +1,10 @@
 //! What stops an application that reads Kinesis, and what is wrong with a configuration.
 
+use dstream_core::BoxError;
 use kinesis_endpoint::{EndpointError, ServiceError};
 use thiserror::Error;
 
+use crate::sequence::Position;
 use crate::shard::ShardId;
 
 /// Why reading cannot go on.
@@ -27,6 +29,21 @@ pub enum KinesisError {
         /// The application.
         application: String,
     },
+}
+
+/// A record that the message handler failed on. It is the cause of the batch's failure, and names the record because the
+/// batch knows only the range that it came with.
+#[derive(Debug, Error)]
+#[error(
+    "record {position} of shard '{shard}' could not be handled: correct the handler, or let it leave the record out"
+)]
+pub struct HandlerError {
+    /// The shard.
+    pub shard: ShardId,
+    /// Sequence number and sub-sequence number.
+    pub position: Position,
+    /// What the handler said.
+    pub source: BoxError,
 }
 
 /// Why an input stream cannot be built. Nothing was started or sent.
@@ -75,6 +92,19 @@ pub enum ConfigError {
     NoLeaseTableEndpoint {
         /// The Kinesis endpoint.
         endpoint: String,
+    },
+    /// One application was to read two streams: the shards of both have the same names, so they would share leases.
+    #[error(
+        "application '{application}' reads stream '{first}' already: give stream '{second}' a checkpoint_app_name of its own, \
+         a lease table belongs to one stream"
+    )]
+    TwoStreams {
+        /// The application.
+        application: String,
+        /// The stream of its first input stream.
+        first: String,
+        /// The other stream.
+        second: String,
     },
     /// Two input streams of one application and stream in one program were given different settings.
     #[error(

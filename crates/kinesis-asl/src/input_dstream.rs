@@ -9,7 +9,7 @@ use kpl_deagg::RangePolicy;
 
 use crate::checkpoint::progress::CheckpointAfter;
 use crate::config::{RawConfig, Tuning};
-use crate::error::ConfigError;
+use crate::error::{ConfigError, HandlerError};
 use crate::position::InitialPosition;
 use crate::receiver::KinesisReceiver;
 use crate::record::KinesisRecord;
@@ -39,7 +39,6 @@ pub struct KinesisInputDStream(());
 
 impl KinesisInputDStream {
     /// Begins to describe an input stream.
-    #[must_use]
     pub fn builder() -> KinesisInputDStreamBuilder {
         KinesisInputDStreamBuilder::default()
     }
@@ -189,7 +188,8 @@ impl KinesisInputDStreamBuilder {
     }
 
     /// Like [`build_with_message_handler`](Self::build_with_message_handler), for a handler that can fail. A failure fails
-    /// the batch, which is tried again and then stops the application with the record's position; no record is skipped.
+    /// the batch, which is tried again and then stops the application with the record's shard and position (a
+    /// [`HandlerError`]); no record is skipped.
     ///
     /// # Errors
     /// [`ConfigError`] names the value and the fix; nothing was started or sent.
@@ -214,11 +214,14 @@ impl KinesisInputDStreamBuilder {
             give_up_after: self.give_up_after.unwrap_or(defaults.give_up_after),
         };
         let config = self.raw.parse(tuning)?;
-        let key = format!("{}/{}", config.application, config.stream);
-        let hub = context.shared(&key, || WorkerHub::new(config.clone()));
+        let hub = context.shared(&config.application, || WorkerHub::new(config.clone()));
         let seat = hub.register(&config)?;
         let level = self.storage_level.unwrap_or(StorageLevel::MemoryAndDisk2);
         let name = format!("Kinesis stream '{}' [{}]", config.stream, seat.0);
+        let handler = move |record: &KinesisRecord| {
+            let place = |source| HandlerError { shard: record.shard().clone(), position: record.position(), source };
+            handler(record).map_err(|source| place(source).into())
+        };
         Ok(context.receiver_stream(&name, level, KinesisReceiver::new(hub, seat), handler))
     }
 }

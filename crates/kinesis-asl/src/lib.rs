@@ -47,7 +47,7 @@ pub mod worker;
 pub use aws_api::AwsKinesis;
 pub use checkpoint::progress::CheckpointAfter;
 pub use config::{KinesisConfig, Tuning};
-pub use error::{ConfigError, KinesisError};
+pub use error::{ConfigError, HandlerError, KinesisError};
 pub use input_dstream::{KinesisInputDStream, KinesisInputDStreamBuilder};
 pub use kinesis_endpoint::{Credentials, ServiceError, ServiceErrorKind};
 pub use kpl_deagg::RangePolicy;

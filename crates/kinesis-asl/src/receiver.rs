@@ -5,7 +5,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use dstream_core::{Positions, Receiver, ReceiverError, ReceiverStore};
 
-use crate::error::KinesisError;
 use crate::range::SequenceRange;
 use crate::record::KinesisRecord;
 use crate::worker::hub::WorkerHub;
@@ -34,8 +33,7 @@ impl Receiver for KinesisReceiver {
     type Range = SequenceRange;
 
     async fn start(&mut self, store: ReceiverStore<KinesisRecord, SequenceRange>) -> Result<(), ReceiverError> {
-        let joined = self.hub.join(self.seat, store).await;
-        joined.map_err(|error| ReceiverError::new(KinesisError::Service(error)))
+        self.hub.join(self.seat, store).await.map_err(ReceiverError::new)
     }
 
     fn positions(&self) -> Arc<dyn Positions<SequenceRange>> {

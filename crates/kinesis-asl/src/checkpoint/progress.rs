@@ -85,6 +85,14 @@ impl Progress {
         progress.done.map(Checkpoint::At)
     }
 
+    /// Up to where every record is done, be that the end of the shard or not: what may be checkpointed while the shards
+    /// that follow an ended one have no leases yet.
+    #[must_use]
+    pub fn done(&self, shard: &ShardId, holding: Holding) -> Option<Checkpoint> {
+        let progress = self.shards.get(shard).filter(|progress| progress.holding == holding)?;
+        progress.done.map(Checkpoint::At)
+    }
+
     fn of(&mut self, shard: &ShardId, holding: Holding) -> Option<&mut ShardProgress> {
         self.shards.get_mut(shard).filter(|progress| progress.holding == holding)
     }
@@ -135,6 +143,7 @@ mod tests {
         assert_eq!(progress.safe(&"s".into(), Holding(1)), None);
         progress.on_done(&range(1, 0, 5));
         assert_eq!(progress.safe(&"s".into(), Holding(1)), Some(Checkpoint::ShardEnd));
+        assert_eq!(progress.done(&"s".into(), Holding(1)), Some(Checkpoint::At(position(5))));
     }
 
     #[test]

@@ -89,8 +89,10 @@ impl<A: KinesisApi + ?Sized> ShardConsumer<A> {
     /// Safe: what was stored is complete, what was not comes again to whoever reads next.
     pub async fn run(self, mut stop: watch::Receiver<()>) -> ConsumerEnd {
         let end = tokio::select! {
-            end = self.read() => end,
+            // A page that is there when the lease is lost must not be stored any more.
+            biased;
             _ = stop.changed() => ConsumerEnd::Stopped,
+            end = self.read() => end,
         };
         info!(shard = %self.expander.shard, end = %end.name(), "stopped reading a shard");
         end

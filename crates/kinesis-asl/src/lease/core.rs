@@ -80,6 +80,9 @@ struct Held {
     /// Not before this moment, after a write that failed.
     not_before: Instant,
     backoff: Backoff,
+    /// When the first write was sent that may have landed since the last successful one. A later write cannot be told
+    /// from it, so its success proves only that this worker was alive then.
+    unclear_since: Option<Instant>,
     writing: bool,
     staged: Option<Checkpoint>,
     release: bool,
@@ -96,6 +99,8 @@ pub struct LeaseCore {
     taking: BTreeSet<ShardId>,
     appetite: Appetite,
     listing: bool,
+    /// When the last listing was asked for.
+    listing_sent: Instant,
     next_listing: Instant,
     list_backoff: Backoff,
     holdings: u64,
@@ -122,6 +127,7 @@ impl LeaseCore {
             taking: BTreeSet::new(),
             appetite: Appetite::Takes,
             listing: false,
+            listing_sent: now,
             next_listing: now,
             list_backoff: Backoff::default(),
             holdings: 0,
@@ -134,6 +140,7 @@ impl LeaseCore {
         self.drop_expired(now);
         if !self.listing && now >= self.next_listing {
             self.listing = true;
+            self.listing_sent = now;
             self.outbox.push(Command::List);
         }
         for held in self.held.values_mut() {
@@ -160,6 +167,11 @@ impl LeaseCore {
     pub fn on_listing(&mut self, leases: Vec<Lease>, now: Instant) {
         self.listing = false;
         self.list_backoff = Backoff::default();
+        if now.saturating_duration_since(self.listing_sent) > self.policy.limits.failover {
+            // It is too old to tell who is alive, and a lease taken on its word would be too old at once.
+            self.next_listing = now;
+            return;
+        }
         self.next_listing = now + jittered(self.policy.list_every, &mut self.rng);
         self.snapshot.update(leases, now);
         for held in self.held.values_mut() {
@@ -196,10 +208,11 @@ impl LeaseCore {
     /// Asks for a checkpoint under a holding. Several in a row are folded into the last; one that would go back, or
     /// belongs to an earlier holding, is ignored.
     pub fn checkpoint(&mut self, shard: &ShardId, holding: Holding, to: Checkpoint) {
-        if let Some(held) = self.held.get_mut(shard).filter(|held| held.holding == holding) {
-            if to > held.lease.checkpoint && held.staged.is_none_or(|staged| to > staged) {
-                held.staged = Some(to);
-            }
+        if let Some(held) = self.held.get_mut(shard).filter(|held| held.holding == holding)
+            && to > held.lease.checkpoint
+            && held.staged.is_none_or(|staged| to > staged)
+        {
+            held.staged = Some(to);
         }
     }
 
@@ -258,7 +271,9 @@ impl LeaseCore {
             }
             let claim = Claim { shard, counter: lease.counter, worker: self.me.clone() };
             let change = LeaseChange::Take { claim, from: lease.owner };
-            self.outbox.push(Command::Write(Ticket { change, sent: now, holding: None }));
+            // The age of a new lease counts from the listing: a take whose reply was lost may have landed since then, and
+            // cannot be told from this one.
+            self.outbox.push(Command::Write(Ticket { change, sent: self.listing_sent, holding: None }));
         }
     }
 
@@ -297,13 +312,21 @@ impl LeaseCore {
             }
             Commit::Superseded(Some(lease)) => {
                 self.snapshot.note(lease.clone(), now);
-                self.lose(&shard, LossReason::Stolen);
+                if lease.owner.as_ref() == Some(&self.me) && lease.counter == held.lease.counter.next() {
+                    // Nobody else writes in our name: an earlier write of ours landed, of which we had no reply.
+                    held.adopt(lease, pause);
+                } else {
+                    self.lose(&shard, LossReason::Stolen);
+                }
             }
             Commit::Superseded(None) => {
                 self.snapshot.forget(&shard);
                 self.lose(&shard, LossReason::Deleted);
             }
-            Commit::NotDone(_) | Commit::Unknown(_) => {
+            Commit::NotDone(error) | Commit::Unknown(error) => {
+                if error.kind.may_have_happened() {
+                    held.unclear_since.get_or_insert(ticket.sent);
+                }
                 held.not_before = now + held.backoff.next_pause(&mut self.rng).min(pause);
             }
         }
@@ -356,6 +379,7 @@ impl Held {
             next_renewal: sent + pause,
             not_before: sent,
             backoff: Backoff::default(),
+            unclear_since: None,
             writing: false,
             staged: None,
             release: false,
@@ -363,10 +387,17 @@ impl Held {
     }
 
     fn refresh(&mut self, sent: Instant, pause: Duration) {
-        self.alive_at = sent;
+        self.alive_at = self.unclear_since.take().unwrap_or(sent);
         self.next_renewal = sent + pause;
         self.not_before = sent;
         self.backoff = Backoff::default();
+    }
+
+    /// An earlier write landed after all; what is still to be written is written next.
+    fn adopt(&mut self, lease: &Lease, pause: Duration) {
+        self.refresh(self.alive_at, pause);
+        self.lease = lease.clone();
+        self.staged = self.staged.filter(|staged| *staged > self.lease.checkpoint);
     }
 
     fn next_action(&self) -> Instant {

@@ -166,6 +166,7 @@ pub(crate) fn string(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "numbers are copied; a reference would only clutter the calls")]
 pub(crate) fn numeric(number: impl ToString) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }

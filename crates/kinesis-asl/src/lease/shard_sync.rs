@@ -55,6 +55,28 @@ pub fn child_leases(children: &[ChildShard]) -> Vec<Lease> {
     children.iter().map(lease).collect()
 }
 
+/// Whether no parent of a shard is still to get a lease, which it does when an ancestor of its own ends. Without this the
+/// child of a merge would be read before a parent that has no lease yet.
+#[must_use]
+pub fn is_ready_for_a_lease(child: &ChildShard, shards: &[Shard], leases: &[Lease]) -> bool {
+    let ends: BTreeMap<&ShardId, bool> = leases.iter().map(|lease| (&lease.shard, lease.is_ended())).collect();
+    let parents: BTreeMap<&ShardId, &BTreeSet<ShardId>> = shards.iter().map(|s| (&s.id, &s.parents)).collect();
+    let unleased = |shard: &&ShardId| !ends.contains_key(*shard);
+    let mut pending: Vec<&ShardId> = child.parents.iter().filter(unleased).collect();
+    let mut seen = BTreeSet::new();
+    while let Some(shard) = pending.pop() {
+        let above = parents.get(shard).into_iter().flat_map(|parents| parents.iter());
+        for ancestor in above.filter(|ancestor| seen.insert(*ancestor)) {
+            match ends.get(ancestor) {
+                Some(false) => return false,
+                Some(true) => {}
+                None => pending.push(ancestor),
+            }
+        }
+    }
+    true
+}
+
 fn initial_lease(shard: &Shard, position: InitialPosition, now: Timestamp) -> Lease {
     let mut lease = Lease::new(shard.id.clone(), position.checkpoint());
     lease.start_at = position.resolved(now);
@@ -250,6 +272,32 @@ mod tests {
         let leases = first_leases(&reversed, InitialPosition::TrimHorizon, NOW);
         let order: Vec<&str> = leases.iter().map(|lease| &lease.shard.as_str()[18..]).collect();
         assert_eq!(order, ["00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10"]);
+    }
+
+    #[test]
+    fn the_child_of_a_merge_waits_for_a_parent_that_is_still_to_get_a_lease() {
+        let shard = |number, parents: &[u8], state| Shard {
+            id: id(number),
+            parents: parents.iter().map(|parent| id(*parent)).collect(),
+            hash_range: None,
+            starting_sequence: None,
+            state,
+        };
+        let lease = |number, checkpoint| Lease::new(id(number), checkpoint);
+        // 3 was split into 4 and 5, then 4 was merged with 0 into 6.
+        let shards = [
+            shard(0, &[], ShardState::Closed),
+            shard(3, &[], ShardState::Closed),
+            shard(4, &[3], ShardState::Closed),
+            shard(6, &[0, 4], ShardState::Open),
+        ];
+        let child = ChildShard { id: id(6), parents: [id(0), id(4)].into(), hash_range: None };
+        let ready = |leases: &[Lease]| is_ready_for_a_lease(&child, &shards, leases);
+        let zero = lease(0, Checkpoint::TrimHorizon);
+        assert!(!ready(&[zero.clone(), lease(3, Checkpoint::TrimHorizon)]), "4 gets its lease when 3 ends");
+        assert!(ready(&[zero.clone(), lease(3, Checkpoint::ShardEnd), lease(4, Checkpoint::TrimHorizon)]));
+        assert!(ready(&[zero.clone(), lease(3, Checkpoint::ShardEnd)]), "nobody will make a lease for 4");
+        assert!(ready(&[zero]), "nothing of 4's lineage is read");
     }
 
     #[test]

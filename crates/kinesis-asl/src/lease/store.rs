@@ -70,6 +70,7 @@ pub enum Updated {
 
 /// What every version of the table must do. A test calls it with an empty, prepared table.
 #[cfg(any(test, feature = "test-util"))]
+#[expect(clippy::expect_used, reason = "a suite of tests: a table that cannot be used fails it")]
 pub mod conformance {
     use std::collections::BTreeSet;
 

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use dstream_core::{Clock, ReceiverError, SystemClock};
 use futures::FutureExt;
@@ -30,22 +31,33 @@ use crate::lease::plan::TakeLimits;
 use crate::lease::store::LeaseStore;
 use crate::position::Timestamp;
 use crate::worker::bootstrap::bootstrap;
+use crate::worker::opening::Opening;
 use crate::worker::ops::Ops;
 use crate::worker::seats::SeatId;
 use crate::worker::task::{REQUEST_CAPACITY, Request, WorkerSettings, WorkerTask};
 
 /// The table is read this often within the failover time: a crash is noticed soon after the failover time is over.
 const LISTINGS_PER_FAILOVER: u32 = 4;
+/// And at least this often, so that others take over within 2 s what a worker hands over, however long the failover time.
+const LONGEST_LISTING_PAUSE: Duration = Duration::from_millis(1_500);
 
 /// The worker of one process, application and stream.
 pub struct WorkerHub {
     config: KinesisConfig,
     tracker: Arc<ProgressTracker>,
     clock: Arc<dyn Clock>,
+    identity: Option<Identity>,
     backend: OnceCell<Backend>,
-    opened: OnceCell<()>,
+    opening: Opening,
     /// Held for a few assignments, never across an await.
     state: Mutex<HubState>,
+}
+
+/// Under which name a worker owns leases, and what its random choices come from.
+#[derive(Debug, Clone)]
+struct Identity {
+    id: WorkerId,
+    seed: u64,
 }
 
 /// The two services of a worker.
@@ -90,8 +102,9 @@ impl WorkerHub {
             tracker: Arc::new(ProgressTracker::new(config.tuning.checkpoint_after)),
             config,
             clock: Arc::new(SystemClock),
+            identity: None,
             backend: OnceCell::new(),
-            opened: OnceCell::new(),
+            opening: Opening::default(),
             state: Mutex::default(),
         }
     }
@@ -102,11 +115,20 @@ impl WorkerHub {
         Self { backend: OnceCell::new_with(Some(backend)), clock, ..Self::new(config) }
     }
 
+    /// The same worker with a given name and seed in place of fresh ones, so that a simulation can be played again. The
+    /// name must differ from those of all other workers of the table.
+    #[must_use]
+    pub fn with_identity(self, id: WorkerId, seed: u64) -> Self {
+        Self { identity: Some(Identity { id, seed }), ..self }
+    }
+
     /// Announces a receiver, before anything starts.
     ///
     /// # Errors
-    /// [`ConfigError::Disagreement`] when its settings differ from those of the receivers before it.
+    /// [`ConfigError::TwoStreams`] and [`ConfigError::Disagreement`] when its stream or its settings differ from those of the
+    /// receivers before it.
     pub fn register(&self, config: &KinesisConfig) -> Result<SeatId, ConfigError> {
+        self.check_stream(config)?;
         if let Some(field) = self.config.difference(config) {
             let (application, stream) = (self.config.application.clone(), self.config.stream.clone());
             return Err(ConfigError::Disagreement { application, stream, field });
@@ -114,6 +136,14 @@ impl WorkerHub {
         let mut state = self.lock();
         state.registered += 1;
         Ok(SeatId(state.registered - 1))
+    }
+
+    fn check_stream(&self, config: &KinesisConfig) -> Result<(), ConfigError> {
+        if self.config.stream == config.stream {
+            return Ok(());
+        }
+        let (first, second) = (self.config.stream.clone(), config.stream.clone());
+        Err(ConfigError::TwoStreams { application: self.config.application.clone(), first, second })
     }
 
     /// What hears of stored and processed ranges.
@@ -125,13 +155,13 @@ impl WorkerHub {
     /// Takes a receiver's seat. The first one checks the stream and prepares the table; the last one starts the task.
     ///
     /// # Errors
-    /// The first call that failed.
+    /// The first call that failed, for all receivers that waited for it; a later call tries again.
     ///
     /// # Cancellation
     /// Safe: the seat is not taken, and what was prepared is used by the next.
-    pub async fn join(&self, seat: SeatId, sink: RecordSink) -> Result<(), ServiceError> {
+    pub async fn join(&self, seat: SeatId, sink: RecordSink) -> Result<(), Arc<ServiceError>> {
         let backend = self.backend.get_or_init(|| connect(&self.config)).await;
-        self.opened.get_or_try_init(|| self.open(backend)).await?;
+        self.opening.run(self.open(backend)).await?;
         let mut state = self.lock();
         state.joined.push((seat, sink));
         if state.joined.len() == state.registered {
@@ -166,6 +196,20 @@ impl WorkerHub {
         }
     }
 
+    /// Ends the worker's task and its readers at once, as a crash of the process does: nothing is checkpointed or
+    /// released, and the leases stay owned until the failover time is over. For tests and simulations.
+    ///
+    /// # Cancellation
+    /// The task ends all the same.
+    pub async fn kill(&self) {
+        let worker = self.lock().worker.take();
+        if let Some(Worker { task, requests: _held_until_the_end }) = worker {
+            task.abort();
+            // It was aborted, or had ended before.
+            let _ = task.await;
+        }
+    }
+
     async fn ask(&self, request: impl FnOnce(oneshot::Sender<()>) -> Request) {
         let requests = self.lock().worker.as_ref().map(|worker| worker.requests.clone());
         let Some(requests) = requests else { return };
@@ -176,20 +220,18 @@ impl WorkerHub {
         }
     }
 
-    async fn open(&self, backend: &Backend) -> Result<(), ServiceError> {
+    async fn open(&self, backend: &Backend) -> Result<(), Arc<ServiceError>> {
         let now = Timestamp::from_millis(self.clock.now().as_millis());
-        bootstrap(&*backend.api, &*backend.store, self.config.initial_position, now).await
+        bootstrap(&*backend.api, &*backend.store, self.config.initial_position, now).await.map_err(Arc::new)
     }
 
     fn spawn(&self, backend: &Backend, seats: Vec<(SeatId, RecordSink)>) -> Worker {
         let tuning = &self.config.tuning;
-        let id = Uuid::new_v4();
-        let (seed, _) = id.as_u64_pair();
-        let me = WorkerId::from(format!("{}:{id}", host_name()).as_str());
+        let Identity { id: me, seed } = self.identity.clone().unwrap_or_else(Identity::fresh);
         info!(worker = %me, application = %self.config.application, stream = %self.config.stream, "worker starts");
         let policy = LeasePolicy {
             limits: TakeLimits { failover: tuning.failover, max_leases: tuning.max_leases },
-            list_every: tuning.failover / LISTINGS_PER_FAILOVER,
+            list_every: (tuning.failover / LISTINGS_PER_FAILOVER).min(LONGEST_LISTING_PAUSE),
         };
         let settings = WorkerSettings {
             position: self.config.initial_position,
@@ -206,10 +248,10 @@ impl WorkerHub {
         let (requests, inbox) = mpsc::channel(REQUEST_CAPACITY);
         let application = self.config.application.clone();
         let task = tokio::spawn(async move {
-            if AssertUnwindSafe(task.run(inbox)).catch_unwind().await.is_err() {
-                if let Some(sink) = sinks.first() {
-                    sink.fail(ReceiverError::new(KinesisError::WorkerPanicked { application }));
-                }
+            if AssertUnwindSafe(task.run(inbox)).catch_unwind().await.is_err()
+                && let Some(sink) = sinks.first()
+            {
+                sink.fail(ReceiverError::new(KinesisError::WorkerPanicked { application }));
             }
         });
         Worker { requests, task }
@@ -217,6 +259,14 @@ impl WorkerHub {
 
     fn lock(&self) -> MutexGuard<'_, HubState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Identity {
+    fn fresh() -> Self {
+        let id = Uuid::new_v4();
+        let (seed, _) = id.as_u64_pair();
+        Self { id: WorkerId::from(format!("{}:{id}", host_name()).as_str()), seed }
     }
 }
 

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`seats`] | pure: which receiver gets a shard |
 //! | [`bootstrap`] | table, stream and first leases, before anything is read |
+//! | [`opening`] | the preparations are made once for all receivers |
 //! | [`task`] | the one task that owns leases and readers |
 //! | [`reading`] | the shards that this worker holds, and how far each has come |
 //! | [`ops`] | calls under way |
@@ -14,6 +15,7 @@
 
 pub mod bootstrap;
 pub mod hub;
+pub(crate) mod opening;
 pub(crate) mod ops;
 pub(crate) mod reading;
 pub mod seats;

@@ -11,7 +11,7 @@ use crate::api::{KinesisApi, ShardFilter};
 use crate::lease::commit::{Commit, commit};
 use crate::lease::core::Ticket;
 use crate::lease::lease::{Lease, LeaseChange};
-use crate::lease::shard_sync::child_leases;
+use crate::lease::shard_sync::{child_leases, is_ready_for_a_lease};
 use crate::lease::store::{LeaseStore, Listing};
 use crate::position::{InitialPosition, Timestamp};
 use crate::range::Holding;
@@ -100,9 +100,27 @@ async fn make_children(
     } else {
         children
     };
-    create(store, &child_leases(children)).await?;
+    let ready = ready_children(api, store, shard, children).await?;
+    create(store, &child_leases(&ready)).await?;
     let children = children.iter().map(|child| child.id.clone()).collect();
     store.update(&LeaseChange::Children { shard: shard.clone(), children }).await.map(|_| ())
+}
+
+/// The children that get their leases now. One of two parents of which the other has no lease yet gets its own when that
+/// other one ends.
+async fn ready_children(
+    api: &dyn KinesisApi,
+    store: &dyn LeaseStore,
+    shard: &ShardId,
+    children: &[ChildShard],
+) -> Result<Vec<ChildShard>, ServiceError> {
+    if children.iter().all(|child| child.parents.iter().all(|parent| parent == shard)) {
+        return Ok(children.to_vec());
+    }
+    // The shards before the leases: a lease that is made in between is seen.
+    let shards = api.list_shards(ShardFilter::All).await?;
+    let leases = store.list().await?.leases;
+    Ok(children.iter().filter(|child| is_ready_for_a_lease(child, &shards, &leases)).cloned().collect())
 }
 
 fn children_of(parent: &ShardId, shards: &[Shard]) -> Vec<ChildShard> {

@@ -1,0 +1,114 @@
+//! The lease table in DynamoDB: the conformance suite, many pages, and rows and attributes of others.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use kinesis_asl::lease::dynamo_store::DynamoLeaseStore;
+use kinesis_asl::lease::lease::Lease;
+use kinesis_asl::lease::store::{Created, LeaseStore, conformance};
+use kinesis_asl::position::Checkpoint;
+
+use crate::support::consumer::Setup;
+use crate::support::stub::closed_port;
+use crate::support::world::{APP, Item, World, access, shard};
+
+fn text(value: &str) -> AttributeValue {
+    AttributeValue::S(value.to_owned())
+}
+
+fn number(value: &str) -> AttributeValue {
+    AttributeValue::N(value.to_owned())
+}
+
+#[tokio::test]
+async fn the_table_in_dynamodb_passes_the_conformance_suite() {
+    let world = World::start(1).await;
+    world.store.prepare().await.unwrap();
+    conformance::run(&world.store).await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn preparing_a_table_that_exists_changes_nothing_and_two_may_prepare_at_once() {
+    let world = World::start(1).await;
+    let other = DynamoLeaseStore::connect(&access(&world.dynamodb_url()), APP).await;
+    let (one, two) = tokio::join!(world.store.prepare(), other.prepare());
+    one.and(two).unwrap();
+    let lease = Lease::new(shard(0).as_str().into(), Checkpoint::TrimHorizon);
+    assert_eq!(other.create(&lease).await.unwrap(), Created::New);
+    world.store.prepare().await.unwrap();
+    assert_eq!(world.leases().await.into_values().collect::<Vec<_>>(), [lease]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_table_of_more_than_a_megabyte_is_listed_whole() {
+    let world = World::start(1).await;
+    world.store.prepare().await.unwrap();
+    for number in 0..40 {
+        let lease = Lease::new(shard(number).as_str().into(), Checkpoint::TrimHorizon);
+        world.store.create(&lease).await.unwrap();
+        world.set(&shard(number), &[("ballast", text(&"x".repeat(40_000)))]).await;
+    }
+    let first_page = world.dynamodb.scan().table_name(APP).send().await.unwrap();
+    assert!(first_page.last_evaluated_key.is_some_and(|key| !key.is_empty()), "the endpoint pages as DynamoDB does");
+    assert_eq!(world.leases().await.into_keys().collect::<Vec<_>>(), (0..40).map(shard).collect::<Vec<_>>());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_application_leaves_rows_and_attributes_that_it_does_not_know_alone() {
+    let world = World::start(1).await;
+    world.store.prepare().await.unwrap();
+    let metrics = Item::from([
+        ("leaseKey".to_owned(), text("worker-1")),
+        ("entityType".to_owned(), text("WORKER_METRICS")),
+        ("lut".to_owned(), number("7")),
+    ]);
+    let damaged = Item::from([("leaseKey".to_owned(), text("shardId-x")), ("leaseCounter".to_owned(), text("seven"))]);
+    for item in [&metrics, &damaged] {
+        world.dynamodb.put_item().table_name(APP).set_item(Some(item.clone())).send().await.unwrap();
+    }
+    let app = Setup::of(&world).start().await;
+    let own = [("throughputKBps", number("1.5")), ("pendingCheckpoint", text("LATEST"))];
+    world.set(&shard(0), &own).await;
+    world.putter().numbers(0..10).await;
+    app.notes.reach(10).await;
+    app.stop().await;
+
+    assert_eq!(world.row("worker-1").await, Some(metrics));
+    assert_eq!(world.row("shardId-x").await, Some(damaged));
+    let lease = world.row(&shard(0)).await.unwrap();
+    for (name, value) in own {
+        assert_eq!(lease[name], value);
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_lease_has_the_attributes_of_the_java_kcl_through_its_whole_life() {
+    let world = World::start(1).await;
+    let app = Setup::of(&world).start().await;
+    let held = world.row(&shard(0)).await.unwrap();
+    let owner = held["leaseOwner"].as_s().unwrap();
+    assert!(owner.split_once(':').is_some_and(|(host, uuid)| !host.is_empty() && uuid.len() == 36), "{owner}");
+    assert_eq!(held["checkpoint"], text("LATEST"));
+    assert_eq!(held["checkpointSubSequenceNumber"], number("0"));
+    assert_eq!(held["ownerSwitchesSinceCheckpoint"], number("0"));
+    assert_eq!((&held["startingHashKey"], &held["endingHashKey"]), (&text("0"), &text(&u128::MAX.to_string())));
+
+    let sequence = world.putter().one("key", b"0").await;
+    app.notes.reach(1).await;
+    app.stop().await;
+    let released = world.row(&shard(0)).await.unwrap();
+    assert!(!released.contains_key("leaseOwner"), "{released:?}");
+    assert_eq!(released["checkpoint"], text(&sequence.to_string()));
+    let counter = |item: &Item| item["leaseCounter"].as_n().unwrap().parse::<u64>().unwrap();
+    assert!(counter(&released) > counter(&held));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_table_that_cannot_be_reached_is_an_error_that_names_it() {
+    let store = DynamoLeaseStore::connect(&access(&closed_port()), APP).await;
+    let error = store.list().await.unwrap_err().to_string();
+    assert!(error.starts_with("Scan on lease table 'word-count' failed"), "{error}");
+}

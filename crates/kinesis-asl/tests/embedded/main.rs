@@ -1,0 +1,27 @@
+//! The consumer end to end on the embedded endpoints: the real AWS SDK over HTTP on loopback, no mocks, real time.
+//!
+//! Nothing here waits for a fixed time: tests wait for conditions, with a deadline. Times that were measured are printed;
+//! `cargo test -p kinesis-asl --test embedded -- --nocapture` shows them.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test that cannot go on fails, and says what it measured"
+)]
+
+mod aggregates;
+mod builder;
+mod errors;
+mod handler;
+mod latest;
+mod lease_table;
+mod parents;
+mod refused;
+mod reshard;
+mod restart;
+mod seats;
+mod sharing;
+mod support;
+mod totals;
