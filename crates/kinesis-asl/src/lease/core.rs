@@ -12,6 +12,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use crate::backoff::Backoff;
 use crate::lease::commit::Commit;
+use crate::lease::held::{Clarity, Held};
 use crate::lease::lease::{Claim, Lease, LeaseChange, WorkerId};
 use crate::lease::plan::{TakeLimits, leases_to_take};
 use crate::lease::snapshot::{Coverage, Snapshot};
@@ -67,25 +68,6 @@ pub enum LossReason {
     Deleted,
     /// No renewal succeeded within the failover time.
     Expired,
-}
-
-/// A lease that this worker holds.
-#[derive(Debug)]
-struct Held {
-    lease: Lease,
-    holding: Holding,
-    /// When the last successful write was sent.
-    alive_at: Instant,
-    next_renewal: Instant,
-    /// Not before this moment, after a write that failed.
-    not_before: Instant,
-    backoff: Backoff,
-    /// When the first write was sent that may have landed since the last successful one. A later write cannot be told
-    /// from it, so its success proves only that this worker was alive then.
-    unclear_since: Option<Instant>,
-    writing: bool,
-    staged: Option<Checkpoint>,
-    release: bool,
 }
 
 /// The coordinator's state.
@@ -144,8 +126,7 @@ impl LeaseCore {
             self.outbox.push(Command::List);
         }
         for held in self.held.values_mut() {
-            if let Some(change) = held.due(now, &self.me) {
-                held.writing = true;
+            if let Some(change) = held.start_write(now, &self.me) {
                 self.outbox.push(Command::Write(Ticket { change, sent: now, holding: Some(held.holding) }));
             }
         }
@@ -156,10 +137,10 @@ impl LeaseCore {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let listing = (!self.listing).then_some(self.next_listing);
-        let held = self.held.values().flat_map(|held| {
-            let act = (!held.writing).then(|| held.next_action());
-            [act, Some(held.alive_at + self.policy.limits.failover + Duration::from_millis(1))]
-        });
+        let failover = self.policy.limits.failover;
+        let after = |moment: Instant| moment + Duration::from_millis(1);
+        let held = self.held.values();
+        let held = held.flat_map(|held| [held.next_write(), Some(after(held.relied_on_until(failover)))]);
         held.chain([listing]).flatten().min()
     }
 
@@ -178,7 +159,7 @@ impl LeaseCore {
             match self.snapshot.get(&held.lease.shard) {
                 // Somebody took it: find out now and not at the next renewal.
                 Some(seen) if seen.counter > held.lease.counter && seen.owner.as_ref() != Some(&self.me) => {
-                    held.next_renewal = now;
+                    held.renew_now(now);
                 }
                 // A listing may be older than our own last write.
                 _ => self.snapshot.note(held.lease.clone(), now),
@@ -208,18 +189,15 @@ impl LeaseCore {
     /// Asks for a checkpoint under a holding. Several in a row are folded into the last; one that would go back, or
     /// belongs to an earlier holding, is ignored.
     pub fn checkpoint(&mut self, shard: &ShardId, holding: Holding, to: Checkpoint) {
-        if let Some(held) = self.held.get_mut(shard).filter(|held| held.holding == holding)
-            && to > held.lease.checkpoint
-            && held.staged.is_none_or(|staged| to > staged)
-        {
-            held.staged = Some(to);
+        if let Some(held) = self.held(shard, holding) {
+            held.stage(to);
         }
     }
 
     /// Gives a lease up, after the checkpoint that was asked for before is stored.
     pub fn release(&mut self, shard: &ShardId, holding: Holding) {
-        if let Some(held) = self.held.get_mut(shard).filter(|held| held.holding == holding) {
-            held.release = true;
+        if let Some(held) = self.held(shard, holding) {
+            held.release();
         }
     }
 
@@ -302,11 +280,9 @@ impl LeaseCore {
         let shard = ticket.change.shard().clone();
         let pause = self.renewal_pause();
         let Some(held) = self.held.get_mut(&shard).filter(|held| held.holding == holding) else { return };
-        held.writing = false;
         match outcome {
             Commit::Committed => {
-                ticket.change.apply(&mut held.lease);
-                held.refresh(ticket.sent, pause);
+                held.on_committed(&ticket.change, ticket.sent, pause);
                 self.snapshot.note(held.lease.clone(), now);
                 self.on_done(&shard, holding, &ticket.change);
             }
@@ -315,6 +291,7 @@ impl LeaseCore {
                 if lease.owner.as_ref() == Some(&self.me) && lease.counter == held.lease.counter.next() {
                     // Nobody else writes in our name: an earlier write of ours landed, of which we had no reply.
                     held.adopt(lease, pause);
+                    self.outbox.push(Command::Checkpointed(shard, holding, lease.checkpoint));
                 } else {
                     self.lose(&shard, LossReason::Stolen);
                 }
@@ -324,10 +301,9 @@ impl LeaseCore {
                 self.lose(&shard, LossReason::Deleted);
             }
             Commit::NotDone(error) | Commit::Unknown(error) => {
-                if error.kind.may_have_happened() {
-                    held.unclear_since.get_or_insert(ticket.sent);
-                }
-                held.not_before = now + held.backoff.next_pause(&mut self.rng).min(pause);
+                let unclear = error.kind.may_have_happened();
+                let clarity = if unclear { Clarity::Unclear } else { Clarity::DidNotHappen };
+                held.on_failed(ticket.sent, clarity, now, pause, &mut self.rng);
             }
         }
     }
@@ -335,9 +311,6 @@ impl LeaseCore {
     fn on_done(&mut self, shard: &ShardId, holding: Holding, change: &LeaseChange) {
         match change {
             LeaseChange::Checkpoint { to, .. } => {
-                if let Some(held) = self.held.get_mut(shard).filter(|held| held.staged == Some(*to)) {
-                    held.staged = None;
-                }
                 self.outbox.push(Command::Checkpointed(shard.clone(), holding, *to));
             }
             LeaseChange::Release(_) => {
@@ -350,7 +323,7 @@ impl LeaseCore {
 
     fn drop_expired(&mut self, now: Instant) {
         let failover = self.policy.limits.failover;
-        let too_old = |held: &Held| now.saturating_duration_since(held.alive_at) > failover;
+        let too_old = |held: &Held| now > held.relied_on_until(failover);
         let expired: Vec<ShardId> =
             self.held.values().filter(|held| too_old(held)).map(|held| held.lease.shard.clone()).collect();
         for shard in expired {
@@ -364,58 +337,13 @@ impl LeaseCore {
         }
     }
 
+    fn held(&mut self, shard: &ShardId, holding: Holding) -> Option<&mut Held> {
+        self.held.get_mut(shard).filter(|held| held.holding == holding)
+    }
+
     /// A third of the failover time, a little less by chance so that renewals spread out.
     fn renewal_pause(&mut self) -> Duration {
         jittered(self.policy.limits.failover / RENEWALS_PER_FAILOVER, &mut self.rng)
-    }
-}
-
-impl Held {
-    fn new(lease: Lease, holding: Holding, sent: Instant, pause: Duration) -> Self {
-        Self {
-            lease,
-            holding,
-            alive_at: sent,
-            next_renewal: sent + pause,
-            not_before: sent,
-            backoff: Backoff::default(),
-            unclear_since: None,
-            writing: false,
-            staged: None,
-            release: false,
-        }
-    }
-
-    fn refresh(&mut self, sent: Instant, pause: Duration) {
-        self.alive_at = self.unclear_since.take().unwrap_or(sent);
-        self.next_renewal = sent + pause;
-        self.not_before = sent;
-        self.backoff = Backoff::default();
-    }
-
-    /// An earlier write landed after all; what is still to be written is written next.
-    fn adopt(&mut self, lease: &Lease, pause: Duration) {
-        self.refresh(self.alive_at, pause);
-        self.lease = lease.clone();
-        self.staged = self.staged.filter(|staged| *staged > self.lease.checkpoint);
-    }
-
-    fn next_action(&self) -> Instant {
-        let wanted = if self.staged.is_some() || self.release { self.not_before } else { self.next_renewal };
-        wanted.max(self.not_before)
-    }
-
-    /// The write that is due, if none is under way.
-    fn due(&self, now: Instant, me: &WorkerId) -> Option<LeaseChange> {
-        if self.writing || now < self.next_action() {
-            return None;
-        }
-        let claim = Claim { shard: self.lease.shard.clone(), counter: self.lease.counter, worker: me.clone() };
-        Some(match (self.staged, self.release) {
-            (Some(to), _) => LeaseChange::Checkpoint { claim, to },
-            (None, true) => LeaseChange::Release(claim),
-            (None, false) => LeaseChange::Renew(claim),
-        })
     }
 }
 

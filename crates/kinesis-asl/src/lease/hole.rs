@@ -4,6 +4,36 @@ use kpl_deagg::HashKeyRange;
 
 use crate::lease::lease::Lease;
 
+/// Listings in a row that must show a hole before leases are made: a reshard shows one for a moment.
+const BEFORE_FILLING: u32 = 3;
+
+/// Tells a hole that stays from one that a reshard shows for a moment.
+#[derive(Debug, Default)]
+pub(crate) struct HoleWatch {
+    in_a_row: u32,
+}
+
+/// What to do about what a listing shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Nothing.
+    Wait,
+    /// Look for the leases that are missing and make them.
+    Fill,
+}
+
+impl HoleWatch {
+    /// Takes what a listing shows.
+    pub(crate) fn on_listing(&mut self, cover: &Cover) -> Verdict {
+        self.in_a_row = if matches!(cover, Cover::Hole { .. }) { self.in_a_row + 1 } else { 0 };
+        if self.in_a_row < BEFORE_FILLING {
+            return Verdict::Wait;
+        }
+        self.in_a_row = 0;
+        Verdict::Fill
+    }
+}
+
 /// What the hash ranges of the leases say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cover {
@@ -69,6 +99,16 @@ mod tests {
         assert_eq!(cover([&only].into_iter()), Cover::Complete);
         only.checkpoint = Checkpoint::ShardEnd;
         assert_eq!(cover([&only].into_iter()), Cover::Hole { from: 0 });
+    }
+
+    #[test]
+    fn a_hole_is_filled_when_three_listings_in_a_row_show_one_pa_3() {
+        let mut watch = HoleWatch::default();
+        let hole = Cover::Hole { from: 5 };
+        let verdicts =
+            [&hole, &hole, &Cover::Complete, &hole, &hole, &hole, &hole].map(|cover| watch.on_listing(cover));
+        let fill_at: Vec<usize> = (0..7).filter(|at| verdicts[*at] == Verdict::Fill).collect();
+        assert_eq!(fill_at, [5]);
     }
 
     #[test]

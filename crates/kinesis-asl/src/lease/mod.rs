@@ -7,6 +7,7 @@
 //! | [`plan`] | pure: which leases to take |
 //! | [`shard_sync`] | pure: which leases are missing |
 //! | [`hole`] | pure: whether the leases cover the hash key space |
+//! | [`held`] | pure: one lease that this worker holds |
 //! | [`core`] | pure: events in, commands and the next deadline out |
 //! | [`store`] | the seam to the table |
 //! | [`commit`] | a conditional write that recognises its own retried effect |
@@ -18,6 +19,7 @@ pub mod core;
 pub(crate) mod dynamo_item;
 pub mod dynamo_store;
 pub(crate) mod dynamo_update;
+pub(crate) mod held;
 pub mod hole;
 #[allow(clippy::module_inception, reason = "a file is named for its concept; this one is the lease itself")]
 pub mod lease;

@@ -34,7 +34,8 @@ use crate::worker::bootstrap::bootstrap;
 use crate::worker::opening::Opening;
 use crate::worker::ops::Ops;
 use crate::worker::seats::SeatId;
-use crate::worker::task::{REQUEST_CAPACITY, Request, WorkerSettings, WorkerTask};
+use crate::worker::settings::WorkerSettings;
+use crate::worker::task::{REQUEST_CAPACITY, Request, WorkerTask};
 
 /// The table is read this often within the failover time: a crash is noticed soon after the failover time is over.
 const LISTINGS_PER_FAILOVER: u32 = 4;

@@ -10,6 +10,10 @@
 //! | [`opening`] | the preparations are made once for all receivers |
 //! | [`task`] | the one task that owns leases and readers |
 //! | [`reading`] | the shards that this worker holds, and how far each has come |
+//! | [`readers`] | the tasks that read shards |
+//! | [`seat_table`] | what each seat has asked for |
+//! | [`table_watch`] | pure: what the readings of the lease table say |
+//! | [`settings`] | how a worker reads |
 //! | [`ops`] | calls under way |
 //! | [`hub`] | how receivers find the worker, join and leave it |
 
@@ -17,6 +21,10 @@ pub mod bootstrap;
 pub mod hub;
 pub(crate) mod opening;
 pub(crate) mod ops;
+pub(crate) mod readers;
 pub(crate) mod reading;
+pub(crate) mod seat_table;
 pub mod seats;
+pub(crate) mod settings;
+pub(crate) mod table_watch;
 pub mod task;

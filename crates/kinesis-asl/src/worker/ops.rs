@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -69,10 +70,11 @@ impl Ops {
         }));
     }
 
-    /// Creates the leases of the shards that follow an ended one, and notes them at its own lease.
-    pub(crate) fn make_children(&self, shard: ShardId, holding: Holding, children: Vec<ChildShard>) {
+    /// Creates the leases of the shards that follow an ended one, and notes them at its own lease, after a pause.
+    pub(crate) fn make_children(&self, shard: ShardId, holding: Holding, children: Vec<ChildShard>, pause: Duration) {
         let (api, store) = (self.api(), Arc::clone(&self.store));
         self.running.push(Box::pin(async move {
+            tokio::time::sleep(pause).await;
             let result = make_children(&*api, &*store, &shard, &children).await;
             Done::ChildrenMade { shard, holding, children, result }
         }));

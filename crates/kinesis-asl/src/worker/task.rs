@@ -9,11 +9,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dstream_core::{Clock, ReceiverError};
+use dstream_core::Clock;
 use kinesis_endpoint::ServiceError;
-use kpl_deagg::RangePolicy;
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -24,22 +22,24 @@ use crate::consumer::task::{ConsumerEnd, RecordSink, ShardConsumer, Started};
 use crate::error::KinesisError;
 use crate::lease::commit::Commit;
 use crate::lease::core::{Command, LeaseCore, Ticket};
-use crate::lease::hole::{Cover, cover};
+use crate::lease::hole::{Verdict, cover};
 use crate::lease::lease::Lease;
 use crate::lease::store::Listing;
-use crate::position::{Checkpoint, InitialPosition, Timestamp};
+use crate::position::{Checkpoint, Timestamp};
 use crate::range::Holding;
 use crate::shard::ShardId;
 use crate::worker::ops::{Done, Ops};
+use crate::worker::readers::{Assignment, ReaderEvent, Readers};
 use crate::worker::reading::{HeldShard, Phase};
+use crate::worker::seat_table::SeatTable;
 use crate::worker::seats::{SeatId, seat_for};
+use crate::worker::settings::WorkerSettings;
+use crate::worker::table_watch::{Patience, TableWatch};
 
 /// Requests waiting for the task: each seat has at most one under way, and few processes have more than 64 seats.
 pub(crate) const REQUEST_CAPACITY: usize = 64;
-/// Notices of readers that began: as many as shards may begin at once before one waits a moment.
-const STARTED_CAPACITY: usize = 64;
-/// Listings in a row that must show a hole before leases are made: a reshard shows one for a moment.
-const HOLES_BEFORE_SYNC: u32 = 3;
+/// The pause before the leases of following shards are tried again. They are not urgent enough to hurry a service in trouble.
+const CHILDREN_RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a seat asks of the task.
 #[derive(Debug)]
@@ -48,42 +48,6 @@ pub(crate) enum Request {
     StopFetching(SeatId, oneshot::Sender<()>),
     /// Checkpoint and release the seat's shards; the answer comes when none is held.
     Leave(SeatId, oneshot::Sender<()>),
-}
-
-/// How a worker reads.
-#[derive(Debug, Clone)]
-pub(crate) struct WorkerSettings {
-    pub(crate) position: InitialPosition,
-    pub(crate) range_policy: RangePolicy,
-    pub(crate) checkpoint_interval: Duration,
-    pub(crate) idle: Duration,
-    pub(crate) give_up_after: Duration,
-    pub(crate) seed: u64,
-}
-
-/// A receiver that has joined.
-#[derive(Debug)]
-struct Seat {
-    sink: RecordSink,
-    state: SeatState,
-}
-
-#[derive(Debug)]
-enum SeatState {
-    Open,
-    Stopping(Option<oneshot::Sender<()>>),
-    Leaving(oneshot::Sender<()>),
-    Left,
-}
-
-/// A reader's task.
-#[derive(Debug)]
-struct Running {
-    shard: ShardId,
-    holding: Holding,
-    seat: SeatId,
-    /// Dropping it stops the reader.
-    stop: Option<watch::Sender<()>>,
 }
 
 /// Whether anybody can still ask for something.
@@ -100,15 +64,11 @@ pub(crate) struct WorkerTask {
     settings: WorkerSettings,
     tracker: Arc<ProgressTracker>,
     clock: Arc<dyn Clock>,
-    seats: BTreeMap<SeatId, Seat>,
+    seats: SeatTable,
     shards: BTreeMap<ShardId, HeldShard>,
-    readers: JoinSet<ConsumerEnd>,
-    running: BTreeMap<Id, Running>,
-    started: (mpsc::Sender<Started>, mpsc::Receiver<Started>),
+    readers: Readers,
     next_checkpoint: Instant,
-    listed: bool,
-    holes: u32,
-    list_failing_since: Option<Instant>,
+    table: TableWatch,
 }
 
 impl WorkerTask {
@@ -127,15 +87,11 @@ impl WorkerTask {
             settings,
             tracker,
             clock,
-            seats: seats.into_iter().map(|(id, sink)| (id, Seat { sink, state: SeatState::Open })).collect(),
+            seats: SeatTable::new(seats),
             shards: BTreeMap::new(),
-            readers: JoinSet::new(),
-            running: BTreeMap::new(),
-            started: mpsc::channel(STARTED_CAPACITY),
+            readers: Readers::new(),
             next_checkpoint,
-            listed: false,
-            holes: 0,
-            list_failing_since: None,
+            table: TableWatch::default(),
         }
     }
 
@@ -164,8 +120,7 @@ impl WorkerTask {
                     }
                 },
                 done = self.ops.next() => self.on_done(done),
-                Some(end) = self.readers.join_next_with_id() => self.on_reader_end(end),
-                Some(started) = self.started.1.recv() => self.on_started(&started),
+                event = self.readers.next() => self.on_reader(event),
                 () = tracker.moved() => {}
                 () = tokio::time::sleep_until(deadline) => {}
             }
@@ -178,9 +133,7 @@ impl WorkerTask {
     }
 
     fn is_over(&self) -> bool {
-        self.seats.values().all(|seat| matches!(seat.state, SeatState::Left))
-            && self.core.is_idle()
-            && self.running.is_empty()
+        self.seats.is_empty() && self.core.is_idle() && self.readers.is_empty()
     }
 
     /// Everything that can be done without waiting.
@@ -201,7 +154,8 @@ impl WorkerTask {
         }
         self.start_readers();
         self.say_ready(now);
-        self.answer_seats();
+        let (readers, shards) = (&self.readers, &self.shards);
+        self.seats.answer(|seat| readers.have_ended(seat), |seat| shards.values().any(|held| held.seat == seat));
     }
 
     fn carry_out(&mut self, command: Command) {
@@ -228,8 +182,7 @@ impl WorkerTask {
     }
 
     fn on_gained(&mut self, lease: Lease, holding: Holding) {
-        let open = self.seats.iter().filter(|(_, seat)| matches!(seat.state, SeatState::Open)).map(|(id, _)| *id);
-        let Some(seat) = seat_for(open, self.shards.values().map(|held| held.seat)) else {
+        let Some(seat) = seat_for(self.seats.open(), self.shards.values().map(|held| held.seat)) else {
             self.core.release(&lease.shard, holding);
             return;
         };
@@ -244,15 +197,13 @@ impl WorkerTask {
             self.shards.remove(shard);
         }
         self.tracker.with(|progress| progress.forget(shard, holding));
-        self.stop_readers(|running| running.shard == *shard && running.holding == holding);
+        self.readers.stop(|reading| reading.shard == *shard && reading.holding == holding);
     }
 
+    /// Starts reading what is held, once its parents are out of the way.
     fn start_readers(&mut self) {
-        let waiting = |held: &&mut HeldShard| held.phase == Phase::WaitingForParents;
-        for held in self.shards.values_mut().filter(waiting) {
-            let Some(seat) = self.seats.get(&held.seat).filter(|seat| matches!(seat.state, SeatState::Open)) else {
-                continue;
-            };
+        for held in self.shards.values_mut().filter(|held| held.phase == Phase::WaitingForParents) {
+            let Some(sink) = self.seats.open_sink(held.seat) else { continue };
             if !self.core.parents_done(&held.lease.shard) {
                 continue;
             }
@@ -271,51 +222,46 @@ impl WorkerTask {
                 },
                 holding: held.holding,
                 start,
-                sink: seat.sink.clone(),
+                sink,
                 tracker: Arc::clone(&self.tracker),
-                started: self.started.0.clone(),
+                started: self.readers.notices(),
                 idle: self.settings.idle,
                 give_up_after: self.settings.give_up_after,
                 seed: self.settings.seed ^ held.holding.0,
             };
-            let (stop, stopped) = watch::channel(());
-            let id = self.readers.spawn(consumer.run(stopped)).id();
-            let shard = held.lease.shard.clone();
-            self.running.insert(id, Running { shard, holding: held.holding, seat: held.seat, stop: Some(stop) });
+            let assignment = Assignment { shard: held.lease.shard.clone(), holding: held.holding, seat: held.seat };
+            self.readers.start(assignment, consumer);
         }
     }
 
-    fn stop_readers(&mut self, which: impl Fn(&Running) -> bool) {
-        self.running.values_mut().filter(|running| which(running)).for_each(|running| running.stop = None);
-    }
-
-    fn on_started(&mut self, Started(shard, holding): &Started) {
-        if let Some(held) = self.held(shard, *holding).filter(|held| held.phase == Phase::Opening) {
-            held.phase = Phase::Reading;
-        }
-    }
-
-    fn on_reader_end(&mut self, end: Result<(Id, ConsumerEnd), JoinError>) {
-        let (id, end) = match end {
-            Ok((id, end)) => (id, Ok(end)),
-            Err(error) => (error.id(), Err(error)),
-        };
-        let Some(running) = self.running.remove(&id) else { return };
-        match end {
-            Ok(ConsumerEnd::ShardEnd(children)) => {
-                if let Some(held) = self.held(&running.shard, running.holding) {
-                    held.phase = Phase::MakingChildren;
-                    self.tracker.with(|progress| progress.on_end(&running.shard, running.holding));
-                    self.ops.make_children(running.shard, running.holding, children);
+    fn on_reader(&mut self, event: ReaderEvent) {
+        match event {
+            ReaderEvent::Started(Started(shard, holding)) => {
+                if let Some(held) = self.held(&shard, holding).filter(|held| held.phase == Phase::Opening) {
+                    held.phase = Phase::Reading;
                 }
-                return;
             }
-            Ok(ConsumerEnd::Stopped) => {}
-            Ok(ConsumerEnd::Failed(error)) => self.fail_seat(running.seat, KinesisError::Service(error)),
-            Err(error) => self
-                .fail_seat(running.seat, KinesisError::ReaderPanicked { shard: running.shard.clone(), source: error }),
+            ReaderEvent::Ended(reading, Ok(ConsumerEnd::ShardEnd(children))) => {
+                if let Some(held) = self.held(&reading.shard, reading.holding) {
+                    held.phase = Phase::MakingChildren;
+                    self.tracker.with(|progress| progress.on_end(&reading.shard, reading.holding));
+                    self.ops.make_children(reading.shard, reading.holding, children, Duration::ZERO);
+                }
+            }
+            ReaderEvent::Ended(reading, Ok(ConsumerEnd::Stopped)) => self.on_stopped(&reading),
+            ReaderEvent::Ended(reading, Ok(ConsumerEnd::Failed(error))) => {
+                self.on_stopped(&reading);
+                self.seats.fail(reading.seat, KinesisError::Service(error));
+            }
+            ReaderEvent::Ended(reading, Err(source)) => {
+                self.on_stopped(&reading);
+                self.seats.fail(reading.seat, KinesisError::ReaderPanicked { shard: reading.shard, source });
+            }
         }
-        if let Some(held) = self.held(&running.shard, running.holding) {
+    }
+
+    fn on_stopped(&mut self, reading: &Assignment) {
+        if let Some(held) = self.held(&reading.shard, reading.holding) {
             held.phase = Phase::Stopped;
         }
     }
@@ -331,10 +277,10 @@ impl WorkerTask {
             }
             Done::ChildrenMade { shard, holding, children, result: Err(error) } => {
                 if !error.kind.is_transient() {
-                    self.fail_all(error);
+                    self.seats.fail_any(KinesisError::Service(error));
                 } else if self.held(&shard, holding).is_some() {
                     warn!(%shard, %error, "the leases of the following shards could not be made; trying again");
-                    self.ops.make_children(shard, holding, children);
+                    self.ops.make_children(shard, holding, children, CHILDREN_RETRY_PAUSE);
                 }
             }
             Done::Synced(Ok(made)) => info!(made, "filled a hole in the leases"),
@@ -348,39 +294,29 @@ impl WorkerTask {
             if error.kind.is_transient() {
                 warn!(shard = %ticket.change.shard(), %error, "a lease could not be written; trying again");
             } else {
-                self.fail_all(error);
+                self.seats.fail_any(KinesisError::Service(error));
             }
         }
     }
 
     fn on_listed(&mut self, listing: Result<Listing, ServiceError>) {
-        let now = Instant::now();
+        let now = Instant::now().into_std();
         match listing {
             Ok(listing) => {
-                self.list_failing_since = None;
-                self.listed = true;
-                self.core.on_listing(listing.leases, now.into_std());
-                self.look_for_holes();
-            }
-            Err(error) => {
-                let since = *self.list_failing_since.get_or_insert(now);
-                self.core.on_list_failed(now.into_std());
-                if error.kind.is_transient() && since.elapsed() < self.settings.give_up_after {
-                    warn!(%error, "the lease table could not be read; trying again");
-                } else {
-                    self.fail_all(error);
+                self.core.on_listing(listing.leases, now);
+                if self.table.on_read(&cover(self.core.snapshot().leases())) == Verdict::Fill {
+                    let leases = self.core.snapshot().leases().cloned().collect();
+                    let wall = Timestamp::from_millis(self.clock.now().as_millis());
+                    self.ops.sync(leases, self.settings.position, wall);
                 }
             }
-        }
-    }
-
-    fn look_for_holes(&mut self) {
-        let hole = matches!(cover(self.core.snapshot().leases()), Cover::Hole { .. });
-        self.holes = if hole { self.holes + 1 } else { 0 };
-        if self.holes == HOLES_BEFORE_SYNC {
-            self.holes = 0;
-            let leases = self.core.snapshot().leases().cloned().collect();
-            self.ops.sync(leases, self.settings.position, Timestamp::from_millis(self.clock.now().as_millis()));
+            Err(error) => {
+                self.core.on_list_failed(now);
+                match self.table.on_failed(&error, now, self.settings.give_up_after) {
+                    Patience::TryAgain => warn!(%error, "the lease table could not be read; trying again"),
+                    Patience::GiveUp => self.seats.fail_any(KinesisError::Service(error)),
+                }
+            }
         }
     }
 
@@ -413,27 +349,28 @@ impl WorkerTask {
     fn say_ready(&self, now: Instant) {
         let coverage = self.core.coverage(now.into_std());
         let opening = self.shards.values().any(|held| held.phase == Phase::Opening);
-        if self.listed && !opening && coverage.held == coverage.unfinished {
-            self.seats.values().for_each(|seat| seat.sink.ready());
+        if self.table.has_read() && !opening && coverage.held == coverage.unfinished {
+            self.seats.say_ready();
         }
     }
 
     fn on_request(&mut self, request: Request) {
         match request {
-            Request::StopFetching(seat, reply) => self.stop_seat(seat, SeatState::Stopping(Some(reply))),
-            Request::Leave(seat, reply) => {
-                self.stop_seat(seat, SeatState::Leaving(reply));
+            Request::StopFetching(seat, answer) => {
+                self.seats.stop(seat, answer);
+                self.stop_reading_for(seat);
+            }
+            Request::Leave(seat, answer) => {
+                self.seats.leave(seat, answer);
+                self.stop_reading_for(seat);
                 self.release_shards_of(seat);
             }
         }
     }
 
-    fn stop_seat(&mut self, id: SeatId, state: SeatState) {
-        if let Some(seat) = self.seats.get_mut(&id) {
-            seat.state = state;
-        }
-        self.stop_readers(|running| running.seat == id);
-        if !self.seats.values().any(|seat| matches!(seat.state, SeatState::Open)) {
+    fn stop_reading_for(&mut self, seat: SeatId) {
+        self.readers.stop(|reading| reading.seat == seat);
+        if self.seats.open().next().is_none() {
             self.core.stop_taking();
         }
     }
@@ -447,45 +384,13 @@ impl WorkerTask {
     }
 
     fn leave_all(&mut self) {
-        let seats: Vec<SeatId> = self.seats.keys().copied().collect();
-        for seat in seats {
-            self.stop_seat(seat, SeatState::Left);
+        for seat in self.seats.abandon() {
+            self.stop_reading_for(seat);
             self.release_shards_of(seat);
-        }
-    }
-
-    /// Tells seats that what they asked for is done.
-    fn answer_seats(&mut self) {
-        for (id, seat) in &mut self.seats {
-            let reads = self.running.values().any(|running| running.seat == *id);
-            let holds = self.shards.values().any(|held| held.seat == *id);
-            // A receiver of an answer that is gone does not wait for it any more.
-            match std::mem::replace(&mut seat.state, SeatState::Left) {
-                SeatState::Stopping(Some(reply)) if !reads => {
-                    let _ = reply.send(());
-                    seat.state = SeatState::Stopping(None);
-                }
-                SeatState::Leaving(reply) if !reads && !holds => {
-                    let _ = reply.send(());
-                }
-                state => seat.state = state,
-            }
         }
     }
 
     fn held(&mut self, shard: &ShardId, holding: Holding) -> Option<&mut HeldShard> {
         self.shards.get_mut(shard).filter(|held| held.holding == holding)
-    }
-
-    fn fail_seat(&self, seat: SeatId, error: KinesisError) {
-        if let Some(seat) = self.seats.get(&seat) {
-            seat.sink.fail(ReceiverError::new(error));
-        }
-    }
-
-    fn fail_all(&self, error: ServiceError) {
-        if let Some(seat) = self.seats.keys().next() {
-            self.fail_seat(*seat, KinesisError::Service(error));
-        }
     }
 }

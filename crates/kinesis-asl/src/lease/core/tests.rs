@@ -186,3 +186,67 @@ fn a_listing_older_than_our_own_write_does_not_make_us_take_again() {
     assert!(writes(core.poll(now)).is_empty());
     assert_eq!(core.coverage(now), Coverage { unfinished: 1, held: 1, mine: 1 });
 }
+
+/// Takes the lease, and has a renewal fail in a way that leaves open whether it landed. Returns when it was sent.
+fn with_unclear_renewal(now: Instant) -> (LeaseCore, Instant) {
+    let mut core = holding(&["a"], now);
+    let sent = now + FAILOVER / 3;
+    for ticket in writes(core.poll(sent)) {
+        core.on_commit(&ticket, &Commit::NotDone(unreachable()), sent);
+    }
+    (core, sent)
+}
+
+fn is_lost(commands: &[Command]) -> bool {
+    commands.iter().any(|command| matches!(command, Command::Lost(..)))
+}
+
+#[test]
+fn a_write_that_may_be_an_older_one_of_ours_proves_no_more_than_that_ones_age() {
+    let (mut core, sent) = with_unclear_renewal(start());
+    let again = sent + FAILOVER / 2;
+    for ticket in writes(core.poll(again)) {
+        core.on_commit(&ticket, &Commit::Committed, again);
+    }
+    assert!(is_lost(&core.poll(sent + FAILOVER + Duration::from_millis(1))));
+}
+
+#[test]
+fn an_older_write_of_ours_that_landed_late_is_no_theft() {
+    let (mut core, sent) = with_unclear_renewal(start());
+    core.checkpoint(&"a".into(), Holding(1), at(5));
+    let again = sent + FAILOVER / 2;
+    let tickets = writes(core.poll(again));
+    let mut landed = free("a");
+    (landed.owner, landed.counter) = (Some("me".into()), LeaseCounter(2));
+    core.on_commit(&tickets[0], &Commit::Superseded(Some(landed)), again);
+    let commands = core.poll(again);
+    assert!(!is_lost(&commands), "{commands:?}");
+    let tickets = writes(commands);
+    let LeaseChange::Checkpoint { claim, to } = &tickets[0].change else { panic!("{tickets:?}") };
+    assert_eq!((claim.counter, *to), (LeaseCounter(2), at(5)));
+}
+
+#[test]
+fn a_lease_ages_from_the_listing_that_it_was_taken_on() {
+    let now = start();
+    let mut core = worker(now);
+    core.poll(now);
+    let listed = now + Duration::from_secs(4);
+    core.on_listing(vec![free("a")], listed);
+    for ticket in writes(core.poll(listed)) {
+        core.on_commit(&ticket, &Commit::Committed, listed);
+    }
+    assert!(!is_lost(&core.poll(now + FAILOVER)));
+    assert!(is_lost(&core.poll(now + FAILOVER + Duration::from_millis(1))));
+}
+
+#[test]
+fn a_listing_that_took_longer_than_the_failover_time_is_asked_for_again() {
+    let now = start();
+    let mut core = worker(now);
+    core.poll(now);
+    let late = now + FAILOVER + Duration::from_millis(1);
+    core.on_listing(vec![free("a")], late);
+    assert_eq!(core.poll(late), [Command::List]);
+}

@@ -1,0 +1,158 @@
+//! A lease that this worker holds: when it was last known to be ours, and what is to be written next. Pure.
+
+use std::time::{Duration, Instant};
+
+use rand::Rng;
+
+use crate::backoff::Backoff;
+use crate::lease::lease::{Claim, Lease, LeaseChange, WorkerId};
+use crate::position::Checkpoint;
+use crate::range::Holding;
+
+/// A lease that this worker holds. One write is under way at a time.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) lease: Lease,
+    pub(crate) holding: Holding,
+    /// Since when the table may have been silent about us: when the last successful write was sent.
+    alive_at: Instant,
+    next_renewal: Instant,
+    /// Not before this moment, after a write that failed.
+    not_before: Instant,
+    backoff: Backoff,
+    /// When the first write was sent that may have landed since the last successful one. A later write cannot be told
+    /// from it, so its success proves only that this worker was alive then.
+    unclear_since: Option<Instant>,
+    line: Line,
+    staged: Option<Checkpoint>,
+    intent: Intent,
+}
+
+/// Whether a write is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Free,
+    Busy,
+}
+
+/// What is to become of the lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Intent {
+    Keep,
+    /// To be given up, after the staged checkpoint.
+    Release,
+}
+
+impl Held {
+    /// A lease that was taken by a write sent at `sent`; renewed after `pause`.
+    pub(crate) fn new(lease: Lease, holding: Holding, sent: Instant, pause: Duration) -> Self {
+        Self {
+            lease,
+            holding,
+            alive_at: sent,
+            next_renewal: sent + pause,
+            not_before: sent,
+            backoff: Backoff::default(),
+            unclear_since: None,
+            line: Line::Free,
+            staged: None,
+            intent: Intent::Keep,
+        }
+    }
+
+    /// Asks for a checkpoint; one that would go back is ignored.
+    pub(crate) fn stage(&mut self, to: Checkpoint) {
+        if to > self.lease.checkpoint && self.staged.is_none_or(|staged| to > staged) {
+            self.staged = Some(to);
+        }
+    }
+
+    /// Asks for the lease to be given up.
+    pub(crate) fn release(&mut self) {
+        self.intent = Intent::Release;
+    }
+
+    /// Renews at once: something is wrong, and the answer will tell what.
+    pub(crate) fn renew_now(&mut self, now: Instant) {
+        self.next_renewal = now;
+    }
+
+    /// The write that is due, if none is under way; it counts as under way from now on.
+    pub(crate) fn start_write(&mut self, now: Instant, me: &WorkerId) -> Option<LeaseChange> {
+        if self.line == Line::Busy || now < self.next_action() {
+            return None;
+        }
+        self.line = Line::Busy;
+        let claim = Claim { shard: self.lease.shard.clone(), counter: self.lease.counter, worker: me.clone() };
+        Some(match (self.staged, self.intent) {
+            (Some(to), _) => LeaseChange::Checkpoint { claim, to },
+            (None, Intent::Release) => LeaseChange::Release(claim),
+            (None, Intent::Keep) => LeaseChange::Renew(claim),
+        })
+    }
+
+    /// The write that was sent at `sent` had its effect.
+    pub(crate) fn on_committed(&mut self, change: &LeaseChange, sent: Instant, pause: Duration) {
+        change.apply(&mut self.lease);
+        self.refresh(sent, pause);
+    }
+
+    /// An earlier write landed after all; what is still to be written is written next.
+    pub(crate) fn adopt(&mut self, lease: &Lease, pause: Duration) {
+        self.refresh(self.alive_at, pause);
+        self.lease = lease.clone();
+        self.drop_what_is_stored();
+    }
+
+    /// The write that was sent at `sent` failed, and may or may not have had its effect.
+    pub(crate) fn on_failed(
+        &mut self,
+        sent: Instant,
+        clear: Clarity,
+        now: Instant,
+        pause: Duration,
+        rng: &mut impl Rng,
+    ) {
+        self.line = Line::Free;
+        if clear == Clarity::Unclear {
+            self.unclear_since.get_or_insert(sent);
+        }
+        self.not_before = now + self.backoff.next_pause(rng).min(pause);
+    }
+
+    /// The last moment at which the lease may still be relied on.
+    pub(crate) fn relied_on_until(&self, failover: Duration) -> Instant {
+        self.alive_at + failover
+    }
+
+    /// When something is to be written, if nothing is under way.
+    pub(crate) fn next_write(&self) -> Option<Instant> {
+        (self.line == Line::Free).then(|| self.next_action())
+    }
+
+    fn refresh(&mut self, sent: Instant, pause: Duration) {
+        self.line = Line::Free;
+        self.alive_at = self.unclear_since.take().unwrap_or(sent);
+        self.next_renewal = sent + pause;
+        self.not_before = sent;
+        self.backoff = Backoff::default();
+        self.drop_what_is_stored();
+    }
+
+    fn drop_what_is_stored(&mut self) {
+        self.staged = self.staged.filter(|staged| *staged > self.lease.checkpoint);
+    }
+
+    fn next_action(&self) -> Instant {
+        let urgent = self.staged.is_some() || self.intent == Intent::Release;
+        let wanted = if urgent { self.not_before } else { self.next_renewal };
+        wanted.max(self.not_before)
+    }
+}
+
+/// Whether it is known that a failed write did not happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Clarity {
+    DidNotHappen,
+    Unclear,
+}

@@ -1,0 +1,123 @@
+//! The receivers at a worker's seats: what each has asked for, and when it has its answer.
+
+use std::collections::BTreeMap;
+
+use dstream_core::ReceiverError;
+use tokio::sync::oneshot;
+
+use crate::consumer::task::RecordSink;
+use crate::error::KinesisError;
+use crate::worker::seats::SeatId;
+
+/// The seats of a worker.
+#[derive(Debug)]
+pub(crate) struct SeatTable {
+    seats: BTreeMap<SeatId, Seat>,
+}
+
+#[derive(Debug)]
+struct Seat {
+    sink: RecordSink,
+    state: SeatState,
+}
+
+/// What a seat has asked for.
+///
+/// | state | its shards | next |
+/// |---|---|---|
+/// | open | are read; it may get more | stopping, leaving |
+/// | stopping | are held and not read any more | leaving |
+/// | leaving | are checkpointed and released | left |
+#[derive(Debug)]
+enum SeatState {
+    Open,
+    /// The answer is due when no reader runs; none is due when it was given.
+    Stopping(Option<oneshot::Sender<()>>),
+    /// The answer is due when no reader runs and no shard is held.
+    Leaving(oneshot::Sender<()>),
+    Left,
+}
+
+impl SeatTable {
+    pub(crate) fn new(seats: Vec<(SeatId, RecordSink)>) -> Self {
+        let seats = seats.into_iter().map(|(id, sink)| (id, Seat { sink, state: SeatState::Open }));
+        Self { seats: seats.collect() }
+    }
+
+    /// Seats that take shards.
+    pub(crate) fn open(&self) -> impl Iterator<Item = SeatId> {
+        self.seats.iter().filter(|(_, seat)| matches!(seat.state, SeatState::Open)).map(|(id, _)| *id)
+    }
+
+    /// Where the records of an open seat go.
+    pub(crate) fn open_sink(&self, seat: SeatId) -> Option<RecordSink> {
+        let seat = self.seats.get(&seat).filter(|seat| matches!(seat.state, SeatState::Open))?;
+        Some(seat.sink.clone())
+    }
+
+    /// A seat wants no more records.
+    pub(crate) fn stop(&mut self, seat: SeatId, answer: oneshot::Sender<()>) {
+        self.set(seat, SeatState::Stopping(Some(answer)));
+    }
+
+    /// A seat wants its shards released.
+    pub(crate) fn leave(&mut self, seat: SeatId, answer: oneshot::Sender<()>) {
+        self.set(seat, SeatState::Leaving(answer));
+    }
+
+    /// Nobody is at the seats any more. Returns all of them.
+    pub(crate) fn abandon(&mut self) -> Vec<SeatId> {
+        self.seats.values_mut().for_each(|seat| seat.state = SeatState::Left);
+        self.seats.keys().copied().collect()
+    }
+
+    /// Whether every seat has left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.seats.values().all(|seat| matches!(seat.state, SeatState::Left))
+    }
+
+    /// Tells every seat that nothing can be missed from now on.
+    pub(crate) fn say_ready(&self) {
+        self.seats.values().for_each(|seat| seat.sink.ready());
+    }
+
+    /// Stops the application with an error that a seat met.
+    pub(crate) fn fail(&self, seat: SeatId, error: KinesisError) {
+        if let Some(seat) = self.seats.get(&seat) {
+            seat.sink.fail(ReceiverError::new(error));
+        }
+    }
+
+    /// Stops the application with an error of the worker itself.
+    pub(crate) fn fail_any(&self, error: KinesisError) {
+        if let Some(seat) = self.seats.keys().next() {
+            self.fail(*seat, error);
+        }
+    }
+
+    /// Gives the answers that are due. An answer that nobody waits for any more is dropped.
+    pub(crate) fn answer(&mut self, have_readers_ended: impl Fn(SeatId) -> bool, holds: impl Fn(SeatId) -> bool) {
+        for (id, seat) in &mut self.seats {
+            if !have_readers_ended(*id) {
+                continue;
+            }
+            seat.state = match std::mem::replace(&mut seat.state, SeatState::Left) {
+                SeatState::Stopping(Some(answer)) => {
+                    let _ = answer.send(());
+                    SeatState::Stopping(None)
+                }
+                SeatState::Leaving(answer) if !holds(*id) => {
+                    let _ = answer.send(());
+                    SeatState::Left
+                }
+                state => state,
+            };
+        }
+    }
+
+    fn set(&mut self, seat: SeatId, state: SeatState) {
+        if let Some(seat) = self.seats.get_mut(&seat) {
+            seat.state = state;
+        }
+    }
+}

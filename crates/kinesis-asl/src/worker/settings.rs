@@ -1,0 +1,18 @@
+//! How a worker reads: plain values, already checked.
+
+use std::time::Duration;
+
+use kpl_deagg::RangePolicy;
+
+use crate::position::InitialPosition;
+
+/// How a worker reads.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkerSettings {
+    pub(crate) position: InitialPosition,
+    pub(crate) range_policy: RangePolicy,
+    pub(crate) checkpoint_interval: Duration,
+    pub(crate) idle: Duration,
+    pub(crate) give_up_after: Duration,
+    pub(crate) seed: u64,
+}
