@@ -1,0 +1,119 @@
+//! The checker: reads the log as it grows and notes each broken promise of `design.md`'s invariants.
+//!
+//! | module | what it watches |
+//! |---|---|
+//! | `records` | what was produced, stored, processed: order, repeats, losses |
+//! | `leases` | the lease table: who wrote what, who may read |
+//! | `violation` | the promises by name |
+
+mod leases;
+mod records;
+mod violation;
+
+use std::time::Duration;
+
+use kinesis_asl::lease::lease::{Lease, LeaseChange};
+use kinesis_asl::position::Checkpoint;
+
+use crate::check::leases::LeaseBook;
+use crate::check::records::RecordBook;
+use crate::event::{Entry, Event, Write};
+
+pub use crate::check::violation::{Found, Violation};
+
+/// Watches a run.
+#[derive(Debug)]
+pub struct Checker {
+    leases: LeaseBook,
+    records: RecordBook,
+    found: Vec<Found>,
+}
+
+impl Checker {
+    /// Nothing has happened yet.
+    #[must_use]
+    pub fn new(failover: Duration) -> Self {
+        Self { leases: LeaseBook::new(failover), records: RecordBook::default(), found: Vec::new() }
+    }
+
+    /// Looks at one event.
+    pub fn observe(&mut self, entry: &Entry) {
+        let broken = match &entry.event {
+            Event::Produced { shard, sequence, arrival } => {
+                self.records.on_produced(shard, *sequence, *arrival);
+                None
+            }
+            Event::Stored(page) => {
+                let leases = &self.leases;
+                let releases = |worker, as_what| leases.releases(worker, &page.shard, as_what);
+                self.records.on_stored(page, leases.taken_as(page.worker, &page.shard), releases)
+            }
+            Event::Processed(page) => {
+                self.records.on_processed(page);
+                None
+            }
+            Event::Read { worker, shard, parents, .. } => self.leases.on_read(*worker, shard, parents, entry.at),
+            Event::Created(_, lease) => self.leases.on_created(lease),
+            Event::Wrote(write) => self.on_wrote(write, entry.at),
+            Event::PutFailed(why) => Some(Violation::World(why.clone())),
+            Event::Failed(worker, error) => Some(Violation::Failed { worker: *worker, error: error.clone() }),
+            Event::CalledAfterEnd(worker, call) => Some(Violation::CalledAfterEnd { worker: *worker, call }),
+            _ => None,
+        };
+        self.found.extend(broken.map(|violation| Found { at: entry.at, violation }));
+    }
+
+    /// Notes a broken promise that somebody else noticed.
+    pub fn note(&mut self, at: Duration, violation: Violation) {
+        self.found.push(Found { at, violation });
+    }
+
+    /// Notes each record that was never processed although it had to be. Call it at the end.
+    pub fn note_losses(&mut self, at: Duration) {
+        let lost = self.records.unprocessed(|shard| self.leases.owed_from(shard));
+        let lost = lost.map(|(shard, sequence)| Violation::Lost { shard: shard.clone(), sequence });
+        self.found.extend(lost.map(|violation| Found { at, violation }));
+    }
+
+    /// Whether every record that has to be processed is processed.
+    #[must_use]
+    pub fn is_all_processed(&self) -> bool {
+        self.records.unprocessed(|shard| self.leases.owed_from(shard)).next().is_none()
+    }
+
+    /// The lease table as it stands.
+    pub fn leases(&self) -> impl Iterator<Item = &Lease> {
+        self.leases.leases()
+    }
+
+    /// How many records were produced, and how many storings were repeats.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        self.records.counts()
+    }
+
+    /// What was found wrong so far.
+    #[must_use]
+    pub fn found(&self) -> &[Found] {
+        &self.found
+    }
+
+    /// Takes what was found wrong.
+    pub fn take_found(&mut self) -> Vec<Found> {
+        std::mem::take(&mut self.found)
+    }
+
+    fn on_wrote(&mut self, write: &Write, at: Duration) -> Option<Violation> {
+        let broken = self.leases.on_wrote(write, at);
+        let LeaseChange::Checkpoint { to, .. } = write.change else { return broken };
+        let shard = &write.after.shard;
+        let covered = match to {
+            Checkpoint::At(position) => Some(Some(position.sequence)),
+            Checkpoint::ShardEnd => Some(None),
+            Checkpoint::AtTimestamp | Checkpoint::TrimHorizon | Checkpoint::Latest => None,
+        };
+        let unprocessed = self.records.first_unprocessed(shard, covered?, write.after.start_at);
+        let early = |unprocessed| Violation::CheckpointedTooEarly { shard: shard.clone(), to, unprocessed };
+        broken.or(unprocessed.map(early))
+    }
+}

@@ -1,0 +1,223 @@
+//! What became of each record: produced, stored, processed. Pure.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use kinesis_asl::shard::ShardId;
+use kinesis_asl::{Holding, Position, SequenceNumber, Timestamp};
+
+use crate::check::leases::AbruptTakes;
+use crate::check::violation::Violation;
+use crate::event::{Page, WorkerNo};
+
+/// All records of a run.
+#[derive(Debug, Default)]
+pub(crate) struct RecordBook {
+    shards: BTreeMap<ShardId, ShardBook>,
+    /// The last record stored under each holding.
+    last: BTreeMap<(WorkerNo, ShardId, Holding), SequenceNumber>,
+    began_as: BTreeMap<(WorkerNo, ShardId, Holding), AbruptTakes>,
+    repeats: usize,
+}
+
+#[derive(Debug, Default)]
+struct ShardBook {
+    records: BTreeMap<SequenceNumber, Fate>,
+}
+
+/// What is known of a record.
+#[derive(Debug)]
+struct Fate {
+    arrival: i64,
+    processed: bool,
+    /// How the record was last stored.
+    stored: Option<Storing>,
+}
+
+/// Who stored a record, under a holding that had begun as what, and how often it had released such a holding by then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Storing {
+    worker: WorkerNo,
+    began_as: AbruptTakes,
+    releases: u64,
+}
+
+impl RecordBook {
+    pub(crate) fn on_produced(&mut self, shard: &ShardId, sequence: SequenceNumber, arrival: i64) {
+        let fate = Fate { arrival, processed: false, stored: None };
+        self.shards.entry(shard.clone()).or_default().records.insert(sequence, fate);
+    }
+
+    /// A page was stored, by a worker that took the lease last as `taken_as`; each worker has released the lease, taken as
+    /// something, as often as `releases` says.
+    pub(crate) fn on_stored(
+        &mut self,
+        page: &Page,
+        taken_as: AbruptTakes,
+        releases: impl Fn(WorkerNo, AbruptTakes) -> u64,
+    ) -> Option<Violation> {
+        let holding = (page.worker, page.shard.clone(), page.holding);
+        let began_as = *self.began_as.entry(holding).or_insert(taken_as);
+        let mut broken = None;
+        for position in &page.positions {
+            broken = self.on_stored_one(page, *position, began_as, &releases).or(broken);
+        }
+        broken
+    }
+
+    pub(crate) fn on_processed(&mut self, page: &Page) {
+        let Some(book) = self.shards.get_mut(&page.shard) else { return };
+        for position in &page.positions {
+            if let Some(fate) = book.records.get_mut(&position.sequence) {
+                fate.processed = true;
+            }
+        }
+    }
+
+    /// The first record up to and including `to`, or of the whole shard, that is not processed though it arrived at or
+    /// after `start_at`.
+    pub(crate) fn first_unprocessed(
+        &self,
+        shard: &ShardId,
+        to: Option<SequenceNumber>,
+        start_at: Option<Timestamp>,
+    ) -> Option<SequenceNumber> {
+        let upper = to.map_or(Bound::Unbounded, Bound::Included);
+        let mut records = self.shards.get(shard)?.records.range((Bound::Unbounded, upper));
+        records.find(|(_, fate)| fate.is_owed(start_at)).map(|(sequence, _)| *sequence)
+    }
+
+    /// Records that are not processed though they arrived at or after the moment at which their shard's lease begins.
+    pub(crate) fn unprocessed<'a>(
+        &'a self,
+        start_at: impl Fn(&ShardId) -> Option<Timestamp> + 'a,
+    ) -> impl Iterator<Item = (&'a ShardId, SequenceNumber)> + 'a {
+        self.shards.iter().flat_map(move |(shard, book)| {
+            let start_at = start_at(shard);
+            let owed = book.records.iter().filter(move |(_, fate)| fate.is_owed(start_at));
+            owed.map(move |(sequence, _)| (shard, *sequence))
+        })
+    }
+
+    /// How many records were produced, and how many storings were repeats.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        (self.shards.values().map(|book| book.records.len()).sum(), self.repeats)
+    }
+
+    fn on_stored_one(
+        &mut self,
+        page: &Page,
+        position: Position,
+        began_as: AbruptTakes,
+        releases: impl Fn(WorkerNo, AbruptTakes) -> u64,
+    ) -> Option<Violation> {
+        let (worker, shard, stored) = (page.worker, page.shard.clone(), position);
+        let book = self.shards.entry(shard.clone()).or_default();
+        let last = self.last.insert((worker, shard.clone(), page.holding), stored.sequence);
+        let next = |last| book.records.range((Bound::Excluded(last), Bound::Unbounded)).next();
+        let expected = last.map(|last| next(last).map(|(sequence, _)| *sequence));
+        if let Some(expected) = expected.filter(|expected| *expected != Some(stored.sequence)) {
+            return Some(Violation::OutOfOrder { worker, shard, expected, stored });
+        }
+        let Some(fate) = book.records.get_mut(&stored.sequence) else {
+            return Some(Violation::Invented { worker, shard, stored });
+        };
+        let before = fate.stored.replace(Storing { worker, began_as, releases: releases(worker, began_as) })?;
+        self.repeats += 1;
+        // Who was robbed goes on until it notices, behind the thief. Else: who released a lease had processed and
+        // checkpointed all that it stored; and a lease that was never taken from an owner comes to another worker by
+        // release only. A worker may lose sight of its own.
+        let robbed = began_as < before.began_as;
+        let released = releases(before.worker, before.began_as) > before.releases;
+        let handed_over = before.worker != worker && before.began_as == began_as;
+        (!robbed && (released || handed_over)).then_some(Violation::Repeated { worker, shard, stored })
+    }
+}
+
+impl Fate {
+    fn is_owed(&self, start_at: Option<Timestamp>) -> bool {
+        !self.processed && start_at.is_none_or(|start| self.arrival >= start.as_millis())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use kinesis_asl::lease::commit::Commit;
+    use kinesis_asl::lease::core::{Command, LeaseCore, LeasePolicy};
+    use kinesis_asl::lease::lease::Lease;
+    use kinesis_asl::lease::plan::TakeLimits;
+    use kinesis_asl::position::Checkpoint;
+
+    use super::*;
+
+    const FIRST: AbruptTakes = AbruptTakes(0);
+
+    fn sequence(number: u64) -> SequenceNumber {
+        number.to_string().parse().expect("digits")
+    }
+
+    /// The first holding of a worker. Only a worker can make one.
+    fn holding() -> Holding {
+        let limits = TakeLimits { failover: Duration::from_secs(10), max_leases: 1 };
+        let policy = LeasePolicy { limits, list_every: Duration::from_secs(2) };
+        let now = tokio::time::Instant::now().into_std();
+        let mut core = LeaseCore::new("me".into(), policy, 1, now);
+        core.on_listing(vec![Lease::new("s".into(), Checkpoint::TrimHorizon)], now);
+        for command in core.poll(now) {
+            if let Command::Write(ticket) = command {
+                core.on_commit(&ticket, &Commit::Committed, now);
+            }
+        }
+        let gained = core.poll(now).into_iter().find_map(|command| match command {
+            Command::Gained(_, holding) => Some(holding),
+            _ => None,
+        });
+        gained.expect("the free lease was taken")
+    }
+
+    fn page(worker: u32, numbers: &[u64]) -> Page {
+        let positions = numbers.iter().map(|number| Position::new(sequence(*number), 0)).collect();
+        Page { worker: WorkerNo(worker), shard: "s".into(), holding: holding(), positions }
+    }
+
+    fn book() -> RecordBook {
+        let mut book = RecordBook::default();
+        (1..=5).for_each(|number| book.on_produced(&"s".into(), sequence(number), 1_000));
+        book
+    }
+
+    #[test]
+    fn a_gap_within_a_holding_is_found_and_a_page_in_order_is_not() {
+        let mut book = book();
+        assert_eq!(book.on_stored(&page(1, &[1, 2]), FIRST, |_, _| 0), None);
+        assert!(matches!(book.on_stored(&page(1, &[4]), FIRST, |_, _| 0), Some(Violation::OutOfOrder { .. })));
+    }
+
+    #[test]
+    fn a_repeat_is_allowed_only_after_the_lease_was_taken_from_an_owner() {
+        let mut book = book();
+        assert_eq!(book.on_stored(&page(1, &[1]), FIRST, |_, _| 0), None);
+        assert!(matches!(book.on_stored(&page(2, &[1]), FIRST, |_, _| 0), Some(Violation::Repeated { .. })));
+        assert_eq!(book.on_stored(&page(3, &[1]), AbruptTakes(1), |_, _| 0), None);
+        let released = book.on_stored(&page(4, &[1]), AbruptTakes(2), |worker, _| u64::from(worker.0 == 3));
+        assert!(matches!(released, Some(Violation::Repeated { .. })), "worker 3 had handed it over");
+        assert_eq!(book.counts(), (5, 3));
+    }
+
+    #[test]
+    fn a_record_that_nobody_produced_is_found() {
+        assert!(matches!(book().on_stored(&page(1, &[9]), FIRST, |_, _| 0), Some(Violation::Invented { .. })));
+    }
+
+    #[test]
+    fn what_is_not_processed_is_owed_unless_it_came_before_the_start() {
+        let mut book = book();
+        book.on_processed(&page(1, &[1, 2]));
+        assert_eq!(book.first_unprocessed(&"s".into(), Some(sequence(2)), None), None);
+        assert_eq!(book.first_unprocessed(&"s".into(), None, None), Some(sequence(3)));
+        assert_eq!(book.first_unprocessed(&"s".into(), None, Some(Timestamp::from_millis(1_001))), None);
+        assert_eq!(book.unprocessed(|_| None).count(), 3);
+    }
+}

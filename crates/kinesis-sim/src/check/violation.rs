@@ -1,0 +1,159 @@
+//! What can be wrong with a run. Each variant is one promise that was broken.
+
+use std::time::Duration;
+
+use kinesis_asl::lease::lease::{LeaseChange, LeaseCounter, WorkerId};
+use kinesis_asl::position::Checkpoint;
+use kinesis_asl::shard::ShardId;
+use kinesis_asl::{Position, SequenceNumber};
+use thiserror::Error;
+
+use crate::event::WorkerNo;
+
+/// A broken promise, and when it was noticed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Since the start of the simulation.
+    pub at: Duration,
+    /// What is wrong.
+    pub violation: Violation,
+}
+
+/// A broken promise.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Violation {
+    /// Invariant 6: a record was never processed.
+    #[error("{shard}: record {sequence} was never processed")]
+    Lost {
+        /// Where.
+        shard: ShardId,
+        /// Which.
+        sequence: SequenceNumber,
+    },
+    /// Invariant 7: within a holding the records must be the shard's, one after the other.
+    #[error("{shard}: {worker} was to store {expected:?} next and stored {stored}")]
+    OutOfOrder {
+        /// Who.
+        worker: WorkerNo,
+        /// Where.
+        shard: ShardId,
+        /// The record after the last one stored.
+        expected: Option<SequenceNumber>,
+        /// What was stored.
+        stored: Position,
+    },
+    /// Invariant 7: only a lease that was taken from an owner, or that its owner lost sight of, may bring repeats.
+    #[error("{shard}: {worker} stored {stored} again although the lease was always handed over")]
+    Repeated {
+        /// Who.
+        worker: WorkerNo,
+        /// Where.
+        shard: ShardId,
+        /// Which.
+        stored: Position,
+    },
+    /// A worker stored a record that nobody produced.
+    #[error("{shard}: {worker} stored {stored}, which was never produced")]
+    Invented {
+        /// Who.
+        worker: WorkerNo,
+        /// Where.
+        shard: ShardId,
+        /// Which.
+        stored: Position,
+    },
+    /// Invariant 1.
+    #[error("{shard}: the checkpoint went back from {from} to {to}")]
+    CheckpointWentBack {
+        /// Where.
+        shard: ShardId,
+        /// Before.
+        from: Checkpoint,
+        /// After.
+        to: Checkpoint,
+    },
+    /// Invariants 3 and 6: a checkpoint covers what was not processed.
+    #[error("{shard}: the checkpoint {to} covers record {unprocessed}, which is not processed")]
+    CheckpointedTooEarly {
+        /// Where.
+        shard: ShardId,
+        /// The checkpoint.
+        to: Checkpoint,
+        /// The first record that it covers wrongly.
+        unprocessed: SequenceNumber,
+    },
+    /// Invariant 5.
+    #[error("{shard}: the lease counter went back from {} to {}", from.0, to.0)]
+    CounterWentBack {
+        /// Where.
+        shard: ShardId,
+        /// Before.
+        from: LeaseCounter,
+        /// After.
+        to: LeaseCounter,
+    },
+    /// Invariant 5: a lease that exists was made anew.
+    #[error("{0}: the lease was created over an existing one")]
+    Recreated(ShardId),
+    /// Invariant 4: a write of an owner, by somebody else.
+    #[error("{worker} wrote {change:?} to a lease of {owner:?}")]
+    WroteAsStranger {
+        /// Who.
+        worker: WorkerNo,
+        /// The owner in the table.
+        owner: Option<WorkerId>,
+        /// What.
+        change: LeaseChange,
+    },
+    /// Invariant 4: reading without a lease, or for longer than the failover time after the last renewal.
+    #[error("{shard}: {worker} reads; its last write to the lease landed at {last_write:?}")]
+    ReadWithoutLease {
+        /// Who.
+        worker: WorkerNo,
+        /// Where.
+        shard: ShardId,
+        /// When, since the start; `None` when it never held the lease or released it.
+        last_write: Option<Duration>,
+    },
+    /// Invariant 2.
+    #[error("{shard}: {worker} reads it although its parent {parent} has not ended")]
+    ReadBeforeParent {
+        /// Who.
+        worker: WorkerNo,
+        /// Where.
+        shard: ShardId,
+        /// The parent with a lease that has not ended.
+        parent: ShardId,
+    },
+    /// Invariant 9.
+    #[error("{worker} called {call} after its end")]
+    CalledAfterEnd {
+        /// Who.
+        worker: WorkerNo,
+        /// What.
+        call: &'static str,
+    },
+    /// Only failures that pass were simulated, so none may stop an application.
+    #[error("{worker} failed its application: {error}")]
+    Failed {
+        /// Who.
+        worker: WorkerNo,
+        /// With what.
+        error: String,
+    },
+    /// A graceful stop took longer than anybody waits for.
+    #[error("{0} did not come to its end")]
+    StopHangs(WorkerNo),
+    /// Everybody stopped gracefully with a good network, and yet a lease has an owner.
+    #[error("{shard}: the lease was left behind with the owner {owner}")]
+    NotReleased {
+        /// Where.
+        shard: ShardId,
+        /// Who.
+        owner: WorkerId,
+    },
+    /// The simulation itself did not work.
+    #[error("the simulated world is at fault: {0}")]
+    World(String),
+}

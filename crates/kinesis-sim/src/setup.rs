@@ -1,0 +1,67 @@
+//! The fixed conditions of a simulated world, as plain values.
+
+use std::time::Duration;
+
+use kinesis_asl::{InitialPosition, KinesisConfig, Tuning};
+use kinesis_endpoint::{Credentials, Region, ServiceAccess};
+
+use crate::faults::Faults;
+use crate::stream::STREAM;
+
+/// What a world is like.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setup {
+    /// Shards of the stream at the start. Default 4.
+    pub shards: u32,
+    /// Receivers of each process. Default 1.
+    pub seats: usize,
+    /// Records a second, over all shards. Default 40.
+    pub records_per_second: u32,
+    /// The longest time that a batch takes. Default 1 s.
+    pub slowest_batch: Duration,
+    /// Bytes of unprocessed records that a receiver holds. Default 1 MiB.
+    pub memory_budget: usize,
+    /// How long a shard iterator lives. Default 5 minutes.
+    pub iterator_life: Duration,
+    /// Where to begin. Default the horizon.
+    pub initial_position: InitialPosition,
+    /// The failover time of all workers. Default 10 s.
+    pub failover: Duration,
+    /// Time between checkpoints. Default 2 s.
+    pub checkpoint_interval: Duration,
+    /// What goes wrong between the workers and the services. Default nothing.
+    pub faults: Faults,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            shards: 4,
+            seats: 1,
+            records_per_second: 40,
+            slowest_batch: Duration::from_secs(1),
+            memory_budget: 1 << 20,
+            iterator_life: Duration::from_secs(300),
+            initial_position: InitialPosition::TrimHorizon,
+            failover: Duration::from_secs(10),
+            checkpoint_interval: Duration::from_secs(2),
+            faults: Faults::NONE,
+        }
+    }
+}
+
+impl Setup {
+    /// The settings of each worker. Nothing connects to what they name.
+    pub(crate) fn config(&self) -> KinesisConfig {
+        let nowhere =
+            ServiceAccess { region: Region::default_local(), endpoint: None, credentials: Credentials::Default };
+        KinesisConfig {
+            application: "simulation".into(),
+            stream: STREAM.into(),
+            kinesis: nowhere.clone(),
+            dynamodb: nowhere,
+            initial_position: self.initial_position,
+            tuning: Tuning { failover: self.failover, ..Tuning::new(self.checkpoint_interval) },
+        }
+    }
+}
