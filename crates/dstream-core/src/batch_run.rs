@@ -3,11 +3,15 @@
 //! A failed attempt is repeated from the output operation that failed; those before it succeeded and are not done twice.
 //! Operations see the same blocks, and the same datasets, in every attempt.
 
+use std::ops::ControlFlow;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+
+use futures::FutureExt;
 
 use crate::batch::Batch;
 use crate::clock::Clock;
-use crate::error::{BoxError, StreamingError, error_chain};
+use crate::error::{BoxError, StreamingError, error_chain, panic_message};
 use crate::event::Event;
 use crate::graph::Output;
 use crate::job::{Engine, Job, JobError};
@@ -29,33 +33,47 @@ pub(crate) enum BatchEnd {
     Succeeded { failed_attempts: u32 },
     /// The context stops; the batch was given up before it was done.
     GivenUp,
-    /// It failed as often as it may.
+    /// It failed as often as it may, or so that it cannot be tried again.
     Failed { failed_attempts: u32, error: StreamingError },
 }
 
 impl BatchRun {
+    /// Never panics: user code that runs outside of the task pool, such as the text of an error, may panic as well, and that
+    /// fails the batch for good.
+    ///
     /// # Cancellation
     /// Not to be dropped: a job that runs would go on without anybody waiting for it. To end it early, cancel the control.
     pub(crate) async fn run(self) -> BatchEnd {
         let mut failed_attempts = 0;
         for output in &self.outputs {
-            while let Err(error) = self.run_output(output).await {
-                if self.engine.control.is_cancelled() {
-                    return BatchEnd::GivenUp;
-                }
-                failed_attempts += 1;
-                let verdict = self.retry.judge(failed_attempts);
-                self.report_failure(output, &error, verdict);
-                let Verdict::RetryIn(wait) = verdict else {
-                    return BatchEnd::Failed { failed_attempts, error: self.give_up(output, failed_attempts, error) };
-                };
-                tokio::select! {
-                    () = tokio::time::sleep(wait) => {}
-                    () = self.engine.control.urgent() => return BatchEnd::GivenUp,
-                }
+            let tried = AssertUnwindSafe(self.try_output(output, &mut failed_attempts)).catch_unwind().await;
+            match tried {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(end)) => return end,
+                Err(panic) => return self.panicked(output, failed_attempts, panic_message(&*panic)),
             }
         }
         BatchEnd::Succeeded { failed_attempts }
+    }
+
+    /// Runs one output operation until it succeeds, or the batch has ended.
+    async fn try_output(&self, output: &Arc<Output>, failed_attempts: &mut u32) -> ControlFlow<BatchEnd> {
+        while let Err(error) = self.run_output(output).await {
+            if self.engine.control.is_cancelled() {
+                return ControlFlow::Break(BatchEnd::GivenUp);
+            }
+            *failed_attempts = failed_attempts.saturating_add(1);
+            let verdict = self.retry.judge(*failed_attempts);
+            self.report_failure(output, &error, verdict);
+            let Verdict::RetryIn(wait) = verdict else {
+                return ControlFlow::Break(self.failed(output, *failed_attempts, error));
+            };
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.engine.control.urgent() => return ControlFlow::Break(BatchEnd::GivenUp),
+            }
+        }
+        ControlFlow::Continue(())
     }
 
     async fn run_output(&self, output: &Arc<Output>) -> Result<(), BoxError> {
@@ -86,7 +104,14 @@ impl BatchRun {
         self.engine.control.emit(&Event::OutputFailed { batch, output, reason, retry_in });
     }
 
-    fn give_up(&self, output: &Output, attempts: u32, error: BoxError) -> StreamingError {
-        StreamingError::Batch { batch: self.batch.time, output: output.name, attempts, source: Arc::from(error) }
+    fn failed(&self, output: &Output, failed_attempts: u32, error: BoxError) -> BatchEnd {
+        let (batch, output, attempts, source) = (self.batch.time, output.name, failed_attempts, Arc::from(error));
+        BatchEnd::Failed { failed_attempts, error: StreamingError::Batch { batch, output, attempts, source } }
+    }
+
+    fn panicked(&self, output: &Output, failed_attempts: u32, message: String) -> BatchEnd {
+        let error = JobError::Panicked { output: output.name, batch: self.batch.time, message };
+        // The attempt may have been counted before it panicked, or not.
+        self.failed(output, failed_attempts.max(1), error.into())
     }
 }

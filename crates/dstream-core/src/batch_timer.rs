@@ -1,7 +1,7 @@
 //! When batches are due, and when blocks are cut. Pure: `now` is an argument.
 //!
-//! Batch times are the multiples of the batch interval strictly after the start. A late timer catches up and skips none.
-//! Blocks are cut at the multiples of the block interval, and at every batch time; a late cut is made once.
+//! Batch times are the multiples of the batch interval strictly after the start. A late timer catches up and skips none,
+//! unless there is no room for that many; then only the newest of them is left. Blocks are cut at the multiples of the block interval, and at every batch time; a late cut is made once.
 
 use std::time::Duration;
 
@@ -35,6 +35,30 @@ impl BatchTimer {
         if now >= self.next_cut {
             self.next_cut = now.next_multiple(self.block_interval);
         }
+    }
+
+    /// Makes sure that no more than `room` batches are due: if there are more, leaves out all but the newest one, or all if
+    /// there is no room for even that. Returns how many were left out. The next batch gets their blocks.
+    pub(crate) fn skip_beyond(&mut self, room: usize, now: Time) -> u128 {
+        let due = self.due(now);
+        if due <= u128::try_from(room).unwrap_or(u128::MAX) {
+            return 0;
+        }
+        let newest = now.floor(self.batch_interval);
+        if room == 0 {
+            self.next_batch = newest.plus(self.batch_interval);
+            return due;
+        }
+        self.next_batch = newest;
+        due.saturating_sub(1)
+    }
+
+    fn due(&self, now: Time) -> u128 {
+        if now < self.next_batch {
+            return 0;
+        }
+        let behind = now.since(self.next_batch).as_millis();
+        behind.checked_div(self.batch_interval.as_millis()).unwrap_or(behind).saturating_add(1)
     }
 
     /// The earliest batch that is due and was not handed out yet.
@@ -74,6 +98,26 @@ mod tests {
         let mut timer = timer(0);
         assert_eq!(due(&mut timer, 100), [100]);
         assert_eq!(due(&mut timer, 350), [200, 300]);
+    }
+
+    #[test]
+    fn a_timer_that_is_late_by_more_batches_than_there_is_room_for_goes_on_with_the_newest() {
+        let mut timer = timer(0);
+        assert_eq!(timer.skip_beyond(3, Time::from_millis(399)), 0);
+        assert_eq!(timer.skip_beyond(3, Time::from_millis(450)), 3);
+        assert_eq!(due(&mut timer, 450), [400]);
+        assert_eq!(timer.skip_beyond(1, Time::from_millis(450)), 0);
+        assert_eq!(timer.skip_beyond(1, Time::from_millis(500)), 0);
+        assert_eq!(due(&mut timer, 500), [500]);
+    }
+
+    #[test]
+    fn a_timer_without_room_leaves_out_all_batches_that_are_due_and_none_that_is_not() {
+        let mut timer = timer(0);
+        assert_eq!(timer.skip_beyond(0, Time::from_millis(99)), 0);
+        assert_eq!(timer.skip_beyond(0, Time::from_millis(250)), 2);
+        assert_eq!(due(&mut timer, 299), Vec::<i64>::new());
+        assert_eq!(due(&mut timer, 300), [300]);
     }
 
     #[test]

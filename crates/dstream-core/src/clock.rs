@@ -3,10 +3,12 @@
 //! Two versions: [`SystemClock`] for programs and [`ManualClock`] for tests. This is the only file that reads the wall clock.
 
 use std::fmt;
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use futures::future::BoxFuture;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::time::Time;
 
@@ -22,20 +24,52 @@ pub trait Clock: Send + Sync + 'static {
     fn sleep_until(&self, at: Time) -> BoxFuture<'_, ()>;
 }
 
-/// The wall clock.
+/// The time of the system: the wall clock as it was when the process first asked, and what has passed since.
+///
+/// The wall clock is read once in the life of a process; all later times come from the monotonic clock. So when somebody
+/// steps the wall clock, forwards or back, nothing happens: batches go on evenly, and their times differ from the wall
+/// clock by the size of the step until the process is started again. The same holds for the time that a machine is
+/// suspended, on systems whose monotonic clock stands still meanwhile; on others, time jumps forwards when it resumes.
+///
+/// Under a paused tokio clock, it follows that one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
-impl Clock for SystemClock {
+/// Ties the monotonic clock to the wall clock.
+#[derive(Clone, Copy, Debug)]
+struct Anchor {
+    since_epoch: Duration,
+    at: Instant,
+}
+
+impl Anchor {
     #[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else is told to ask")]
+    fn drop_now() -> Self {
+        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self { since_epoch, at: Instant::now() }
+    }
+
+    fn time_at(&self, now: Instant) -> Time {
+        // Each tokio runtime whose clock was paused has its own idea of now; it may be earlier than the anchor.
+        let before = self.at.saturating_duration_since(now);
+        let after = now.saturating_duration_since(self.at);
+        Time::from_millis(0).plus(self.since_epoch.saturating_add(after).saturating_sub(before))
+    }
+}
+
+/// One for the process, so that all its clocks agree.
+static ANCHOR: OnceLock<Anchor> = OnceLock::new();
+
+impl Clock for SystemClock {
     fn now(&self) -> Time {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Time::from_millis(0).plus(since)
+        // The anchor first: made now, it must not be later than what it is asked about.
+        let anchor = ANCHOR.get_or_init(Anchor::drop_now);
+        anchor.time_at(Instant::now())
     }
 
     fn sleep_until(&self, at: Time) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            // In a loop: the wall clock may be set back while we sleep, and a timer may fire a fraction early.
+            // In a loop: a timer may fire a fraction early.
             loop {
                 let left = at.since(self.now());
                 if left.is_zero() {
@@ -128,5 +162,25 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_system_clock_does_not_wait_for_the_past() {
         SystemClock.sleep_until(SystemClock.now()).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_system_clock_goes_by_the_time_that_passed_and_not_by_the_wall_clock() {
+        const DAY: Duration = Duration::from_secs(86_400);
+        let begun = SystemClock.now();
+        // The wall clock stays a day behind meanwhile, as if it had been set back.
+        tokio::time::advance(DAY).await;
+        assert_eq!(SystemClock.now(), begun.plus(DAY));
+        SystemClock.sleep_until(begun.plus(DAY * 2)).await;
+        assert_eq!(SystemClock.now(), begun.plus(DAY * 2));
+    }
+
+    #[test]
+    fn the_system_clock_begins_with_the_wall_clock_and_counts_both_ways_from_there() {
+        let anchor = Anchor { since_epoch: Duration::from_millis(5_000), at: Instant::now() };
+        let second = Duration::from_secs(1);
+        assert_eq!(anchor.time_at(anchor.at), Time::from_millis(5_000));
+        assert_eq!(anchor.time_at(anchor.at + second), Time::from_millis(6_000));
+        assert_eq!(anchor.time_at(anchor.at - second), Time::from_millis(4_000));
     }
 }

@@ -87,7 +87,8 @@ impl StreamingContextBuilder {
     }
 
     /// The time between two batches, in whole milliseconds, at least 1. Required. Shorter intervals show results sooner and
-    /// cost more per record; a batch must on average take less than one interval, or batches queue up.
+    /// cost more per record; a batch must on average take less than one interval, or batches queue up. At most 1 000 of
+    /// them wait; further ones are not made, with a warning, and the next batch has what they would have held.
     pub fn batch_interval(mut self, interval: Duration) -> Self {
         self.batch_interval = Some(interval);
         self

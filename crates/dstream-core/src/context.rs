@@ -98,14 +98,15 @@ impl StreamingContext {
     /// miss nothing is another matter, see [`ready`](Self::ready).
     ///
     /// # Errors
-    /// [`StartError`]. If a receiver fails to start, the others are stopped and closed, and the context has ended.
+    /// [`StartError`]. If a receiver fails to start, the others are stopped and closed, and the context has ended. If the
+    /// context is stopped meanwhile, in whatever mode, receivers that have not started yet are not waited for.
     ///
     /// # Cancellation
     /// A dropped call does not stop the start: the context runs, and wants to be stopped.
     pub async fn start(&self) -> Result<(), StartError> {
         let crashed = || StreamingError::Scheduler { message: "the start ended early".to_owned() };
         let started = self.launch()?;
-        started.await.unwrap_or_else(|_| Err(crashed())).map_err(StartError::Failed)
+        started.await.unwrap_or_else(|_| Err(StartError::Failed(crashed())))
     }
 
     /// Resolves when every receiver has said that it misses nothing from now on, or when the context has ended.
@@ -167,7 +168,7 @@ impl StreamingContext {
         self.control().request_stop(mode);
     }
 
-    fn launch(&self) -> Result<oneshot::Receiver<Result<(), StreamingError>>, StartError> {
+    fn launch(&self) -> Result<oneshot::Receiver<Result<(), StartError>>, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         let mut life = lock(&self.inner.life);
         match *life {

@@ -14,7 +14,7 @@ use crate::event::{Event, Listeners};
 /// How to stop a context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StopMode {
-    /// Everything that was stored is processed first.
+    /// Everything that was stored is processed first. While the context is still starting, this is an immediate stop.
     Graceful,
     /// No further batch runs; what was not processed will be delivered again.
     Immediate,
@@ -134,6 +134,11 @@ impl Control {
     /// Resolves when a stop was asked for.
     pub(crate) async fn stop_requested(&self) {
         let _ = self.watch().wait_for(|progress| progress.stop.is_some()).await;
+    }
+
+    /// Resolves when a stop was asked for, or an error came.
+    pub(crate) async fn ending(&self) {
+        let _ = self.watch().wait_for(|progress| progress.stop.is_some() || progress.failure.is_some()).await;
     }
 
     /// Running tasks end at their next record.

@@ -102,7 +102,10 @@ pub enum StartError {
     /// The program does not run on tokio.
     #[error("there is no tokio runtime: call start() from a tokio task, for example under #[tokio::main]")]
     NoRuntime,
-    /// A receiver did not start.
+    /// It was stopped before all receivers had started. Those that had were stopped and closed, and nothing was processed.
+    #[error("the context was stopped while it was starting: build a new one")]
+    StoppedWhileStarting,
+    /// A receiver did not start, or something else failed before all of them had.
     #[error(transparent)]
     Failed(StreamingError),
 }

@@ -89,7 +89,7 @@ pub enum JobError {
         /// What happened.
         source: TaskError,
     },
-    /// The function of an output operation panicked outside of its tasks.
+    /// The function of an output operation, or the text of its error, panicked outside of its tasks.
     #[error("{output} panicked in batch {batch}: {message}")]
     Panicked {
         /// The output operation.

@@ -78,6 +78,7 @@ mod inputs;
 mod ops;
 
 // The context and its one task.
+mod batch_queue;
 mod batch_run;
 mod config;
 mod context;

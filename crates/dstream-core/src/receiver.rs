@@ -30,6 +30,11 @@ pub trait Receiver: Send + 'static {
     /// # Errors
     /// An error stops the application: `StreamingContext::start` returns it. A receiver that fails here cleans up after
     /// itself; neither `stop_fetching` nor `close` is called on it.
+    ///
+    /// # Cancellation
+    /// When the context is stopped, or fails, before this has returned, the call is dropped wherever it waits, and neither
+    /// `stop_fetching` nor `close` follows: dropping it must release what it holds, and end the tasks it began. The
+    /// `store` is closed right after.
     async fn start(&mut self, store: ReceiverStore<Self::Record, Self::Range>) -> Result<(), ReceiverError>;
 
     /// What hears of the fate of what was stored. Called once, before `start`.

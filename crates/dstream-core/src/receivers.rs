@@ -1,11 +1,12 @@
-//! All receivers of a context together: started, stopped and closed in parallel.
+//! All receivers of a context together: started, stopped and closed in parallel, and told of processed batches.
 
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt, join_all};
 
+use crate::batch::Batch;
 use crate::control::Control;
-use crate::error::StreamingError;
+use crate::error::{StartError, StreamingError};
 use crate::event::Event;
 use crate::input::Input;
 use crate::memory_budget::MemoryBudget;
@@ -26,32 +27,58 @@ impl Receivers {
         &self.inputs
     }
 
-    /// Starts all. If one fails, those that did start are stopped and closed again, and the error of the first one, in the
-    /// order of streams, is returned.
-    pub(crate) async fn start(&self) -> Result<(), StreamingError> {
-        let results = join_all(self.inputs.iter().map(|input| input.start())).await;
+    /// Starts all. If one fails, those that did start are stopped and closed again, the context fails with the error of the
+    /// first one, in the order of streams, and that is returned. The same happens to those that did start when a stop or an
+    /// error comes before all of them have; the other starts are dropped.
+    pub(crate) async fn start(&self) -> Result<(), StartError> {
+        let results = join_all(self.inputs.iter().map(|input| self.start_unless_stopped(input))).await;
         let mut started = Vec::new();
-        let mut first_error = None;
         for (input, result) in self.inputs.iter().zip(results) {
             let (stream, name) = (input.stream(), Arc::clone(input.name()));
             match result {
-                Ok(()) => {
+                Some(Ok(())) => {
                     self.control.emit(&Event::ReceiverStarted { stream, name });
                     started.push(Arc::clone(input));
                 }
-                Err(error) => {
+                Some(Err(error)) => {
                     let source = Arc::new(error);
                     let (named, error) = (Arc::clone(&name), Arc::clone(&source));
                     self.control.emit(&Event::ReceiverFailed { stream, name: named, error });
-                    first_error.get_or_insert(StreamingError::Receiver { stream, name, source });
+                    self.control.fail(StreamingError::Receiver { stream, name, source });
                 }
+                None => tracing::info!(%stream, %name, "the start of a receiver was given up"),
             }
         }
-        let Some(error) = first_error else { return Ok(()) };
+        if started.len() == self.inputs.len() {
+            return Ok(());
+        }
+        // Taken now: a receiver that cannot be closed is not why the start failed.
+        let error = self.control.failure().map_or(StartError::StoppedWhileStarting, StartError::Failed);
         self.refuse_pages();
         stop_fetching(started.clone()).await;
         self.close_some(&started).await;
         Err(error)
+    }
+
+    /// `None` when the context is to end before the receiver has started; whatever the start held is dropped then.
+    async fn start_unless_stopped(&self, input: &Arc<dyn Input>) -> Option<Result<(), ReceiverError>> {
+        tokio::select! {
+            // A start that has succeeded counts: the receiver wants to be stopped and closed.
+            biased;
+            result = input.start() => Some(result),
+            () = self.control.ending() => None,
+        }
+    }
+
+    /// Reports the positions of each stream, and only then drops its blocks and gives their bytes back.
+    pub(crate) fn batch_processed(&self, batch: &Batch) {
+        for input in &self.inputs {
+            let blocks = batch.blocks_of(input.stream());
+            if !blocks.is_empty() {
+                input.report_processed(batch.time, blocks);
+                input.release(blocks);
+            }
+        }
     }
 
     /// From now on, and for those who wait already, `store` says that it is closed.

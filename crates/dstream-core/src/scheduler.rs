@@ -14,13 +14,13 @@
 //! 2. All receivers stop fetching, in parallel; the running job is waited for.
 //! 3. As 6 above. Blocks that were not processed are dropped; their positions were never reported.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, OptionFuture};
 
 use crate::batch::{Batch, BatchInfo};
+use crate::batch_queue::{BatchQueue, Submitted};
 use crate::batch_run::{BatchEnd, BatchRun};
 use crate::batch_timer::BatchTimer;
 use crate::clock::Clock;
@@ -42,15 +42,9 @@ pub(crate) struct Scheduler {
     memories: Vec<Weak<dyn Remember>>,
     tracker: Tracker,
     timer: BatchTimer,
-    // Grows by one small entry for each interval that processing is behind; their blocks are within the memory budget.
-    queue: VecDeque<Submitted>,
+    queue: BatchQueue,
     running: Option<Running>,
     phase: Phase,
-}
-
-struct Submitted {
-    batch: Arc<Batch>,
-    info: BatchInfo,
 }
 
 struct Running {
@@ -89,7 +83,7 @@ impl Scheduler {
             outputs: plan.outputs,
             memories: plan.memories,
             tracker: Tracker::default(),
-            queue: VecDeque::new(),
+            queue: BatchQueue::default(),
             running: None,
             phase: Phase::Streaming,
         }
@@ -141,10 +135,14 @@ impl Scheduler {
         }
     }
 
-    /// Cuts blocks, and makes the batches that are due.
+    /// Cuts blocks, and makes the batches that are due, as far as there is room for them.
     fn tick(&mut self) {
         let now = self.clock.now();
         self.cut(now);
+        let skipped = self.timer.skip_beyond(self.queue.room(), now);
+        if skipped > 0 {
+            tracing::warn!(skipped, %now, "too many batches are due; some are not made, the next one has their blocks");
+        }
         while let Some(batch) = self.timer.poll_batch(now) {
             self.submit(batch);
         }
@@ -180,7 +178,7 @@ impl Scheduler {
         let batch = Arc::new(Batch { time, blocks });
         let info = BatchInfo::submitted(&batch, self.clock.now());
         self.engine.control.emit(&Event::BatchSubmitted(info.clone()));
-        self.queue.push_back(Submitted { batch, info });
+        self.queue.push(Submitted { batch, info });
         self.run_next();
     }
 
@@ -189,7 +187,7 @@ impl Scheduler {
         if self.running.is_some() || self.engine.control.is_urgent() {
             return;
         }
-        let Some(mut submitted) = self.queue.pop_front() else { return };
+        let Some(mut submitted) = self.queue.pop() else { return };
         submitted.info.started = Some(self.clock.now());
         self.engine.control.emit(&Event::BatchStarted(submitted.info.clone()));
         let run = BatchRun {
@@ -220,21 +218,16 @@ impl Scheduler {
         }
     }
 
-    /// Reports positions first: once a block is gone, nothing of it may be needed again.
+    /// Datasets go before the blocks that they read. That nothing of the batch is needed any more was settled before: its
+    /// outputs succeeded.
     fn complete(&self, batch: &Batch) {
         for memory in self.memories.iter().filter_map(Weak::upgrade) {
             memory.forget_through(batch.time);
         }
-        for input in self.receivers.inputs() {
-            let blocks = batch.blocks_of(input.stream());
-            if !blocks.is_empty() {
-                input.report_processed(batch.time, blocks);
-                input.release(blocks);
-            }
-        }
+        self.receivers.batch_processed(batch);
     }
 
-    /// What is left to do, however `run` ended.
+    /// Receivers stop fetching, and the batch that runs ends, however `run` ended. To be followed by `close`.
     pub(crate) async fn finish(&mut self) {
         if !self.is_drained() {
             self.engine.control.cancel();
@@ -249,6 +242,10 @@ impl Scheduler {
         if let ((), Some(end)) = tokio::join!(quiet, batch) {
             self.batch_ended(end);
         }
+    }
+
+    /// Receivers close, even if `finish` panicked.
+    pub(crate) async fn close(&mut self) {
         self.receivers.close().await;
         self.receivers.inputs().iter().for_each(|input| input.release_all());
     }

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::control::Control;
-use crate::error::{StreamingError, panic_message};
+use crate::error::{StartError, StreamingError, panic_message};
 use crate::event::Event;
 use crate::graph::Plan;
 use crate::job::Engine;
@@ -30,12 +30,13 @@ pub(crate) struct Parts {
 }
 
 /// `started` hears whether the receivers run; when they do not, it hears so after the context has ended.
-pub(crate) async fn supervise(parts: Parts, started: oneshot::Sender<Result<(), StreamingError>>) {
+pub(crate) async fn supervise(parts: Parts, started: oneshot::Sender<Result<(), StartError>>) {
     let engine = Arc::clone(&parts.engine);
     let control = &engine.control;
     // Nobody listens to `started` if the call of `start` was dropped; the context runs all the same.
     if let Err(error) = parts.receivers.start().await {
-        control.fail(error.clone());
+        // User code that the graph holds goes before anybody hears of the end.
+        drop(parts);
         engine.pool.end();
         control.end();
         let _ = started.send(Err(error));
@@ -48,7 +49,8 @@ pub(crate) async fn supervise(parts: Parts, started: oneshot::Sender<Result<(), 
     let _ = started.send(Ok(()));
     caught(control, scheduler.run()).await;
     caught(control, scheduler.finish()).await;
-    // User code that the graph holds goes before anybody hears of the end.
+    caught(control, scheduler.close()).await;
+    // As above.
     drop(scheduler);
     engine.pool.end();
     control.end();

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::batch_queue::MAX_WAITING_BATCHES;
 use crate::block::{Block, BlockRange, BlockRecord, StreamId};
 use crate::clock::ManualClock;
 use crate::context::StreamingContext;
@@ -18,7 +19,7 @@ use crate::time::Time;
 /// batch times are 1 000 ms, 2 000 ms and so on; the task pool has two threads; a failed batch is not tried again.
 ///
 /// # Errors
-/// Those of `build`, of the start, and of a batch.
+/// Those of `build`, of the start, and of a batch; and one if `batches` are more than may be due at once, which is 1 000.
 ///
 /// ```
 /// # use dstream_core::testing::batches_of;
@@ -31,6 +32,9 @@ pub async fn batches_of<T: Send + 'static>(
     batches: usize,
     build: impl FnOnce(&StreamingContext) -> Result<DStream<T>, BoxError>,
 ) -> Result<Vec<Vec<T>>, BoxError> {
+    if batches > MAX_WAITING_BATCHES {
+        return Err(format!("{batches} batches are too many: ask for at most {MAX_WAITING_BATCHES}").into());
+    }
     let clock = Arc::new(ManualClock::new(Time::from_millis(0)));
     let ctx = StreamingContext::builder("testing")
         .master("local[2]")

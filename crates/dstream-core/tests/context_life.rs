@@ -2,8 +2,8 @@
 
 mod support;
 
-use dstream_core::{Event, StartError, StopMode, StreamingError};
-use support::{Fault, Rig, Seeing, Source, in_time};
+use dstream_core::{Event, ReceiverError, StartError, StopMode, StreamingError};
+use support::{Fault, Rig, Seeing, Seen, Source, Span, in_time};
 
 #[tokio::test]
 async fn a_context_without_outputs_does_not_start_and_may_be_mended() {
@@ -155,5 +155,45 @@ async fn a_running_context_whose_last_handle_is_dropped_stops_its_receivers() {
     source.stream(&rig.ctx, "s").foreach_rdd(|_, _| Ok(()));
     rig.ctx.start().await.unwrap();
     drop(rig);
-    source.saw(support::Seen::Closed).await;
+    source.saw(Seen::Closed).await;
+}
+
+#[tokio::test]
+async fn a_stop_during_the_start_drops_the_starts_that_wait_and_takes_back_the_others() {
+    for mode in [StopMode::Immediate, StopMode::Graceful] {
+        let rig = Rig::new();
+        let (good, slow) = (Source::new(Fault::None), Source::new(Fault::NeverStarts));
+        good.stream(&rig.ctx, "good").foreach_rdd(|_, _| Ok(()));
+        slow.stream(&rig.ctx, "slow").foreach_rdd(|_, _| Ok(()));
+        let ctx = rig.ctx.clone();
+        let starting = tokio::spawn(async move { ctx.start().await });
+        good.saw(Seen::Started).await;
+        good.put(Span(0, 1)).await;
+        in_time(rig.ctx.stop(mode)).await.unwrap();
+        let error = in_time(starting).await.unwrap().unwrap_err();
+        assert!(matches!(error, StartError::StoppedWhileStarting));
+        assert!(error.to_string().contains("stopped while it was starting"));
+        assert_eq!(good.seen(), [Seen::Started, Seen::StoppedFetching, Seen::Closed]);
+        assert_eq!(slow.seen(), [Seen::GaveUpStart]);
+        assert!(!rig.events().iter().any(|event| matches!(event, Event::StreamingStarted { .. })));
+        assert!(matches!(rig.ctx.start().await, Err(StartError::AlreadyStopped)));
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_that_fails_while_another_one_still_starts_ends_the_start_with_its_error() {
+    let rig = Rig::new();
+    let (bad, slow) = (Source::new(Fault::FailsToClose), Source::new(Fault::NeverStarts));
+    bad.stream(&rig.ctx, "bad").foreach_rdd(|_, _| Ok(()));
+    slow.stream(&rig.ctx, "slow").foreach_rdd(|_, _| Ok(()));
+    let ctx = rig.ctx.clone();
+    let starting = tokio::spawn(async move { ctx.start().await });
+    bad.saw(Seen::Started).await;
+    bad.store().fail(ReceiverError::new("GetRecords was denied"));
+    let Err(StartError::Failed(error)) = in_time(starting).await.unwrap() else { panic!("it started") };
+    assert!(matches!(error, StreamingError::Receiver { .. }));
+    assert_eq!(bad.seen(), [Seen::Started, Seen::StoppedFetching, Seen::Closed]);
+    assert_eq!(slow.seen(), [Seen::GaveUpStart]);
+    let again = in_time(rig.ctx.await_termination()).await.unwrap_err();
+    assert!(matches!(again, StreamingError::Receiver { .. }));
 }

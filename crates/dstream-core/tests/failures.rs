@@ -189,3 +189,31 @@ async fn a_panic_of_positions_ends_the_context_with_an_error_and_closes_the_rece
     assert!(error.to_string().contains("positions went wrong"));
     assert_eq!(source.seen().last(), Some(&Seen::Closed));
 }
+
+/// An error whose text cannot be had.
+#[derive(Debug)]
+struct Unspeakable;
+
+impl std::fmt::Display for Unspeakable {
+    fn fmt(&self, _f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("no words")
+    }
+}
+
+impl std::error::Error for Unspeakable {}
+
+#[tokio::test]
+async fn an_error_that_panics_when_it_is_read_fails_the_batch_and_the_receivers_are_closed() {
+    let rig = Rig::new();
+    let source = Source::new(Fault::None);
+    source.stream(&rig.ctx, "s").foreach_rdd(|_, _| Err(Unspeakable.into()));
+    rig.ctx.start().await.unwrap();
+    source.put(Span(0, 1)).await;
+    rig.clock.advance(support::SECOND);
+    let text = error_chain(&in_time(rig.ctx.await_termination()).await.unwrap_err());
+    assert!(text.contains("batch 1000 ms failed in foreach_rdd #1 after 1 attempts"), "{text}");
+    assert!(text.ends_with("panicked in batch 1000 ms: no words"), "{text}");
+    assert!(rig.events().iter().any(|event| matches!(event, Event::BatchFailed(_))));
+    assert_eq!(source.processed(), []);
+    assert_eq!(source.seen().split_off(2), [Seen::StoppedFetching, Seen::Closed]);
+}

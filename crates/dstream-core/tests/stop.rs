@@ -203,6 +203,27 @@ async fn a_running_batch_whose_outputs_all_succeed_in_an_immediate_stop_counts_a
 }
 
 #[tokio::test]
+async fn a_panic_of_positions_during_an_immediate_stop_does_not_keep_receivers_from_closing() {
+    let rig = Rig::new();
+    let source = Source::new(Fault::PanicsAtProcessed);
+    let (pass, entered, release) = gate();
+    source.stream(&rig.ctx, "s").foreach_rdd(move |_, _| {
+        pass();
+        Ok(())
+    });
+    rig.ctx.start().await.unwrap();
+    source.put(Span(0, 1)).await;
+    rig.clock.advance(SECOND);
+    wait_in_thread(entered).await;
+    rig.ctx.request_stop(StopMode::Immediate);
+    source.saw(Seen::StoppedFetching).await;
+    release.send(()).unwrap();
+    let error = in_time(rig.ctx.await_termination()).await.unwrap_err();
+    assert!(error.to_string().contains("positions went wrong"));
+    assert_eq!(source.seen().last(), Some(&Seen::Closed));
+}
+
+#[tokio::test]
 async fn a_graceful_stop_can_be_made_urgent() {
     let rig = Rig::new();
     let source = Source::new(Fault::None);

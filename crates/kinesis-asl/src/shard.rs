@@ -72,3 +72,15 @@ pub struct ChildShard {
     /// Its part of the hash key space.
     pub hash_range: Option<HashKeyRange>,
 }
+
+/// The shards that follow one, among those that the stream lists.
+#[must_use]
+pub fn children_of(parent: &ShardId, listed: &[Shard]) -> Vec<ChildShard> {
+    let follows = |shard: &&Shard| shard.parents.contains(parent);
+    let child = |shard: &Shard| ChildShard {
+        id: shard.id.clone(),
+        parents: shard.parents.clone(),
+        hash_range: shard.hash_range,
+    };
+    listed.iter().filter(follows).map(child).collect()
+}

@@ -62,7 +62,10 @@ impl ServiceErrorKind {
     /// Whether trying again later can help.
     #[must_use]
     pub fn is_transient(self) -> bool {
-        matches!(self, Self::Unreachable | Self::Timeout | Self::Throttled | Self::Server | Self::InvalidResponse)
+        matches!(
+            self,
+            Self::Unreachable | Self::Timeout | Self::Throttled | Self::Server | Self::InvalidResponse | Self::InUse
+        )
     }
 
     /// Whether the call may have had its effect in spite of the error.
@@ -129,8 +132,8 @@ fn classify<E>(error: &SdkError<E, HttpResponse>) -> (ServiceErrorKind, String)
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
-    if has_credentials_cause(error) {
-        return (ServiceErrorKind::Credentials, "no credentials could be found".to_owned());
+    if let Some(cause) = causes(error).find_map(|cause| cause.downcast_ref::<CredentialsError>()) {
+        return (of_credentials(cause), innermost(error));
     }
     match error {
         SdkError::ServiceError(context) => {
@@ -159,6 +162,7 @@ fn of_code(code: &str, status: u16) -> ServiceErrorKind {
         "UnrecognizedClientException"
         | "InvalidSignatureException"
         | "ExpiredTokenException"
+        | "ExpiredToken"
         | "MissingAuthenticationTokenException"
         | "MissingAuthenticationToken"
         | "IncompleteSignatureException"
@@ -178,9 +182,13 @@ fn of_code(code: &str, status: u16) -> ServiceErrorKind {
     }
 }
 
-/// Whether the chain of causes ends in a credentials look-up that failed.
-fn has_credentials_cause(error: &(dyn Error + 'static)) -> bool {
-    causes(error).any(|cause| cause.is::<CredentialsError>())
+/// A provider of credentials that is in trouble may recover; one that has none, or is set up wrongly, will not.
+fn of_credentials(error: &CredentialsError) -> ServiceErrorKind {
+    match error {
+        CredentialsError::ProviderTimedOut(_) => ServiceErrorKind::Timeout,
+        CredentialsError::ProviderError(_) => ServiceErrorKind::Server,
+        _ => ServiceErrorKind::Credentials,
+    }
 }
 
 /// The deepest cause, which is the one that says what happened.

@@ -39,6 +39,7 @@ impl fmt::Display for Span {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
     Started,
+    GaveUpStart,
     Stored(Vec<Span>),
     Processed(Time, Vec<Span>),
     StoppedFetching,
@@ -52,6 +53,7 @@ pub enum Fault {
     None,
     FailsToStart,
     PanicsAtStart,
+    NeverStarts,
     FailsToClose,
     PanicsAtProcessed,
 }
@@ -117,6 +119,15 @@ impl Positions<Span> for Source {
 
 pub struct TestReceiver(pub Arc<Source>);
 
+/// What a start holds while it waits.
+struct GivenUp(Arc<Source>);
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        self.0.see(Seen::GaveUpStart);
+    }
+}
+
 struct SourcePositions(Arc<Source>);
 
 impl Positions<Span> for SourcePositions {
@@ -139,6 +150,10 @@ impl Receiver for TestReceiver {
         match self.0.fault {
             Fault::FailsToStart => return Err(ReceiverError::new("no such stream")),
             Fault::PanicsAtStart => panic!("start went wrong"),
+            Fault::NeverStarts => {
+                let _seen_when_dropped = GivenUp(Arc::clone(&self.0));
+                std::future::pending::<()>().await;
+            }
             Fault::None | Fault::FailsToClose | Fault::PanicsAtProcessed => {}
         }
         *self.0.store.lock().unwrap() = Some(store);

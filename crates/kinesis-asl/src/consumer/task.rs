@@ -22,7 +22,7 @@ use crate::limits::RECORDS_PER_READ;
 use crate::range::{Holding, SequenceRange};
 use crate::record::KinesisRecord;
 use crate::sequence::SequenceNumber;
-use crate::shard::{ChildShard, ShardId};
+use crate::shard::{ChildShard, ShardId, children_of};
 
 /// Where user records go.
 pub type RecordSink = ReceiverStore<KinesisRecord, SequenceRange>;
@@ -123,12 +123,7 @@ impl<A: KinesisApi + ?Sized> ShardConsumer<A> {
             Some(iterator) => self.next_page(reader, iterator).await,
         };
         match answer {
-            Ok(step) => {
-                if reader.failing_since.take().is_some() {
-                    info!(shard = %self.expander.shard, "reading goes on");
-                }
-                step
-            }
+            Ok(step) => step,
             Err(error) => self.on_error(reader, error).await,
         }
     }
@@ -153,6 +148,10 @@ impl<A: KinesisApi + ?Sized> ShardConsumer<A> {
                 return Err(error);
             }
         };
+        // An iterator alone proves nothing: only a page ends a time of failures.
+        if reader.failing_since.take().is_some() {
+            info!(shard = %self.expander.shard, "reading goes on");
+        }
         reader.last_seen = page.records.last().map(|record| record.sequence).or(reader.last_seen);
         let read = how_far(&page);
         if self.store(self.expander.expand(&page.records)).await.is_err() {
@@ -185,13 +184,27 @@ impl<A: KinesisApi + ?Sized> ShardConsumer<A> {
 
     async fn on_error(&self, reader: &mut Reader, error: ServiceError) -> Step {
         if error.kind == ServiceErrorKind::NotFound {
-            return Step::End(self.on_missing(error).await);
+            return self.on_missing(reader, error).await;
         }
+        let may_pass = error.kind.is_transient() || self.is_ahead_of_the_service(reader, &error);
+        self.try_again(reader, error, may_pass)
+    }
+
+    /// Whether the service refuses the moment at which to begin because it lies in its future: our clock runs ahead of
+    /// the service's, and the refusal ends by itself.
+    fn is_ahead_of_the_service(&self, reader: &Reader, error: &ServiceError) -> bool {
+        error.kind == ServiceErrorKind::InvalidRequest
+            && reader.iterator.is_none()
+            && reader.last_seen.is_none()
+            && matches!(self.start.place, Place::AtTimestamp(_))
+    }
+
+    fn try_again(&self, reader: &mut Reader, error: ServiceError, may_pass: bool) -> Step {
         let since = *reader.failing_since.get_or_insert_with(|| {
             warn!(shard = %self.expander.shard, %error, "reading fails");
             Instant::now()
         });
-        if error.kind.is_transient() && since.elapsed() < self.give_up_after {
+        if may_pass && since.elapsed() < self.give_up_after {
             Step::Again(Read::Failed)
         } else {
             Step::End(ConsumerEnd::Failed(error))
@@ -199,21 +212,18 @@ impl<A: KinesisApi + ?Sized> ShardConsumer<A> {
     }
 
     /// The stream is gone, or only the shard: a closed shard expires with its last record.
-    async fn on_missing(&self, error: ServiceError) -> ConsumerEnd {
+    async fn on_missing(&self, reader: &mut Reader, error: ServiceError) -> Step {
         let shard = &self.expander.shard;
         match self.api.list_shards(ShardFilter::All).await {
-            Ok(shards) if shards.iter().any(|listed| listed.id == *shard) => ConsumerEnd::Failed(error),
+            Ok(shards) if shards.iter().any(|listed| listed.id == *shard) => Step::End(ConsumerEnd::Failed(error)),
             Ok(shards) => {
                 warn!(%shard, "the shard has expired with the retention time: its unread records are lost");
-                let child_of = |listed: &&crate::shard::Shard| listed.parents.contains(shard);
-                let child = |listed: &crate::shard::Shard| ChildShard {
-                    id: listed.id.clone(),
-                    parents: listed.parents.clone(),
-                    hash_range: listed.hash_range,
-                };
-                ConsumerEnd::ShardEnd(shards.iter().filter(child_of).map(child).collect())
+                Step::End(ConsumerEnd::ShardEnd(children_of(shard, &shards)))
             }
-            Err(error) => ConsumerEnd::Failed(error),
+            Err(error) => {
+                let may_pass = error.kind.is_transient();
+                self.try_again(reader, error, may_pass)
+            }
         }
     }
 }

@@ -9,8 +9,8 @@ use crate::lease::store::{LeaseStore, Updated};
 /// What became of a conditional write.
 #[derive(Debug)]
 pub enum Commit {
-    /// It had its effect.
-    Committed,
+    /// It had its effect. The lease as it is now, where it had to be read again to find that out.
+    Committed(Option<Lease>),
     /// Somebody else wrote first; the lease as it is now, `None` when it was deleted.
     Superseded(Option<Lease>),
     /// It certainly did not happen and may be tried again with the same counter.
@@ -26,13 +26,13 @@ pub enum Commit {
 /// The write may or may not have happened; the lease must be read again before it is relied on.
 pub async fn commit(store: &dyn LeaseStore, change: &LeaseChange) -> Commit {
     let failure = match store.update(change).await {
-        Ok(Updated::Committed) => return Commit::Committed,
+        Ok(Updated::Committed) => return Commit::Committed(None),
         Ok(Updated::Mismatch) => None,
         Err(error) if error.kind.may_have_happened() => Some(error),
         Err(error) => return Commit::NotDone(error),
     };
     match (store.get(change.shard()).await, failure) {
-        (Ok(Some(stored)), _) if change.has_landed(&stored) => Commit::Committed,
+        (Ok(Some(stored)), _) if change.has_landed(&stored) => Commit::Committed(Some(stored)),
         (Ok(Some(stored)), Some(error)) if change.is_allowed(&stored) => Commit::NotDone(error),
         (Ok(stored), _) => Commit::Superseded(stored),
         (Err(error), _) => Commit::Unknown(error),

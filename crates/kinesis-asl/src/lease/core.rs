@@ -16,7 +16,8 @@ use crate::lease::held::{Clarity, Held};
 use crate::lease::lease::{Claim, Lease, LeaseChange, WorkerId};
 use crate::lease::plan::{TakeLimits, leases_to_take};
 use crate::lease::snapshot::{Coverage, Snapshot};
-use crate::position::Checkpoint;
+use crate::lease::store::Listing;
+use crate::position::{Checkpoint, Timestamp};
 use crate::range::Holding;
 use crate::shard::ShardId;
 
@@ -30,6 +31,8 @@ pub struct LeasePolicy {
     pub limits: TakeLimits,
     /// The time between two readings of the table.
     pub list_every: Duration,
+    /// What stands behind sentinels without a moment.
+    pub unresolved: Unresolved,
 }
 
 /// What the shell has to do, or to know.
@@ -55,8 +58,46 @@ pub struct Ticket {
     /// What to write.
     pub change: LeaseChange,
     sent: Instant,
-    /// Under which holding; `None` for a lease that is being taken.
-    holding: Option<Holding>,
+    origin: Origin,
+}
+
+/// What a write starts from.
+#[derive(Debug, PartialEq)]
+enum Origin {
+    /// A lease that is held.
+    Held(Holding),
+    /// A lease that is being taken, as it was when that was decided: its counter is the condition of the write, so this
+    /// is what is taken.
+    Planned(Box<Lease>),
+}
+
+/// Whether a reading of the table was of use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// It was.
+    Used,
+    /// It took longer than the failover time: nothing was learned from it.
+    TooOld,
+}
+
+/// What stands behind the sentinels of leases that carry no moment of their own: Java workers make such leases, and keep
+/// the moment to themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unresolved {
+    /// For LATEST: when this worker started.
+    pub latest: Timestamp,
+    /// For AT_TIMESTAMP: the application's own, if it has one.
+    pub at_timestamp: Option<Timestamp>,
+}
+
+impl Unresolved {
+    fn moment_for(self, lease: &Lease) -> Option<Timestamp> {
+        match (lease.checkpoint, lease.start_at) {
+            (Checkpoint::Latest, None) => Some(self.latest),
+            (Checkpoint::AtTimestamp, None) => self.at_timestamp,
+            _ => None,
+        }
+    }
 }
 
 /// Why a lease is held no more.
@@ -127,7 +168,7 @@ impl LeaseCore {
         }
         for held in self.held.values_mut() {
             if let Some(change) = held.start_write(now, &self.me) {
-                self.outbox.push(Command::Write(Ticket { change, sent: now, holding: Some(held.holding) }));
+                self.outbox.push(Command::Write(Ticket { change, sent: now, origin: Origin::Held(held.holding) }));
             }
         }
         std::mem::take(&mut self.outbox)
@@ -145,16 +186,16 @@ impl LeaseCore {
     }
 
     /// The table was read completely.
-    pub fn on_listing(&mut self, leases: Vec<Lease>, now: Instant) {
+    pub fn on_listing(&mut self, listing: Listing, now: Instant) -> Reading {
         self.listing = false;
-        self.list_backoff = Backoff::default();
         if now.saturating_duration_since(self.listing_sent) > self.policy.limits.failover {
             // It is too old to tell who is alive, and a lease taken on its word would be too old at once.
-            self.next_listing = now;
-            return;
+            self.next_listing = now + self.list_backoff.next_pause(&mut self.rng);
+            return Reading::TooOld;
         }
+        self.list_backoff = Backoff::default();
         self.next_listing = now + jittered(self.policy.list_every, &mut self.rng);
-        self.snapshot.update(leases, now);
+        self.snapshot.update(listing, now);
         for held in self.held.values_mut() {
             match self.snapshot.get(&held.lease.shard) {
                 // Somebody took it: find out now and not at the next renewal.
@@ -168,21 +209,20 @@ impl LeaseCore {
         if self.appetite == Appetite::Takes {
             self.take_leases(now);
         }
+        Reading::Used
     }
 
-    /// The table could not be read. Returns the pause until the next attempt.
-    pub fn on_list_failed(&mut self, now: Instant) -> Duration {
+    /// The table could not be read; it is read again after a pause.
+    pub fn on_list_failed(&mut self, now: Instant) {
         self.listing = false;
-        let pause = self.list_backoff.next_pause(&mut self.rng);
-        self.next_listing = now + pause;
-        pause
+        self.next_listing = now + self.list_backoff.next_pause(&mut self.rng);
     }
 
     /// A write ended.
     pub fn on_commit(&mut self, ticket: &Ticket, outcome: &Commit, now: Instant) {
-        match ticket.holding {
-            None => self.on_take(ticket, outcome, now),
-            Some(holding) => self.on_own_write(ticket, holding, outcome, now),
+        match &ticket.origin {
+            Origin::Planned(lease) => self.on_take(ticket, lease, outcome, now),
+            Origin::Held(holding) => self.on_own_write(ticket, *holding, outcome, now),
         }
     }
 
@@ -248,20 +288,21 @@ impl LeaseCore {
                 continue;
             }
             let claim = Claim { shard, counter: lease.counter, worker: self.me.clone() };
-            let change = LeaseChange::Take { claim, from: lease.owner };
+            let start_at = self.policy.unresolved.moment_for(&lease);
+            let change = LeaseChange::Take { claim, from: lease.owner.clone(), start_at };
+            let origin = Origin::Planned(Box::new(lease));
             // The age of a new lease counts from the listing: a take whose reply was lost may have landed since then, and
             // cannot be told from this one.
-            self.outbox.push(Command::Write(Ticket { change, sent: self.listing_sent, holding: None }));
+            self.outbox.push(Command::Write(Ticket { change, sent: self.listing_sent, origin }));
         }
     }
 
-    fn on_take(&mut self, ticket: &Ticket, outcome: &Commit, now: Instant) {
+    fn on_take(&mut self, ticket: &Ticket, planned: &Lease, outcome: &Commit, now: Instant) {
         let shard = ticket.change.shard();
         self.taking.remove(shard);
         match outcome {
-            Commit::Committed => {
-                let Some(mut lease) = self.snapshot.get(shard).cloned() else { return };
-                ticket.change.apply(&mut lease);
+            Commit::Committed(read_again) => {
+                let lease = read_again.clone().unwrap_or_else(|| ticket.change.applied(planned));
                 self.snapshot.note(lease.clone(), now);
                 self.holdings += 1;
                 let holding = Holding(self.holdings);
@@ -281,8 +322,9 @@ impl LeaseCore {
         let pause = self.renewal_pause();
         let Some(held) = self.held.get_mut(&shard).filter(|held| held.holding == holding) else { return };
         match outcome {
-            Commit::Committed => {
-                held.on_committed(&ticket.change, ticket.sent, pause);
+            Commit::Committed(read_again) => {
+                let lease = read_again.clone().unwrap_or_else(|| ticket.change.applied(&held.lease));
+                held.on_committed(lease, ticket.sent, pause);
                 self.snapshot.note(held.lease.clone(), now);
                 self.on_done(&shard, holding, &ticket.change);
             }
@@ -300,10 +342,13 @@ impl LeaseCore {
                 self.snapshot.forget(&shard);
                 self.lose(&shard, LossReason::Deleted);
             }
-            Commit::NotDone(error) | Commit::Unknown(error) => {
+            Commit::NotDone(error) => {
                 let unclear = error.kind.may_have_happened();
                 let clarity = if unclear { Clarity::Unclear } else { Clarity::DidNotHappen };
                 held.on_failed(ticket.sent, clarity, now, pause, &mut self.rng);
+            }
+            Commit::Unknown(_) => {
+                held.on_failed(ticket.sent, Clarity::Unclear, now, pause, &mut self.rng);
             }
         }
     }

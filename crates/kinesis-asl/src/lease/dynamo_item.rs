@@ -25,6 +25,9 @@ pub(crate) const STARTING_HASH_KEY: &str = "startingHashKey";
 pub(crate) const ENDING_HASH_KEY: &str = "endingHashKey";
 /// Present while a KCL 3 worker hands the lease over; taking the lease ends that.
 pub(crate) const CHECKPOINT_OWNER: &str = "checkpointOwner";
+/// What a KCL worker has prepared to checkpoint.
+pub(crate) const PENDING: [&str; 3] =
+    ["pendingCheckpoint", "pendingCheckpointSubSequenceNumber", "pendingCheckpointState"];
 /// Our own attribute, which Java workers leave alone: the moment behind LATEST and AT_TIMESTAMP.
 pub(crate) const START_AT: &str = "dstreamStartAtMillis";
 /// Tells leases from other rows in tables of KCL 3.5 and later; absent on older leases.

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TableStatus,
 };
+use aws_sdk_dynamodb::{Client, config};
 use kinesis_endpoint::{ServiceAccess, ServiceError, ServiceErrorKind};
 
 use crate::lease::dynamo_item::{self, LEASE_KEY, Row};
@@ -20,6 +22,11 @@ const ACTIVE_WITHIN: Duration = Duration::from_secs(600);
 /// The first pause between two looks at a table that is being created, and the longest one.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Attempts of one call, a short pause apart: who calls has a longer patience of its own, and knows what the lease allows.
+const ATTEMPTS: u32 = 3;
+/// A call gets at least this long, however short the failover time.
+const SHORTEST_ATTEMPT: Duration = Duration::from_millis(500);
 
 /// The lease table in DynamoDB.
 #[derive(Debug, Clone)]
@@ -36,12 +43,21 @@ enum TableState {
 }
 
 impl DynamoLeaseStore {
-    /// A client for one table. Nothing is sent yet.
+    /// A client for one table. Nothing is sent yet. A call that hangs is tried again in time for a renewal: after a
+    /// sixth of the failover time, three times within a half of it.
     ///
     /// # Cancellation
     /// Safe: nothing is kept.
-    pub async fn connect(access: &ServiceAccess, table: &str) -> Self {
-        Self { client: Client::new(&access.sdk_config().await), table: table.to_owned() }
+    pub async fn connect(access: &ServiceAccess, table: &str, failover: Duration) -> Self {
+        let shared = access.sdk_config().await;
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout((failover / 6).max(SHORTEST_ATTEMPT))
+            .operation_attempt_timeout((failover / 6).max(SHORTEST_ATTEMPT))
+            .operation_timeout((failover / 2).max(SHORTEST_ATTEMPT))
+            .build();
+        let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(FIRST_PAUSE);
+        let config = config::Builder::from(&shared).timeout_config(timeouts).retry_config(retries).build();
+        Self { client: Client::from_conf(config), table: table.to_owned() }
     }
 
     fn subject(&self) -> String {
@@ -61,8 +77,8 @@ impl DynamoLeaseStore {
         }
     }
 
-    /// Creates the table; that somebody else is doing the same is no error.
-    async fn create_table(&self) -> Result<(), ServiceError> {
+    /// Creates the table; that somebody else is doing the same is no error. `Some` is what hinders it for the moment.
+    async fn create_table(&self) -> Result<Option<ServiceError>, ServiceError> {
         const CALL: &str = "CreateTable";
         let unbuildable = |e: aws_sdk_dynamodb::error::BuildError| {
             ServiceError::invalid_response(CALL, self.subject(), e.to_string())
@@ -77,9 +93,10 @@ impl DynamoLeaseStore {
             .key_schema(key.build().map_err(unbuildable)?)
             .attribute_definitions(attribute.build().map_err(unbuildable)?);
         match request.send().await {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(None),
             Err(error) => match ServiceError::from_sdk(CALL, self.subject(), error) {
-                error if matches!(error.kind, ServiceErrorKind::InUse | ServiceErrorKind::Throttled) => Ok(()),
+                error if error.kind == ServiceErrorKind::InUse => Ok(None),
+                error if error.kind == ServiceErrorKind::Throttled => Ok(Some(error)),
                 error => Err(error),
             },
         }
@@ -91,19 +108,20 @@ impl LeaseStore for DynamoLeaseStore {
     async fn prepare(&self) -> Result<(), ServiceError> {
         let deadline = tokio::time::Instant::now() + ACTIVE_WITHIN;
         let mut pause = FIRST_PAUSE;
+        let mut hindrance = None;
         loop {
             match self.state().await? {
                 TableState::Usable => return Ok(()),
-                TableState::Missing => self.create_table().await?,
-                TableState::NotYet if tokio::time::Instant::now() > deadline => {
-                    let why = format!("not active {} s after its creation", ACTIVE_WITHIN.as_secs());
-                    return Err(ServiceError::invalid_response("CreateTable", self.subject(), why));
-                }
-                TableState::NotYet => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
+                TableState::Missing => hindrance = self.create_table().await?,
+                TableState::NotYet => {}
             }
+            if tokio::time::Instant::now() > deadline {
+                let why = format!("not active after {} s", ACTIVE_WITHIN.as_secs());
+                let timeout = || ServiceError::invalid_response("CreateTable", self.subject(), why);
+                return Err(hindrance.unwrap_or_else(timeout));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
@@ -164,8 +182,8 @@ impl LeaseStore for DynamoLeaseStore {
             .update_item()
             .table_name(&self.table)
             .key(LEASE_KEY, dynamo_item::string(change.shard().as_str()))
+            .update_expression(update.effect())
             .condition_expression(update.condition)
-            .update_expression(update.effect)
             .set_expression_attribute_names(Some(update.names))
             .set_expression_attribute_values(Some(update.values));
         match request.send().await {

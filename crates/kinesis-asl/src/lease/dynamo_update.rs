@@ -9,16 +9,17 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::lease::dynamo_item::{
     CHECKPOINT, CHECKPOINT_OWNER, CHECKPOINT_SUB_SEQUENCE, CHILD_SHARD_IDS, LEASE_COUNTER, LEASE_KEY, LEASE_OWNER,
-    OWNER_SWITCHES, SHARD_END, checkpoint_text, numeric, shard_set, string, sub_sequence,
+    OWNER_SWITCHES, PENDING, SHARD_END, START_AT, checkpoint_text, numeric, shard_set, string, sub_sequence,
 };
 use crate::lease::lease::{Claim, LeaseChange};
 use crate::position::Checkpoint;
 
 /// Condition and effect of one `UpdateItem`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Update {
     pub(crate) condition: String,
-    pub(crate) effect: String,
+    sets: Vec<String>,
+    removals: Vec<String>,
     pub(crate) names: HashMap<String, String>,
     pub(crate) values: HashMap<String, AttributeValue>,
 }
@@ -28,14 +29,19 @@ pub(crate) fn update(change: &LeaseChange) -> Option<Update> {
     let mut update = Update::of_existing();
     match change {
         LeaseChange::Renew(claim) => update.count(claim),
-        LeaseChange::Take { claim, from } => {
+        LeaseChange::Take { claim, from, start_at } => {
             update.count(claim);
             update.set(LEASE_OWNER, "owner", string(claim.worker.as_str()));
             if from.as_ref().is_some_and(|owner| *owner != claim.worker) {
                 let name = update.name(OWNER_SWITCHES);
                 update.values.insert(":one".to_owned(), numeric(1));
                 update.values.insert(":zero".to_owned(), numeric(0));
-                update.effect.push_str(&format!(", {name} = if_not_exists({name}, :zero) + :one"));
+                update.sets.push(format!("{name} = if_not_exists({name}, :zero) + :one"));
+            }
+            if let Some(at) = start_at {
+                let name = update.name(START_AT);
+                update.values.insert(":start".to_owned(), numeric(at.as_millis()));
+                update.sets.push(format!("{name} = if_not_exists({name}, :start)"));
             }
             update.remove(CHECKPOINT_OWNER);
         }
@@ -44,6 +50,8 @@ pub(crate) fn update(change: &LeaseChange) -> Option<Update> {
             update.set(CHECKPOINT, "checkpoint", string(&checkpoint_text(*to)));
             update.set(CHECKPOINT_SUB_SEQUENCE, "sub", numeric(sub_sequence(*to)));
             update.set(OWNER_SWITCHES, "switches", numeric(0));
+            // A Java worker may have prepared a checkpoint; this one stands in its place.
+            PENDING.iter().for_each(|attribute| update.remove(attribute));
             if *to != Checkpoint::ShardEnd {
                 update.values.insert(":end".to_owned(), string(SHARD_END));
                 let name = update.name(CHECKPOINT);
@@ -64,10 +72,19 @@ pub(crate) fn update(change: &LeaseChange) -> Option<Update> {
 
 impl Update {
     fn of_existing() -> Self {
-        let mut update =
-            Self { condition: String::new(), effect: String::new(), names: HashMap::new(), values: HashMap::new() };
+        let mut update = Self::default();
         update.condition = format!("attribute_exists({})", update.name(LEASE_KEY));
         update
+    }
+
+    /// The update expression.
+    pub(crate) fn effect(&self) -> String {
+        let clause = |keyword: &str, parts: &[String]| match parts {
+            [] => None,
+            parts => Some(format!("{keyword} {}", parts.join(", "))),
+        };
+        let clauses = [clause("SET", &self.sets), clause("REMOVE", &self.removals)];
+        clauses.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
     fn name(&mut self, attribute: &str) -> String {
@@ -78,14 +95,13 @@ impl Update {
 
     fn set(&mut self, attribute: &str, value_name: &str, value: AttributeValue) {
         let name = self.name(attribute);
-        let separator = if self.effect.is_empty() { "SET " } else { ", " };
-        self.effect.push_str(&format!("{separator}{name} = :{value_name}"));
+        self.sets.push(format!("{name} = :{value_name}"));
         self.values.insert(format!(":{value_name}"), value);
     }
 
     fn remove(&mut self, attribute: &str) {
         let name = self.name(attribute);
-        self.effect.push_str(&format!(" REMOVE {name}"));
+        self.removals.push(name);
     }
 
     /// Demands the counter as last seen and moves it on.
@@ -101,6 +117,7 @@ impl Update {
 mod tests {
     use super::*;
     use crate::lease::lease::LeaseCounter;
+    use crate::position::Timestamp;
     use crate::sequence::{Position, SequenceNumber};
 
     fn claim() -> Claim {
@@ -111,20 +128,22 @@ mod tests {
     fn a_renewal_touches_the_counter_and_nothing_else() {
         let renew = update(&LeaseChange::Renew(claim())).expect("an update");
         assert_eq!(renew.condition, "attribute_exists(#leaseKey) AND #leaseCounter = :counter");
-        assert_eq!(renew.effect, "SET #leaseCounter = :next");
+        assert_eq!(renew.effect(), "SET #leaseCounter = :next");
         assert_eq!(renew.values[":next"], numeric(8));
     }
 
     #[test]
     fn taking_from_another_counts_a_switch_and_ends_a_handoff() {
-        let take = update(&LeaseChange::Take { claim: claim(), from: Some("other".into()) }).expect("an update");
+        let take = update(&LeaseChange::Take { claim: claim(), from: Some("other".into()), start_at: None })
+            .expect("an update");
         assert_eq!(
-            take.effect,
+            take.effect(),
             "SET #leaseCounter = :next, #leaseOwner = :owner, #ownerSwitchesSinceCheckpoint = \
              if_not_exists(#ownerSwitchesSinceCheckpoint, :zero) + :one REMOVE #checkpointOwner"
         );
-        let own = update(&LeaseChange::Take { claim: claim(), from: Some("me".into()) }).expect("an update");
-        assert!(!own.effect.contains("ownerSwitches"));
+        let own =
+            update(&LeaseChange::Take { claim: claim(), from: Some("me".into()), start_at: None }).expect("an update");
+        assert!(!own.effect().contains("ownerSwitches"));
     }
 
     #[test]
@@ -133,15 +152,24 @@ mod tests {
         let moved = update(&LeaseChange::Checkpoint { claim: claim(), to: at }).expect("an update");
         assert!(moved.condition.ends_with("AND #checkpoint <> :end"));
         assert_eq!(moved.values[":sub"], numeric(3));
+        let prepared = "REMOVE #pendingCheckpoint, #pendingCheckpointSubSequenceNumber, #pendingCheckpointState";
+        assert!(moved.effect().ends_with(prepared), "what a Java worker prepared is void: {}", moved.effect());
         let end = update(&LeaseChange::Checkpoint { claim: claim(), to: Checkpoint::ShardEnd }).expect("an update");
         assert!(!end.condition.contains("<>"));
+    }
+
+    #[test]
+    fn the_moment_behind_a_sentinel_is_written_once_and_stays() {
+        let start_at = Some(Timestamp::from_millis(5));
+        let take = update(&LeaseChange::Take { claim: claim(), from: None, start_at }).expect("an update");
+        assert!(take.effect().contains("if_not_exists(#dstreamStartAtMillis, :start)"), "{}", take.effect());
     }
 
     #[test]
     fn a_release_demands_the_owner_and_removes_it() {
         let release = update(&LeaseChange::Release(claim())).expect("an update");
         assert!(release.condition.ends_with("#leaseOwner = :owner"));
-        assert_eq!(release.effect, "SET #leaseCounter = :next REMOVE #leaseOwner");
+        assert_eq!(release.effect(), "SET #leaseCounter = :next REMOVE #leaseOwner");
     }
 
     #[test]

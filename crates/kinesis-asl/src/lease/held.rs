@@ -91,9 +91,9 @@ impl Held {
         })
     }
 
-    /// The write that was sent at `sent` had its effect.
-    pub(crate) fn on_committed(&mut self, change: &LeaseChange, sent: Instant, pause: Duration) {
-        change.apply(&mut self.lease);
+    /// The write that was sent at `sent` had its effect; this is the lease now.
+    pub(crate) fn on_committed(&mut self, lease: Lease, sent: Instant, pause: Duration) {
+        self.lease = lease;
         self.refresh(sent, pause);
     }
 

@@ -7,10 +7,21 @@ use crate::lease::lease::Lease;
 /// Listings in a row that must show a hole before leases are made: a reshard shows one for a moment.
 const BEFORE_FILLING: u32 = 3;
 
+/// Looks at a hole that stays are this many listings apart, at most: a child may rightly wait for hours until its other
+/// parent ends.
+const LONGEST_WAIT: u32 = 256;
+
 /// Tells a hole that stays from one that a reshard shows for a moment.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct HoleWatch {
     in_a_row: u32,
+    needed: u32,
+}
+
+impl Default for HoleWatch {
+    fn default() -> Self {
+        Self { in_a_row: 0, needed: BEFORE_FILLING }
+    }
 }
 
 /// What to do about what a listing shows.
@@ -25,11 +36,15 @@ pub(crate) enum Verdict {
 impl HoleWatch {
     /// Takes what a listing shows.
     pub(crate) fn on_listing(&mut self, cover: &Cover) -> Verdict {
-        self.in_a_row = if matches!(cover, Cover::Hole { .. }) { self.in_a_row + 1 } else { 0 };
-        if self.in_a_row < BEFORE_FILLING {
+        if !matches!(cover, Cover::Hole { .. }) {
+            *self = Self::default();
             return Verdict::Wait;
         }
-        self.in_a_row = 0;
+        self.in_a_row += 1;
+        if self.in_a_row < self.needed {
+            return Verdict::Wait;
+        }
+        *self = Self { in_a_row: 0, needed: (self.needed * 2).min(LONGEST_WAIT) };
         Verdict::Fill
     }
 }
@@ -109,6 +124,14 @@ mod tests {
             [&hole, &hole, &Cover::Complete, &hole, &hole, &hole, &hole].map(|cover| watch.on_listing(cover));
         let fill_at: Vec<usize> = (0..7).filter(|at| verdicts[*at] == Verdict::Fill).collect();
         assert_eq!(fill_at, [5]);
+    }
+
+    #[test]
+    fn a_hole_that_cannot_be_filled_is_looked_at_less_and_less_often() {
+        let mut watch = HoleWatch::default();
+        let fill = |_: &u32| watch.on_listing(&Cover::Hole { from: 5 }) == Verdict::Fill;
+        let filled: Vec<u32> = (1..=45).filter(fill).collect();
+        assert_eq!(filled, [3, 9, 21, 45]);
     }
 
     #[test]

@@ -114,6 +114,8 @@ pub enum LeaseChange {
         claim: Claim,
         /// The owner as last seen; another one than the taker counts as a switch.
         from: Option<WorkerId>,
+        /// The moment behind LATEST or AT_TIMESTAMP, for a lease of a Java worker that carries none.
+        start_at: Option<Timestamp>,
     },
     /// Moves the position; renews as well. Demands the counter, and that the shard has not ended.
     Checkpoint {
@@ -173,12 +175,13 @@ impl LeaseChange {
     pub fn apply(&self, stored: &mut Lease) {
         match self {
             Self::Renew(claim) => stored.counter = claim.counter.next(),
-            Self::Take { claim, from } => {
+            Self::Take { claim, from, start_at } => {
                 stored.counter = claim.counter.next();
                 if from.as_ref().is_some_and(|owner| *owner != claim.worker) {
                     stored.owner_switches = stored.owner_switches.saturating_add(1);
                 }
                 stored.owner = Some(claim.worker.clone());
+                stored.start_at = stored.start_at.or(*start_at);
             }
             Self::Checkpoint { claim, to } => {
                 stored.counter = claim.counter.next();
@@ -191,6 +194,14 @@ impl LeaseChange {
             }
             Self::Children { children, .. } => stored.children.clone_from(children),
         }
+    }
+
+    /// The lease after the write.
+    #[must_use]
+    pub fn applied(&self, before: &Lease) -> Lease {
+        let mut lease = before.clone();
+        self.apply(&mut lease);
+        lease
     }
 
     /// Whether the lease, as read again after a failure, shows that this very write had its effect: a reply was lost
@@ -228,7 +239,7 @@ mod tests {
     fn taking_counts_a_switch_only_when_another_worker_held_it_rf_2() {
         for (from, switches) in [(None, 0), (Some("me"), 0), (Some("other"), 1)] {
             let mut lease = stored(7, from);
-            LeaseChange::Take { claim: claim(7), from: from.map(WorkerId::from) }.apply(&mut lease);
+            LeaseChange::Take { claim: claim(7), from: from.map(WorkerId::from), start_at: None }.apply(&mut lease);
             assert_eq!((lease.owner_switches, lease.counter), (switches, LeaseCounter(8)), "from {from:?}");
             assert_eq!(lease.owner, Some("me".into()));
         }
@@ -238,7 +249,7 @@ mod tests {
     fn no_write_is_allowed_at_another_counter_but_noting_the_children() {
         let lease = stored(8, Some("me"));
         assert!(!LeaseChange::Renew(claim(7)).is_allowed(&lease));
-        assert!(!LeaseChange::Take { claim: claim(7), from: None }.is_allowed(&lease));
+        assert!(!LeaseChange::Take { claim: claim(7), from: None, start_at: None }.is_allowed(&lease));
         assert!(!LeaseChange::Checkpoint { claim: claim(7), to: Checkpoint::ShardEnd }.is_allowed(&lease));
         assert!(!LeaseChange::Release(claim(7)).is_allowed(&lease));
         assert!(LeaseChange::Children { shard: "s1".into(), children: BTreeSet::new() }.is_allowed(&lease));
@@ -266,7 +277,7 @@ mod tests {
     fn every_write_recognises_its_own_effect_and_nobody_elses() {
         let changes = [
             LeaseChange::Renew(claim(7)),
-            LeaseChange::Take { claim: claim(7), from: Some("other".into()) },
+            LeaseChange::Take { claim: claim(7), from: Some("other".into()), start_at: None },
             LeaseChange::Checkpoint { claim: claim(7), to: Checkpoint::ShardEnd },
             LeaseChange::Release(claim(7)),
         ];

@@ -75,6 +75,7 @@ mod tests {
 
     use super::*;
     use crate::lease::lease::LeaseCounter;
+    use crate::lease::store::Listing;
     use crate::position::Checkpoint;
 
     const LIMITS: TakeLimits = TakeLimits { failover: Duration::from_secs(10), max_leases: usize::MAX };
@@ -92,7 +93,7 @@ mod tests {
             lease
         });
         let mut snapshot = Snapshot::default();
-        snapshot.update(leases.collect(), now);
+        snapshot.update(Listing { leases: leases.collect(), unreadable: Vec::new() }, now);
         snapshot
     }
 

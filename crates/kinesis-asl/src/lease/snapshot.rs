@@ -3,16 +3,19 @@
 //! No clock of another machine is ever compared: a lease counts as expired when this worker has watched its counter
 //! stand still for longer than the failover time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::lease::lease::{Lease, WorkerId};
+use crate::lease::store::Listing;
 use crate::shard::ShardId;
 
 /// The leases as last read.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     seen: BTreeMap<ShardId, Seen>,
+    /// Shards whose rows cannot be read: somebody's, and not ended as far as one can tell.
+    unreadable: BTreeSet<ShardId>,
 }
 
 /// One lease as last read.
@@ -38,10 +41,11 @@ pub enum Standing {
 }
 
 impl Snapshot {
-    /// Takes over a complete listing that was requested at `now`. Leases that are no longer listed are forgotten.
-    pub fn update(&mut self, leases: Vec<Lease>, now: Instant) {
+    /// Takes over a complete listing that arrived at `now`. Leases that are no longer listed are forgotten.
+    pub fn update(&mut self, listing: Listing, now: Instant) {
         let mut before = std::mem::take(&mut self.seen);
-        for lease in leases {
+        self.unreadable = listing.unreadable_shards();
+        for lease in listing.leases {
             let unchanged_since = match before.remove(&lease.shard) {
                 Some(old) if old.lease.counter == lease.counter => old.unchanged_since,
                 _ => now,
@@ -87,10 +91,17 @@ impl Snapshot {
         })
     }
 
+    /// Every shard that has a row, readable or not.
+    #[must_use]
+    pub fn leased(&self) -> BTreeSet<ShardId> {
+        self.seen.keys().chain(&self.unreadable).cloned().collect()
+    }
+
     /// Whether every parent of a shard is out of the way: its lease absent or at the end.
     #[must_use]
     pub fn parents_done(&self, lease: &Lease) -> bool {
-        lease.parents.iter().all(|parent| self.get(parent).is_none_or(Lease::is_ended))
+        let done = |parent| self.get(parent).is_none_or(Lease::is_ended) && !self.unreadable.contains(parent);
+        lease.parents.iter().all(done)
     }
 
     /// How many unfinished leases exist, and how many of them a live worker or `me` holds.
@@ -138,6 +149,10 @@ mod tests {
         lease
     }
 
+    fn of(leases: Vec<Lease>) -> Listing {
+        Listing { leases, unreadable: Vec::new() }
+    }
+
     fn standing(snapshot: &Snapshot, now: Instant) -> Vec<Standing> {
         snapshot.standings(now, FAILOVER).map(|(_, standing)| standing).collect()
     }
@@ -146,8 +161,8 @@ mod tests {
     fn a_lease_first_seen_with_an_owner_is_live_until_it_stood_still_longer_than_the_failover_time_lt_4() {
         let start = tokio::time::Instant::now().into_std();
         let mut snapshot = Snapshot::default();
-        snapshot.update(vec![lease("a", Some("x"), 5)], start);
-        snapshot.update(vec![lease("a", Some("x"), 5)], start + Duration::from_secs(6));
+        snapshot.update(of(vec![lease("a", Some("x"), 5)]), start);
+        snapshot.update(of(vec![lease("a", Some("x"), 5)]), start + Duration::from_secs(6));
         assert_eq!(standing(&snapshot, start + FAILOVER), [Standing::Live]);
         assert_eq!(standing(&snapshot, start + FAILOVER + Duration::from_millis(1)), [Standing::Expired]);
     }
@@ -156,8 +171,8 @@ mod tests {
     fn a_counter_that_moved_makes_the_lease_live_again_lt_2() {
         let start = tokio::time::Instant::now().into_std();
         let mut snapshot = Snapshot::default();
-        snapshot.update(vec![lease("a", Some("x"), 5)], start);
-        snapshot.update(vec![lease("a", Some("x"), 6)], start + Duration::from_secs(11));
+        snapshot.update(of(vec![lease("a", Some("x"), 5)]), start);
+        snapshot.update(of(vec![lease("a", Some("x"), 6)]), start + Duration::from_secs(11));
         assert_eq!(standing(&snapshot, start + Duration::from_secs(12)), [Standing::Live]);
     }
 
@@ -167,7 +182,7 @@ mod tests {
         let mut ended = lease("b", Some("x"), 1);
         ended.checkpoint = Checkpoint::ShardEnd;
         let mut snapshot = Snapshot::default();
-        snapshot.update(vec![lease("a", None, 0), ended, lease("c", Some("me"), 3)], now);
+        snapshot.update(of(vec![lease("a", None, 0), ended, lease("c", Some("me"), 3)]), now);
         assert_eq!(standing(&snapshot, now), [Standing::Unowned, Standing::Ended, Standing::Live]);
         let coverage = snapshot.coverage(&"me".into(), now, FAILOVER);
         assert_eq!(coverage, Coverage { unfinished: 2, held: 1, mine: 1 });
@@ -181,9 +196,21 @@ mod tests {
         let mut ended = lease("a", None, 1);
         ended.checkpoint = Checkpoint::ShardEnd;
         let mut snapshot = Snapshot::default();
-        snapshot.update(vec![ended.clone(), lease("b", None, 0)], now);
+        snapshot.update(of(vec![ended.clone(), lease("b", None, 0)]), now);
         assert!(!snapshot.parents_done(&child), "b is still being read");
-        snapshot.update(vec![ended], now);
+        snapshot.update(of(vec![ended]), now);
         assert!(snapshot.parents_done(&child), "b has no lease any more");
+    }
+
+    #[test]
+    fn a_child_waits_for_a_parent_whose_row_cannot_be_read() {
+        let now = tokio::time::Instant::now().into_std();
+        let mut child = lease("c", None, 0);
+        child.parents = ["a".into()].into();
+        let unreadable = vec![("a".to_owned(), "no counter".to_owned())];
+        let mut snapshot = Snapshot::default();
+        snapshot.update(Listing { leases: vec![child.clone()], unreadable }, now);
+        assert!(!snapshot.parents_done(&child));
+        assert_eq!(snapshot.leased(), ["a".into(), "c".into()].into());
     }
 }

@@ -1,5 +1,7 @@
 //! The seam to the lease table, and the suite that each version of it must pass.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use kinesis_endpoint::ServiceError;
 
@@ -48,6 +50,14 @@ pub struct Listing {
     pub leases: Vec<Lease>,
     /// Keys of rows that cannot be read as a lease, with the reason.
     pub unreadable: Vec<(String, String)>,
+}
+
+impl Listing {
+    /// The shards whose rows cannot be read.
+    #[must_use]
+    pub fn unreadable_shards(&self) -> BTreeSet<ShardId> {
+        self.unreadable.iter().map(|(key, _)| key.as_str().into()).collect()
+    }
 }
 
 /// Whether a lease was added.
@@ -119,11 +129,11 @@ pub mod conformance {
     }
 
     async fn walks_through_a_life(store: &dyn LeaseStore) {
-        let take = LeaseChange::Take { claim: claim(0, "a"), from: None };
+        let take = LeaseChange::Take { claim: claim(0, "a"), from: None, start_at: None };
         assert_eq!(update(store, take.clone()).await, Updated::Committed);
         assert_eq!(update(store, take).await, Updated::Mismatch, "the counter has moved");
         assert_eq!(update(store, LeaseChange::Renew(claim(1, "a"))).await, Updated::Committed);
-        let steal = LeaseChange::Take { claim: claim(2, "b"), from: Some("a".into()) };
+        let steal = LeaseChange::Take { claim: claim(2, "b"), from: Some("a".into()), start_at: None };
         assert_eq!(update(store, steal).await, Updated::Committed);
         assert_eq!(read(store).await.owner_switches, 1);
         assert_eq!(update(store, LeaseChange::Renew(claim(2, "a"))).await, Updated::Mismatch, "it was stolen");
@@ -152,7 +162,7 @@ pub mod conformance {
         let absent = Claim { shard: "absent".into(), counter: LeaseCounter(0), worker: "a".into() };
         for change in [
             LeaseChange::Renew(absent.clone()),
-            LeaseChange::Take { claim: absent.clone(), from: None },
+            LeaseChange::Take { claim: absent.clone(), from: None, start_at: None },
             LeaseChange::Checkpoint { claim: absent.clone(), to: Checkpoint::ShardEnd },
             LeaseChange::Release(absent),
             LeaseChange::Children { shard: "absent".into(), children: BTreeSet::from(["x".into()]) },

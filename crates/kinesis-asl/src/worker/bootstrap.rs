@@ -1,17 +1,53 @@
 //! Before anything is read: the stream exists, the lease table exists, and every shard that should be read has a lease.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use kinesis_endpoint::ServiceError;
+use kinesis_endpoint::{ServiceError, ServiceErrorKind};
+use rand::{SeedableRng, rngs::StdRng};
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::api::{KinesisApi, ShardFilter};
+use crate::backoff::Backoff;
 use crate::lease::hole::{Cover, cover};
 use crate::lease::lease::Lease;
 use crate::lease::shard_sync::{first_leases, missing_leases};
 use crate::lease::store::{Created, LeaseStore};
 use crate::position::{InitialPosition, Timestamp};
 use crate::shard::ShardId;
+
+/// Like [`bootstrap`], waiting out what many processes that start together, or a stream that was made just now, meet:
+/// throttling, and a stream that is not active yet.
+///
+/// # Errors
+/// The first other error, or the last one when `give_up_after` is over.
+///
+/// # Cancellation
+/// Safe: every step can be done again.
+pub async fn bootstrap_patiently(
+    api: &dyn KinesisApi,
+    store: &dyn LeaseStore,
+    position: InitialPosition,
+    now: Timestamp,
+    give_up_after: Duration,
+    seed: u64,
+) -> Result<(), ServiceError> {
+    let (begun, mut backoff) = (Instant::now(), Backoff::default());
+    let mut rng = StdRng::seed_from_u64(seed);
+    loop {
+        // The moment behind LATEST stays that of the first attempt.
+        let error = match bootstrap(api, store, position, now).await {
+            Err(error) if matches!(error.kind, ServiceErrorKind::Throttled | ServiceErrorKind::InUse) => error,
+            outcome => return outcome,
+        };
+        if begun.elapsed() > give_up_after {
+            return Err(error);
+        }
+        warn!(%error, "the start has to wait");
+        tokio::time::sleep(backoff.next_pause(&mut rng)).await;
+    }
+}
 
 /// Checks the stream, prepares the table and creates the leases that are missing.
 ///
@@ -33,7 +69,9 @@ pub async fn bootstrap(
         warn!(key, why, "a row of the lease table is no readable lease; it is left alone");
     }
     if !listing.leases.is_empty() {
-        return create_missing(api, store, position, now, &listing.leases).await.map(|_| ());
+        let readable = listing.leases.iter().map(|lease| lease.shard.clone());
+        let leased = readable.chain(listing.unreadable_shards()).collect();
+        return create_missing(api, store, position, now, &leased).await.map(|_| ());
     }
     let shards = match position {
         InitialPosition::Latest => shards,
@@ -60,11 +98,10 @@ pub async fn create_missing(
     store: &dyn LeaseStore,
     position: InitialPosition,
     now: Timestamp,
-    leases: &[Lease],
+    leased: &BTreeSet<ShardId>,
 ) -> Result<usize, ServiceError> {
     let shards = api.list_shards(ShardFilter::All).await?;
-    let leased: BTreeSet<ShardId> = leases.iter().map(|lease| lease.shard.clone()).collect();
-    create(store, &missing_leases(&shards, &leased, position, now)).await
+    create(store, &missing_leases(&shards, leased, position, now)).await
 }
 
 /// Creates leases in the order given, so that a crash half-way leaves older shards first. Returns how many were new.

@@ -24,13 +24,13 @@ use crate::checkpoint::tracker::ProgressTracker;
 use crate::config::KinesisConfig;
 use crate::consumer::task::RecordSink;
 use crate::error::{ConfigError, KinesisError};
-use crate::lease::core::{LeaseCore, LeasePolicy};
+use crate::lease::core::{LeaseCore, LeasePolicy, Unresolved};
 use crate::lease::dynamo_store::DynamoLeaseStore;
 use crate::lease::lease::WorkerId;
 use crate::lease::plan::TakeLimits;
 use crate::lease::store::LeaseStore;
-use crate::position::Timestamp;
-use crate::worker::bootstrap::bootstrap;
+use crate::position::{InitialPosition, Timestamp};
+use crate::worker::bootstrap::bootstrap_patiently;
 use crate::worker::opening::Opening;
 use crate::worker::ops::Ops;
 use crate::worker::seats::SeatId;
@@ -47,7 +47,7 @@ pub struct WorkerHub {
     config: KinesisConfig,
     tracker: Arc<ProgressTracker>,
     clock: Arc<dyn Clock>,
-    identity: Option<Identity>,
+    identity: Identity,
     backend: OnceCell<Backend>,
     opening: Opening,
     /// Held for a few assignments, never across an await.
@@ -103,7 +103,7 @@ impl WorkerHub {
             tracker: Arc::new(ProgressTracker::new(config.tuning.checkpoint_after)),
             config,
             clock: Arc::new(SystemClock),
-            identity: None,
+            identity: Identity::fresh(),
             backend: OnceCell::new(),
             opening: Opening::default(),
             state: Mutex::default(),
@@ -111,6 +111,7 @@ impl WorkerHub {
     }
 
     /// A worker on given services and a given clock: for tests and simulations.
+    #[cfg(any(test, feature = "test-util"))]
     #[must_use]
     pub fn with_backend(config: KinesisConfig, backend: Backend, clock: Arc<dyn Clock>) -> Self {
         Self { backend: OnceCell::new_with(Some(backend)), clock, ..Self::new(config) }
@@ -118,9 +119,10 @@ impl WorkerHub {
 
     /// The same worker with a given name and seed in place of fresh ones, so that a simulation can be played again. The
     /// name must differ from those of all other workers of the table.
+    #[cfg(any(test, feature = "test-util"))]
     #[must_use]
     pub fn with_identity(self, id: WorkerId, seed: u64) -> Self {
-        Self { identity: Some(Identity { id, seed }), ..self }
+        Self { identity: Identity { id, seed }, ..self }
     }
 
     /// Announces a receiver, before anything starts.
@@ -202,6 +204,7 @@ impl WorkerHub {
     ///
     /// # Cancellation
     /// The task ends all the same.
+    #[cfg(any(test, feature = "test-util"))]
     pub async fn kill(&self) {
         let worker = self.lock().worker.take();
         if let Some(Worker { task, requests: _held_until_the_end }) = worker {
@@ -223,14 +226,24 @@ impl WorkerHub {
 
     async fn open(&self, backend: &Backend) -> Result<(), Arc<ServiceError>> {
         let now = Timestamp::from_millis(self.clock.now().as_millis());
-        bootstrap(&*backend.api, &*backend.store, self.config.initial_position, now).await.map_err(Arc::new)
+        let (position, limit) = (self.config.initial_position, self.config.tuning.give_up_after);
+        let seed = self.identity.seed;
+        bootstrap_patiently(&*backend.api, &*backend.store, position, now, limit, seed).await.map_err(Arc::new)
     }
 
     fn spawn(&self, backend: &Backend, seats: Vec<(SeatId, RecordSink)>) -> Worker {
         let tuning = &self.config.tuning;
-        let Identity { id: me, seed } = self.identity.clone().unwrap_or_else(Identity::fresh);
+        let Identity { id: me, seed } = self.identity.clone();
         info!(worker = %me, application = %self.config.application, stream = %self.config.stream, "worker starts");
+        let unresolved = Unresolved {
+            latest: Timestamp::from_millis(self.clock.now().as_millis()),
+            at_timestamp: match self.config.initial_position {
+                InitialPosition::AtTimestamp(at) => Some(at),
+                InitialPosition::Latest | InitialPosition::TrimHorizon => None,
+            },
+        };
         let policy = LeasePolicy {
+            unresolved,
             limits: TakeLimits { failover: tuning.failover, max_leases: tuning.max_leases },
             list_every: (tuning.failover / LISTINGS_PER_FAILOVER).min(LONGEST_LISTING_PAUSE),
         };
@@ -274,7 +287,7 @@ impl Identity {
 async fn connect(config: &KinesisConfig) -> Backend {
     Backend {
         api: Arc::new(AwsKinesis::connect(&config.kinesis, &config.stream).await),
-        store: Arc::new(DynamoLeaseStore::connect(&config.dynamodb, &config.application).await),
+        store: Arc::new(DynamoLeaseStore::connect(&config.dynamodb, &config.application, config.tuning.failover).await),
     }
 }
 

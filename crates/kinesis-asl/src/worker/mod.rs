@@ -12,7 +12,7 @@
 //! | [`reading`] | the shards that this worker holds, and how far each has come |
 //! | [`readers`] | the tasks that read shards |
 //! | [`seat_table`] | what each seat has asked for |
-//! | [`table_watch`] | pure: what the readings of the lease table say |
+//! | [`patience`] | pure: how long a kind of call may fail |
 //! | [`settings`] | how a worker reads |
 //! | [`ops`] | calls under way |
 //! | [`hub`] | how receivers find the worker, join and leave it |
@@ -21,10 +21,10 @@ pub mod bootstrap;
 pub mod hub;
 pub(crate) mod opening;
 pub(crate) mod ops;
+pub(crate) mod patience;
 pub(crate) mod readers;
 pub(crate) mod reading;
 pub(crate) mod seat_table;
 pub mod seats;
 pub(crate) mod settings;
-pub(crate) mod table_watch;
 pub mod task;

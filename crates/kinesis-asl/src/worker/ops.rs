@@ -1,5 +1,6 @@
 //! The calls that a worker has under way. Each ends as a value; none changes the worker's state by itself.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +12,12 @@ use kinesis_endpoint::ServiceError;
 use crate::api::{KinesisApi, ShardFilter};
 use crate::lease::commit::{Commit, commit};
 use crate::lease::core::Ticket;
-use crate::lease::lease::{Lease, LeaseChange};
+use crate::lease::lease::LeaseChange;
 use crate::lease::shard_sync::{child_leases, is_ready_for_a_lease};
 use crate::lease::store::{LeaseStore, Listing};
 use crate::position::{InitialPosition, Timestamp};
 use crate::range::Holding;
-use crate::shard::{ChildShard, Shard, ShardId};
+use crate::shard::{ChildShard, ShardId, children_of};
 use crate::worker::bootstrap::{create, create_missing};
 
 /// A call that ended.
@@ -81,10 +82,10 @@ impl Ops {
     }
 
     /// Fills a hole in the leases.
-    pub(crate) fn sync(&self, leases: Vec<Lease>, position: InitialPosition, now: Timestamp) {
+    pub(crate) fn sync(&self, leased: BTreeSet<ShardId>, position: InitialPosition, now: Timestamp) {
         let (api, store) = (self.api(), Arc::clone(&self.store));
         self.running
-            .push(Box::pin(async move { Done::Synced(create_missing(&*api, &*store, position, now, &leases).await) }));
+            .push(Box::pin(async move { Done::Synced(create_missing(&*api, &*store, position, now, &leased).await) }));
     }
 }
 
@@ -94,11 +95,10 @@ async fn make_children(
     shard: &ShardId,
     children: &[ChildShard],
 ) -> Result<(), ServiceError> {
-    let listed;
+    let found;
     let children = if children.is_empty() {
-        // Not every endpoint names the children with the last page.
-        listed = children_of(shard, &api.list_shards(ShardFilter::All).await?);
-        &listed[..]
+        found = find_children(api, shard).await?;
+        &found[..]
     } else {
         children
     };
@@ -106,6 +106,18 @@ async fn make_children(
     create(store, &child_leases(&ready)).await?;
     let children = children.iter().map(|child| child.id.clone()).collect();
     store.update(&LeaseChange::Children { shard: shard.clone(), children }).await.map(|_| ())
+}
+
+/// The children of a shard whose last page named none. A shard that the stream still lists has ended only if some shard
+/// follows it: to end its lease before that is known would leave those that follow without a reader.
+async fn find_children(api: &dyn KinesisApi, shard: &ShardId) -> Result<Vec<ChildShard>, ServiceError> {
+    let listed = api.list_shards(ShardFilter::All).await?;
+    let children = children_of(shard, &listed);
+    if children.is_empty() && listed.iter().any(|known| known.id == *shard) {
+        let why = "the shard has ended and no shard follows it yet";
+        return Err(ServiceError::invalid_response("ListShards", format!("shard '{shard}'"), why));
+    }
+    Ok(children)
 }
 
 /// The children that get their leases now. One of two parents of which the other has no lease yet gets its own when that
@@ -123,13 +135,4 @@ async fn ready_children(
     let shards = api.list_shards(ShardFilter::All).await?;
     let leases = store.list().await?.leases;
     Ok(children.iter().filter(|child| is_ready_for_a_lease(child, &shards, &leases)).cloned().collect())
-}
-
-fn children_of(parent: &ShardId, shards: &[Shard]) -> Vec<ChildShard> {
-    let child = |shard: &Shard| ChildShard {
-        id: shard.id.clone(),
-        parents: shard.parents.clone(),
-        hash_range: shard.hash_range,
-    };
-    shards.iter().filter(|shard| shard.parents.contains(parent)).map(child).collect()
 }

@@ -8,11 +8,13 @@ use crate::worker::seats::SeatId;
 ///
 /// | phase | ends when | next |
 /// |---|---|---|
-/// | waiting for parents | every parent's lease is absent or ended | reading |
-/// | reading | the reader has its last page | ended |
-/// | reading | the seat stops | stopped |
-/// | ended | the children have leases and every record is processed | `SHARD_END` is stored, the lease released |
-/// | any | the lease is lost | gone |
+/// | waiting for parents | every parent's lease is absent or ended | opening |
+/// | opening | the reader has its first iterator | reading |
+/// | opening, reading | the reader has its last page | making children |
+/// | opening, reading | the seat stops, or reading fails for good | stopped |
+/// | making children | the shards that follow have leases | draining |
+/// | draining | every record is processed | `SHARD_END` is stored, the lease released: gone |
+/// | any | the lease is lost or released | gone |
 #[derive(Debug)]
 pub(crate) struct HeldShard {
     pub(crate) lease: Lease,

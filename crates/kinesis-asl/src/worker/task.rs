@@ -21,20 +21,20 @@ use crate::consumer::start::start_of;
 use crate::consumer::task::{ConsumerEnd, RecordSink, ShardConsumer, Started};
 use crate::error::KinesisError;
 use crate::lease::commit::Commit;
-use crate::lease::core::{Command, LeaseCore, Ticket};
-use crate::lease::hole::{Verdict, cover};
+use crate::lease::core::{Command, LeaseCore, Reading, Ticket};
+use crate::lease::hole::{HoleWatch, Verdict, cover};
 use crate::lease::lease::Lease;
 use crate::lease::store::Listing;
 use crate::position::{Checkpoint, Timestamp};
 use crate::range::Holding;
 use crate::shard::ShardId;
 use crate::worker::ops::{Done, Ops};
+use crate::worker::patience::{Advice, Patience};
 use crate::worker::readers::{Assignment, ReaderEvent, Readers};
 use crate::worker::reading::{HeldShard, Phase};
 use crate::worker::seat_table::SeatTable;
 use crate::worker::seats::{SeatId, seat_for};
 use crate::worker::settings::WorkerSettings;
-use crate::worker::table_watch::{Patience, TableWatch};
 
 /// Requests waiting for the task: each seat has at most one under way, and few processes have more than 64 seats.
 pub(crate) const REQUEST_CAPACITY: usize = 64;
@@ -48,6 +48,38 @@ pub(crate) enum Request {
     StopFetching(SeatId, oneshot::Sender<()>),
     /// Checkpoint and release the seat's shards; the answer comes when none is held.
     Leave(SeatId, oneshot::Sender<()>),
+}
+
+/// Whether the lease table has been read since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Readings {
+    NoneYet,
+    Some,
+}
+
+/// Whether missing leases are being looked for: once at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum HoleFilling {
+    Idle,
+    UnderWay,
+}
+
+/// Patience with each kind of call.
+#[derive(Debug)]
+struct PatienceWith {
+    readings: Patience,
+    writes: Patience,
+    children: Patience,
+}
+
+impl PatienceWith {
+    fn new(limit: Duration) -> Self {
+        Self { readings: Patience::new(limit), writes: Patience::new(limit), children: Patience::new(limit) }
+    }
+}
+
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
 }
 
 /// Whether anybody can still ask for something.
@@ -68,7 +100,10 @@ pub(crate) struct WorkerTask {
     shards: BTreeMap<ShardId, HeldShard>,
     readers: Readers,
     next_checkpoint: Instant,
-    table: TableWatch,
+    readings: Readings,
+    holes: HoleWatch,
+    hole_filling: HoleFilling,
+    patience: PatienceWith,
 }
 
 impl WorkerTask {
@@ -81,6 +116,7 @@ impl WorkerTask {
         seats: Vec<(SeatId, RecordSink)>,
     ) -> Self {
         let next_checkpoint = Instant::now() + settings.checkpoint_interval;
+        let patience = PatienceWith::new(settings.give_up_after);
         Self {
             core,
             ops,
@@ -91,7 +127,10 @@ impl WorkerTask {
             shards: BTreeMap::new(),
             readers: Readers::new(),
             next_checkpoint,
-            table: TableWatch::default(),
+            readings: Readings::NoneYet,
+            holes: HoleWatch::default(),
+            hole_filling: HoleFilling::Idle,
+            patience,
         }
     }
 
@@ -271,52 +310,79 @@ impl WorkerTask {
             Done::Listed(listing) => self.on_listed(listing),
             Done::Written(ticket, outcome) => self.on_written(&ticket, outcome),
             Done::ChildrenMade { shard, holding, result: Ok(()), .. } => {
+                self.patience.children.on_success();
                 if let Some(held) = self.held(&shard, holding) {
                     held.phase = Phase::Draining;
                 }
             }
             Done::ChildrenMade { shard, holding, children, result: Err(error) } => {
-                if !error.kind.is_transient() {
-                    self.seats.fail_any(KinesisError::Service(error));
-                } else if self.held(&shard, holding).is_some() {
-                    warn!(%shard, %error, "the leases of the following shards could not be made; trying again");
-                    self.ops.make_children(shard, holding, children, CHILDREN_RETRY_PAUSE);
+                match self.patience.children.on_failure(&error, now()) {
+                    Advice::GiveUp => self.seats.fail_any(KinesisError::Service(error)),
+                    Advice::TryAgain if self.held(&shard, holding).is_some() => {
+                        warn!(%shard, %error, "the leases of the following shards could not be made; trying again");
+                        self.ops.make_children(shard, holding, children, CHILDREN_RETRY_PAUSE);
+                    }
+                    Advice::TryAgain => {}
                 }
             }
-            Done::Synced(Ok(made)) => info!(made, "filled a hole in the leases"),
-            Done::Synced(Err(error)) => warn!(%error, "could not look for missing leases; trying again later"),
+            Done::Synced(result) => self.on_synced(result),
+        }
+    }
+
+    fn on_synced(&mut self, result: Result<usize, ServiceError>) {
+        self.hole_filling = HoleFilling::Idle;
+        match result {
+            // A hole may rightly stay: a child waits for its other parent.
+            Ok(0) => {}
+            Ok(made) => info!(made, "filled a hole in the leases"),
+            Err(error) if error.kind.is_transient() => {
+                warn!(%error, "could not look for missing leases; trying again later");
+            }
+            Err(error) => self.seats.fail_any(KinesisError::Service(error)),
         }
     }
 
     fn on_written(&mut self, ticket: &Ticket, outcome: Commit) {
-        self.core.on_commit(ticket, &outcome, Instant::now().into_std());
-        if let Commit::NotDone(error) | Commit::Unknown(error) = outcome {
-            if error.kind.is_transient() {
-                warn!(shard = %ticket.change.shard(), %error, "a lease could not be written; trying again");
-            } else {
-                self.seats.fail_any(KinesisError::Service(error));
-            }
+        self.core.on_commit(ticket, &outcome, now());
+        match outcome {
+            Commit::Committed(_) | Commit::Superseded(_) => self.patience.writes.on_success(),
+            Commit::NotDone(error) | Commit::Unknown(error) => match self.patience.writes.on_failure(&error, now()) {
+                Advice::TryAgain => {
+                    warn!(shard = %ticket.change.shard(), %error, "a lease could not be written; trying again");
+                }
+                Advice::GiveUp => self.seats.fail_any(KinesisError::Service(error)),
+            },
         }
     }
 
     fn on_listed(&mut self, listing: Result<Listing, ServiceError>) {
-        let now = Instant::now().into_std();
         match listing {
             Ok(listing) => {
-                self.core.on_listing(listing.leases, now);
-                if self.table.on_read(&cover(self.core.snapshot().leases())) == Verdict::Fill {
-                    let leases = self.core.snapshot().leases().cloned().collect();
-                    let wall = Timestamp::from_millis(self.clock.now().as_millis());
-                    self.ops.sync(leases, self.settings.position, wall);
+                self.patience.readings.on_success();
+                match self.core.on_listing(listing, now()) {
+                    Reading::TooOld => warn!("reading the lease table took longer than the failover time"),
+                    Reading::Used => {
+                        self.readings = Readings::Some;
+                        self.look_for_holes();
+                    }
                 }
             }
             Err(error) => {
-                self.core.on_list_failed(now);
-                match self.table.on_failed(&error, now, self.settings.give_up_after) {
-                    Patience::TryAgain => warn!(%error, "the lease table could not be read; trying again"),
-                    Patience::GiveUp => self.seats.fail_any(KinesisError::Service(error)),
+                self.core.on_list_failed(now());
+                match self.patience.readings.on_failure(&error, now()) {
+                    Advice::TryAgain => warn!(%error, "the lease table could not be read; trying again"),
+                    Advice::GiveUp => self.seats.fail_any(KinesisError::Service(error)),
                 }
             }
+        }
+    }
+
+    fn look_for_holes(&mut self) {
+        let verdict = self.holes.on_listing(&cover(self.core.snapshot().leases()));
+        if verdict == Verdict::Fill && self.hole_filling == HoleFilling::Idle {
+            self.hole_filling = HoleFilling::UnderWay;
+            let wall = Timestamp::from_millis(self.clock.now().as_millis());
+            self.ops.sync(self.core.snapshot().leased(), self.settings.position, wall);
         }
     }
 
@@ -349,7 +415,7 @@ impl WorkerTask {
     fn say_ready(&self, now: Instant) {
         let coverage = self.core.coverage(now.into_std());
         let opening = self.shards.values().any(|held| held.phase == Phase::Opening);
-        if self.table.has_read() && !opening && coverage.held == coverage.unfinished {
+        if self.readings == Readings::Some && !opening && coverage.held == coverage.unfinished {
             self.seats.say_ready();
         }
     }

@@ -8,7 +8,7 @@ use kinesis_asl::position::Checkpoint;
 
 use crate::support::consumer::Setup;
 use crate::support::stub::closed_port;
-use crate::support::world::{APP, Item, World, access, shard};
+use crate::support::world::{APP, FAILOVER, Item, World, access, shard};
 
 fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
@@ -29,7 +29,7 @@ async fn the_table_in_dynamodb_passes_the_conformance_suite() {
 #[tokio::test]
 async fn preparing_a_table_that_exists_changes_nothing_and_two_may_prepare_at_once() {
     let world = World::start(1).await;
-    let other = DynamoLeaseStore::connect(&access(&world.dynamodb_url()), APP).await;
+    let other = DynamoLeaseStore::connect(&access(&world.dynamodb_url()), APP, FAILOVER).await;
     let (one, two) = tokio::join!(world.store.prepare(), other.prepare());
     one.and(two).unwrap();
     let lease = Lease::new(shard(0).as_str().into(), Checkpoint::TrimHorizon);
@@ -68,8 +68,9 @@ async fn an_application_leaves_rows_and_attributes_that_it_does_not_know_alone()
         world.dynamodb.put_item().table_name(APP).set_item(Some(item.clone())).send().await.unwrap();
     }
     let app = Setup::of(&world).start().await;
-    let own = [("throughputKBps", number("1.5")), ("pendingCheckpoint", text("LATEST"))];
+    let own = [("throughputKBps", number("1.5")), ("somebodyElses", text("LATEST"))];
     world.set(&shard(0), &own).await;
+    world.set(&shard(0), &[("pendingCheckpoint", text("LATEST"))]).await;
     world.putter().numbers(0..10).await;
     app.notes.reach(10).await;
     app.stop().await;
@@ -80,6 +81,7 @@ async fn an_application_leaves_rows_and_attributes_that_it_does_not_know_alone()
     for (name, value) in own {
         assert_eq!(lease[name], value);
     }
+    assert_eq!(lease.get("pendingCheckpoint"), None, "a checkpoint takes the place of one that was prepared");
     world.stop().await;
 }
 
@@ -108,7 +110,7 @@ async fn a_lease_has_the_attributes_of_the_java_kcl_through_its_whole_life() {
 
 #[tokio::test]
 async fn a_table_that_cannot_be_reached_is_an_error_that_names_it() {
-    let store = DynamoLeaseStore::connect(&access(&closed_port()), APP).await;
+    let store = DynamoLeaseStore::connect(&access(&closed_port()), APP, FAILOVER).await;
     let error = store.list().await.unwrap_err().to_string();
     assert!(error.starts_with("Scan on lease table 'word-count' failed"), "{error}");
 }

@@ -155,7 +155,7 @@ mod tests {
     fn held() -> LeaseBook {
         let mut book = LeaseBook::new(FAILOVER);
         assert_eq!(book.on_created(&lease("s")), None);
-        let take = LeaseChange::Take { claim: claim(0), from: None };
+        let take = LeaseChange::Take { claim: claim(0), from: None, start_at: None };
         assert_eq!(book.on_wrote(&write(lease("s"), take), AT), None);
         book
     }
@@ -188,7 +188,7 @@ mod tests {
         let renewal = write(stolen.clone(), LeaseChange::Renew(claim(0)));
         assert!(matches!(book.on_wrote(&renewal, AT), Some(Violation::WroteAsStranger { .. })));
         assert_eq!(book.taken_as(W1, &"s".into()), AbruptTakes(0));
-        let theft = LeaseChange::Take { claim: claim(0), from: stolen.owner.clone() };
+        let theft = LeaseChange::Take { claim: claim(0), from: stolen.owner.clone(), start_at: None };
         assert_eq!(book.on_wrote(&write(stolen, theft), AT), None);
         assert_eq!(book.taken_as(W1, &"s".into()), AbruptTakes(1));
     }
@@ -199,7 +199,7 @@ mod tests {
         (ended.owner, ended.checkpoint) = (Some(W1.id()), Checkpoint::ShardEnd);
         let back = LeaseChange::Checkpoint { claim: claim(0), to: Checkpoint::TrimHorizon };
         assert!(matches!(held().on_wrote(&write(ended, back), AT), Some(Violation::CheckpointWentBack { .. })));
-        let mut old = write(lease("s"), LeaseChange::Take { claim: claim(0), from: None });
+        let mut old = write(lease("s"), LeaseChange::Take { claim: claim(0), from: None, start_at: None });
         old.before.counter = LeaseCounter(5);
         assert!(matches!(held().on_wrote(&old, AT), Some(Violation::CounterWentBack { .. })));
     }

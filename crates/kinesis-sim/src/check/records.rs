@@ -145,10 +145,12 @@ mod tests {
     use std::time::Duration;
 
     use kinesis_asl::lease::commit::Commit;
-    use kinesis_asl::lease::core::{Command, LeaseCore, LeasePolicy};
+    use kinesis_asl::lease::core::{Command, LeaseCore, LeasePolicy, Unresolved};
     use kinesis_asl::lease::lease::Lease;
     use kinesis_asl::lease::plan::TakeLimits;
+    use kinesis_asl::lease::store::Listing;
     use kinesis_asl::position::Checkpoint;
+    use kinesis_asl::position::Timestamp;
 
     use super::*;
 
@@ -161,13 +163,15 @@ mod tests {
     /// The first holding of a worker. Only a worker can make one.
     fn holding() -> Holding {
         let limits = TakeLimits { failover: Duration::from_secs(10), max_leases: 1 };
-        let policy = LeasePolicy { limits, list_every: Duration::from_secs(2) };
+        let unresolved = Unresolved { latest: Timestamp::from_millis(0), at_timestamp: None };
+        let policy = LeasePolicy { limits, list_every: Duration::from_secs(2), unresolved };
         let now = tokio::time::Instant::now().into_std();
         let mut core = LeaseCore::new("me".into(), policy, 1, now);
-        core.on_listing(vec![Lease::new("s".into(), Checkpoint::TrimHorizon)], now);
+        let leases = vec![Lease::new("s".into(), Checkpoint::TrimHorizon)];
+        core.on_listing(Listing { leases, unreadable: Vec::new() }, now);
         for command in core.poll(now) {
             if let Command::Write(ticket) = command {
-                core.on_commit(&ticket, &Commit::Committed, now);
+                core.on_commit(&ticket, &Commit::Committed(None), now);
             }
         }
         let gained = core.poll(now).into_iter().find_map(|command| match command {

@@ -5,6 +5,7 @@ use crate::lease::lease::LeaseCounter;
 use crate::sequence::{Position, SequenceNumber};
 
 const FAILOVER: Duration = Duration::from_secs(10);
+const UNRESOLVED: Unresolved = Unresolved { latest: Timestamp::from_millis(77), at_timestamp: None };
 
 fn start() -> Instant {
     tokio::time::Instant::now().into_std()
@@ -12,7 +13,12 @@ fn start() -> Instant {
 
 fn worker(now: Instant) -> LeaseCore {
     let limits = TakeLimits { failover: FAILOVER, max_leases: usize::MAX };
-    LeaseCore::new("me".into(), LeasePolicy { limits, list_every: Duration::from_secs(2) }, 1, now)
+    LeaseCore::new(
+        "me".into(),
+        LeasePolicy { limits, list_every: Duration::from_secs(2), unresolved: UNRESOLVED },
+        1,
+        now,
+    )
 }
 
 fn free(shard: &str) -> Lease {
@@ -27,6 +33,10 @@ fn unreachable() -> kinesis_endpoint::ServiceError {
     kinesis_endpoint::ServiceError::invalid_response("UpdateItem", "lease table 't'", "cut off")
 }
 
+fn of(leases: Vec<Lease>) -> Listing {
+    Listing { leases, unreadable: Vec::new() }
+}
+
 /// The writes among commands.
 fn writes(commands: Vec<Command>) -> Vec<Ticket> {
     commands
@@ -39,9 +49,9 @@ fn writes(commands: Vec<Command>) -> Vec<Ticket> {
 fn holding(shards: &[&str], now: Instant) -> LeaseCore {
     let mut core = worker(now);
     assert_eq!(core.poll(now), [Command::List]);
-    core.on_listing(shards.iter().map(|shard| free(shard)).collect(), now);
+    core.on_listing(of(shards.iter().map(|shard| free(shard)).collect()), now);
     for ticket in writes(core.poll(now)) {
-        core.on_commit(&ticket, &Commit::Committed, now);
+        core.on_commit(&ticket, &Commit::Committed(None), now);
     }
     let gained = core.poll(now);
     assert_eq!(gained.len(), shards.len(), "{gained:?}");
@@ -83,7 +93,7 @@ fn a_lease_that_was_stolen_is_lost_and_the_others_stay_lr_1() {
     let later = now + FAILOVER / 3;
     for ticket in writes(core.poll(later)) {
         let stolen = *ticket.change.shard() == "a".into();
-        let outcome = if stolen { Commit::Superseded(Some(free("a"))) } else { Commit::Committed };
+        let outcome = if stolen { Commit::Superseded(Some(free("a"))) } else { Commit::Committed(None) };
         core.on_commit(&ticket, &outcome, later);
     }
     let lost: Vec<Command> = core.poll(later).into_iter().filter(|c| matches!(c, Command::Lost(..))).collect();
@@ -101,7 +111,7 @@ fn a_checkpoint_is_a_renewal_and_several_are_folded_into_the_last() {
     let later = now + Duration::from_secs(3);
     let tickets = writes(core.poll(later));
     assert!(matches!(&tickets[..], [Ticket { change: LeaseChange::Checkpoint { to, .. }, .. }] if *to == at(5)));
-    core.on_commit(&tickets[0], &Commit::Committed, later);
+    core.on_commit(&tickets[0], &Commit::Committed(None), later);
     assert!(core.poll(later).contains(&Command::Checkpointed("a".into(), Holding(1), at(5))));
     assert!(writes(core.poll(now + Duration::from_secs(4))).is_empty(), "the renewal was folded into the checkpoint");
 }
@@ -114,7 +124,7 @@ fn a_checkpoint_never_goes_back_nor_comes_from_an_earlier_holding() {
     assert!(writes(core.poll(now)).is_empty());
     core.checkpoint(&"a".into(), Holding(1), at(5));
     let tickets = writes(core.poll(now));
-    core.on_commit(&tickets[0], &Commit::Committed, now);
+    core.on_commit(&tickets[0], &Commit::Committed(None), now);
     core.checkpoint(&"a".into(), Holding(1), at(4));
     assert!(writes(core.poll(now)).is_empty());
 }
@@ -127,12 +137,12 @@ fn a_lease_is_released_only_after_its_last_checkpoint_is_stored() {
     core.release(&"a".into(), Holding(1));
     let first = writes(core.poll(now));
     assert!(matches!(&first[..], [Ticket { change: LeaseChange::Checkpoint { .. }, .. }]));
-    core.on_commit(&first[0], &Commit::Committed, now);
+    core.on_commit(&first[0], &Commit::Committed(None), now);
     let second = writes(core.poll(now));
     assert!(
         matches!(&second[..], [Ticket { change: LeaseChange::Release(claim), .. }] if claim.counter == LeaseCounter(2))
     );
-    core.on_commit(&second[0], &Commit::Committed, now);
+    core.on_commit(&second[0], &Commit::Committed(None), now);
     assert!(core.poll(now).contains(&Command::Released("a".into(), Holding(1))));
     assert!(core.is_idle());
 }
@@ -142,14 +152,14 @@ fn a_take_whose_reply_was_lost_is_claimed_again_at_the_next_listing() {
     let now = start();
     let mut core = worker(now);
     core.poll(now);
-    core.on_listing(vec![free("a")], now);
+    core.on_listing(of(vec![free("a")]), now);
     let ticket = writes(core.poll(now)).remove(0);
     core.on_commit(&ticket, &Commit::Unknown(unreachable()), now);
     let mut ours = free("a");
     ticket.change.apply(&mut ours);
     let later = now + Duration::from_secs(2);
     core.poll(later);
-    core.on_listing(vec![ours], later);
+    core.on_listing(of(vec![ours]), later);
     let again = writes(core.poll(later));
     assert!(
         matches!(&again[..], [Ticket { change: LeaseChange::Take { claim, .. }, .. }] if claim.counter == LeaseCounter(1))
@@ -164,7 +174,7 @@ fn a_late_answer_to_a_write_of_an_earlier_holding_changes_nothing_lr_4() {
     let ticket = writes(core.poll(now)).remove(0);
     let later = now + FAILOVER + Duration::from_secs(1);
     assert!(core.poll(later).contains(&Command::Lost("a".into(), Holding(1), LossReason::Expired)));
-    core.on_commit(&ticket, &Commit::Committed, later);
+    core.on_commit(&ticket, &Commit::Committed(None), later);
     assert!(!core.poll(later).iter().any(|command| matches!(command, Command::Checkpointed(..))));
 }
 
@@ -174,7 +184,7 @@ fn a_worker_that_stopped_taking_takes_nothing() {
     let mut core = worker(now);
     core.stop_taking();
     core.poll(now);
-    core.on_listing(vec![free("a")], now);
+    core.on_listing(of(vec![free("a")]), now);
     assert!(writes(core.poll(now)).is_empty());
 }
 
@@ -182,7 +192,7 @@ fn a_worker_that_stopped_taking_takes_nothing() {
 fn a_listing_older_than_our_own_write_does_not_make_us_take_again() {
     let now = start();
     let mut core = holding(&["a"], now);
-    core.on_listing(vec![free("a")], now);
+    core.on_listing(of(vec![free("a")]), now);
     assert!(writes(core.poll(now)).is_empty());
     assert_eq!(core.coverage(now), Coverage { unfinished: 1, held: 1, mine: 1 });
 }
@@ -206,7 +216,7 @@ fn a_write_that_may_be_an_older_one_of_ours_proves_no_more_than_that_ones_age() 
     let (mut core, sent) = with_unclear_renewal(start());
     let again = sent + FAILOVER / 2;
     for ticket in writes(core.poll(again)) {
-        core.on_commit(&ticket, &Commit::Committed, again);
+        core.on_commit(&ticket, &Commit::Committed(None), again);
     }
     assert!(is_lost(&core.poll(sent + FAILOVER + Duration::from_millis(1))));
 }
@@ -233,20 +243,62 @@ fn a_lease_ages_from_the_listing_that_it_was_taken_on() {
     let mut core = worker(now);
     core.poll(now);
     let listed = now + Duration::from_secs(4);
-    core.on_listing(vec![free("a")], listed);
+    core.on_listing(of(vec![free("a")]), listed);
     for ticket in writes(core.poll(listed)) {
-        core.on_commit(&ticket, &Commit::Committed, listed);
+        core.on_commit(&ticket, &Commit::Committed(None), listed);
     }
     assert!(!is_lost(&core.poll(now + FAILOVER)));
     assert!(is_lost(&core.poll(now + FAILOVER + Duration::from_millis(1))));
 }
 
 #[test]
-fn a_listing_that_took_longer_than_the_failover_time_is_asked_for_again() {
+fn a_take_that_is_recognised_by_reading_again_goes_on_from_what_was_read_and_not_from_an_older_view() {
     let now = start();
     let mut core = worker(now);
     core.poll(now);
-    let late = now + FAILOVER + Duration::from_millis(1);
-    core.on_listing(vec![free("a")], late);
-    assert_eq!(core.poll(late), [Command::List]);
+    core.on_listing(of(vec![free("a")]), now);
+    let ticket = writes(core.poll(now)).remove(0);
+    let mut stored = ticket.change.applied(&free("a"));
+    stored.checkpoint = at(9);
+    core.on_commit(&ticket, &Commit::Committed(Some(stored.clone())), now);
+    assert!(core.poll(now).contains(&Command::Gained(stored, Holding(1))));
+}
+
+#[test]
+fn a_listing_that_arrives_while_a_take_is_under_way_does_not_change_what_is_taken() {
+    let now = start();
+    let mut core = worker(now);
+    core.poll(now);
+    let mut planned = free("a");
+    planned.checkpoint = at(9);
+    core.on_listing(of(vec![planned.clone()]), now);
+    let ticket = writes(core.poll(now)).remove(0);
+    core.on_listing(of(vec![]), now);
+    core.on_commit(&ticket, &Commit::Committed(None), now);
+    assert!(core.poll(now).contains(&Command::Gained(ticket.change.applied(&planned), Holding(1))));
+}
+
+#[test]
+fn a_listing_that_took_longer_than_the_failover_time_is_not_used_but_asked_for_again() {
+    let now = start();
+    let mut core = worker(now);
+    core.poll(now);
+    let late = now + FAILOVER + Duration::from_secs(1);
+    assert_eq!(core.on_listing(of(vec![free("a")]), late), Reading::TooOld);
+    assert!(core.poll(late).is_empty(), "neither taken nor read again without a pause");
+    assert_eq!(core.poll(late + Duration::from_secs(5)), [Command::List]);
+}
+
+#[test]
+fn a_lease_of_a_java_worker_at_latest_gets_the_moment_at_which_this_worker_started() {
+    let now = start();
+    let mut core = worker(now);
+    core.poll(now);
+    let mut latest = free("a");
+    latest.checkpoint = Checkpoint::Latest;
+    core.on_listing(of(vec![latest]), now);
+    let takes = writes(core.poll(now));
+    assert!(
+        matches!(&takes[..], [Ticket { change: LeaseChange::Take { start_at: Some(at), .. }, .. }] if *at == UNRESOLVED.latest)
+    );
 }

@@ -19,6 +19,8 @@ use super::wait::eventually;
 pub(crate) const STREAM: &str = "words";
 /// The application of all tests, and its lease table.
 pub(crate) const APP: &str = "word-count";
+/// How long others wait for a worker that does not renew; it bounds the calls of the table's client.
+pub(crate) const FAILOVER: Duration = Duration::from_secs(10);
 
 /// An item of the lease table, attribute by attribute.
 pub(crate) type Item = std::collections::HashMap<String, AttributeValue>;
@@ -49,7 +51,7 @@ impl World {
         Self {
             kinesis: aws_sdk_kinesis::Client::new(&Box::pin(access(local.kinesis_url()).sdk_config()).await),
             dynamodb: aws_sdk_dynamodb::Client::new(&Box::pin(dynamodb.sdk_config()).await),
-            store: Box::pin(DynamoLeaseStore::connect(&dynamodb, APP)).await,
+            store: Box::pin(DynamoLeaseStore::connect(&dynamodb, APP, FAILOVER)).await,
             local,
         }
     }
