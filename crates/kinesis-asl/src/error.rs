@@ -23,12 +23,26 @@ pub enum KinesisError {
         #[source]
         source: tokio::task::JoinError,
     },
+    /// At the stop the last positions could not be written: the lease table could not be reached for the failover time.
+    #[error(
+        "stopped, but the last positions of {} could not be written to the lease table; what was processed since the last \
+         checkpoint is delivered again",
+        names(shards)
+    )]
+    NotReleased {
+        /// The shards.
+        shards: Vec<ShardId>,
+    },
     /// The task that owns the leases panicked: a defect of this crate.
     #[error("the worker of application '{application}' panicked; please report it with the log")]
     WorkerPanicked {
         /// The application.
         application: String,
     },
+}
+
+fn names(shards: &[ShardId]) -> String {
+    shards.iter().map(ShardId::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// A record that the message handler failed on. It is the cause of the batch's failure, and names the record because the

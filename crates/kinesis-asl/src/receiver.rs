@@ -45,7 +45,6 @@ impl Receiver for KinesisReceiver {
     }
 
     async fn close(&mut self) -> Result<(), ReceiverError> {
-        self.hub.leave(self.seat).await;
-        Ok(())
+        self.hub.leave(self.seat).await.map_err(ReceiverError::new)
     }
 }

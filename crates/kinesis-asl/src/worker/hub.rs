@@ -183,10 +183,13 @@ impl WorkerHub {
 
     /// Checkpoints and releases a seat's shards. The last one to leave waits until the worker's task has ended.
     ///
+    /// # Errors
+    /// [`KinesisError::NotReleased`] names the shards for which that could not be written within the failover time.
+    ///
     /// # Cancellation
     /// The leases are released all the same; the task is then not waited for.
-    pub async fn leave(&self, seat: SeatId) {
-        self.ask(|reply| Request::Leave(seat, reply)).await;
+    pub async fn leave(&self, seat: SeatId) -> Result<(), KinesisError> {
+        let unwritten = self.ask(|reply| Request::Leave(seat, reply)).await.unwrap_or_default();
         let last = {
             let mut state = self.lock();
             state.left += 1;
@@ -197,6 +200,7 @@ impl WorkerHub {
             // A panic was reported by the task itself.
             let _ = task.await;
         }
+        if unwritten.is_empty() { Ok(()) } else { Err(KinesisError::NotReleased { shards: unwritten }) }
     }
 
     /// Ends the worker's task and its readers at once, as a crash of the process does: nothing is checkpointed or
@@ -214,14 +218,12 @@ impl WorkerHub {
         }
     }
 
-    async fn ask(&self, request: impl FnOnce(oneshot::Sender<()>) -> Request) {
-        let requests = self.lock().worker.as_ref().map(|worker| worker.requests.clone());
-        let Some(requests) = requests else { return };
+    /// Asks the worker's task. `None` when it has ended, or never started, and with it everything that could be asked.
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Option<T> {
+        let requests = self.lock().worker.as_ref().map(|worker| worker.requests.clone())?;
         let (reply, answer) = oneshot::channel();
-        // Either error means that the task has ended, and with it everything that could be asked of it.
-        if requests.send(request(reply)).await.is_ok() {
-            let _ = answer.await;
-        }
+        requests.send(request(reply)).await.ok()?;
+        answer.await.ok()
     }
 
     async fn open(&self, backend: &Backend) -> Result<(), Arc<ServiceError>> {

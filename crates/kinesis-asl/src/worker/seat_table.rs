@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::consumer::task::RecordSink;
 use crate::error::KinesisError;
+use crate::shard::ShardId;
 use crate::worker::seats::SeatId;
 
 /// The seats of a worker.
@@ -33,8 +34,8 @@ enum SeatState {
     Open,
     /// The answer is due when no reader runs; none is due when it was given.
     Stopping(Option<oneshot::Sender<()>>),
-    /// The answer is due when no reader runs and no shard is held.
-    Leaving(oneshot::Sender<()>),
+    /// The answer is due when no reader runs and no shard is held: the shards whose last position could not be written.
+    Leaving(oneshot::Sender<Vec<ShardId>>, Vec<ShardId>),
     Left,
 }
 
@@ -61,8 +62,15 @@ impl SeatTable {
     }
 
     /// A seat wants its shards released.
-    pub(crate) fn leave(&mut self, seat: SeatId, answer: oneshot::Sender<()>) {
-        self.set(seat, SeatState::Leaving(answer));
+    pub(crate) fn leave(&mut self, seat: SeatId, answer: oneshot::Sender<Vec<ShardId>>) {
+        self.set(seat, SeatState::Leaving(answer, Vec::new()));
+    }
+
+    /// A lease could not be written for so long that it is lost. A seat that is leaving has to know.
+    pub(crate) fn on_expired(&mut self, seat: SeatId, shard: ShardId) {
+        if let Some(Seat { state: SeatState::Leaving(_, unwritten), .. }) = self.seats.get_mut(&seat) {
+            unwritten.push(shard);
+        }
     }
 
     /// Nobody is at the seats any more. Returns all of them.
@@ -106,8 +114,8 @@ impl SeatTable {
                     let _ = answer.send(());
                     SeatState::Stopping(None)
                 }
-                SeatState::Leaving(answer) if !holds(*id) => {
-                    let _ = answer.send(());
+                SeatState::Leaving(answer, unwritten) if !holds(*id) => {
+                    let _ = answer.send(unwritten);
                     SeatState::Left
                 }
                 state => state,

@@ -21,7 +21,7 @@ use crate::consumer::start::start_of;
 use crate::consumer::task::{ConsumerEnd, RecordSink, ShardConsumer, Started};
 use crate::error::KinesisError;
 use crate::lease::commit::Commit;
-use crate::lease::core::{Command, LeaseCore, Reading, Ticket};
+use crate::lease::core::{Command, LeaseCore, LossReason, Reading, Ticket};
 use crate::lease::hole::{HoleWatch, Verdict, cover};
 use crate::lease::lease::Lease;
 use crate::lease::store::Listing;
@@ -46,8 +46,9 @@ const CHILDREN_RETRY_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) enum Request {
     /// End the seat's readers; the answer comes when none runs.
     StopFetching(SeatId, oneshot::Sender<()>),
-    /// Checkpoint and release the seat's shards; the answer comes when none is held.
-    Leave(SeatId, oneshot::Sender<()>),
+    /// Checkpoint and release the seat's shards; the answer comes when none is held, and names those for which that could
+    /// not be written.
+    Leave(SeatId, oneshot::Sender<Vec<ShardId>>),
 }
 
 /// Whether the lease table has been read since the start.
@@ -204,6 +205,9 @@ impl WorkerTask {
             Command::Gained(lease, holding) => self.on_gained(lease, holding),
             Command::Lost(shard, holding, reason) => {
                 warn!(%shard, ?reason, "lost a lease; another worker goes on from its checkpoint");
+                if let (LossReason::Expired, Some(held)) = (reason, self.shards.get(&shard)) {
+                    self.seats.on_expired(held.seat, shard.clone());
+                }
                 self.forget(&shard, holding);
             }
             Command::Checkpointed(shard, holding, to) => {

@@ -1,6 +1,7 @@
 //! What an application does when it cannot go on: it stops soon, with an error that says which call failed, on what, and
 //! what to do.
 
+use dstream_core::StopMode;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -104,4 +105,14 @@ async fn endpoints_that_go_away_and_stay_away_stop_the_application_after_the_tim
     let text = app.fails().await;
     measured("to the error, endpoints gone, give_up_after 2 s", begun);
     says(&text, &["failed", "check the endpoint URL"]);
+}
+
+#[tokio::test]
+async fn a_graceful_stop_that_cannot_write_its_last_positions_says_so_and_names_the_shard() {
+    let world = World::start(1).await;
+    let app = Setup::of(&world).start().await;
+    world.stop().await;
+    app.ctx.request_stop(StopMode::Graceful);
+    let text = app.fails().await;
+    says(&text, &["last positions of shardId-000000000000 could not be written", "delivered again"]);
 }
