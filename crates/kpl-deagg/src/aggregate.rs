@@ -12,6 +12,7 @@ use crate::format::{
     HASH_KEY_TABLE, KEY_TABLE, MAGIC, OVERHEAD_BYTES, RECORD, RECORD_DATA, RECORD_HASH_KEY, RECORD_KEY,
 };
 use crate::hash_key::HashKey;
+use crate::hash_key_range::HashKeyRange;
 use crate::wire::{put_varint, varint_bytes};
 
 /// Builds one aggregate after the other.
@@ -73,6 +74,15 @@ pub struct Aggregate {
     pub max_hash_key: HashKey,
 }
 
+impl Aggregate {
+    /// Whether every user record belongs to the shard with this range. If not, a shard has been split or merged since the
+    /// aggregate was begun, and its records are to be sent again: consumers may discard those outside, or all of them.
+    #[must_use]
+    pub fn is_within(&self, range: &HashKeyRange) -> bool {
+        range.contains(self.min_hash_key) && range.contains(self.max_hash_key)
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Key {
     index: u64,
@@ -130,7 +140,8 @@ impl Aggregator {
         OVERHEAD_BYTES + self.key_table.len() + self.hash_key_table.len() + self.records.len()
     }
 
-    /// Adds a user record unless the aggregate would become larger than the maximum.
+    /// Adds a user record unless the aggregate would become larger than the maximum. The parts are borrowed, so a record
+    /// that does not fit has not left the caller.
     pub fn try_add(&mut self, partition_key: &str, explicit_hash_key: Option<HashKey>, data: &[u8]) -> TryAdd {
         let fit = self.fit(partition_key, explicit_hash_key, data);
         if fit.size > self.max_size {

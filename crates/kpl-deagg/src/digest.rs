@@ -1,8 +1,11 @@
-//! MD5 of bytes: the one place that computes it, so that a faster implementation has one place to go.
+//! MD5 of one message: the one place that computes it by itself. Many messages go through [`crate::lanes`].
 
-use md5::{Digest, Md5};
+use md5::{Digest as _, Md5};
 
-/// The MD5 of `bytes`.
-pub(crate) fn md5(bytes: &[u8]) -> [u8; 16] {
-    Md5::digest(bytes).into()
+/// An MD5 sum.
+pub(crate) type Digest = [u8; 16];
+
+/// The MD5 of `message`.
+pub(crate) fn md5(message: &[u8]) -> Digest {
+    Md5::digest(message).into()
 }

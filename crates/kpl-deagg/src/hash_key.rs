@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::decimal::{self, Decimal};
-use crate::digest::md5;
+use crate::digest::{Digest, md5};
 
 /// A place in the hash key space, 0 to 2^128 - 1. Displayed in decimal, as Kinesis writes it.
 ///
@@ -41,10 +41,16 @@ impl HashKey {
         Self(value)
     }
 
-    /// The hash key of a record without an explicit one: the MD5 of its partition key's UTF-8 bytes, big-endian.
+    /// The hash key of a record without an explicit one: the MD5 of its partition key's UTF-8 bytes, big-endian. For
+    /// many keys at a time [`Lanes::hash_keys`](crate::Lanes::hash_keys) is several times faster.
     #[must_use]
     pub fn of_partition_key(partition_key: &str) -> Self {
-        Self(u128::from_be_bytes(md5(partition_key.as_bytes())))
+        Self::of_digest(md5(partition_key.as_bytes()))
+    }
+
+    /// The hash key that is this MD5.
+    pub(crate) const fn of_digest(digest: Digest) -> Self {
+        Self(u128::from_be_bytes(digest))
     }
 
     /// Reads an explicit hash key: decimal digits after at most one sign. Leading zeros, `+5` and `-0` are taken.

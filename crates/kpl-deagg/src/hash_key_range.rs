@@ -89,6 +89,12 @@ impl HashKeyRange {
         self.start <= hash_key && hash_key <= self.end
     }
 
+    /// Whether a record with these keys belongs to the shard with this range.
+    #[must_use]
+    pub fn holds_record(&self, partition_key: &str, explicit_hash_key: Option<HashKey>) -> bool {
+        self.is_full() || self.contains(explicit_hash_key.unwrap_or_else(|| HashKey::of_partition_key(partition_key)))
+    }
+
     /// Whether the range is the whole hash key space, so that no key needs to be hashed.
     #[must_use]
     pub fn is_full(&self) -> bool {
@@ -106,6 +112,15 @@ mod tests {
         let held: Vec<u128> =
             [999, 1000, 2000, 2001].into_iter().filter(|&key| range.contains(HashKey::new(key))).collect();
         assert_eq!(held, [1000, 2000]);
+    }
+
+    #[test]
+    fn an_explicit_hash_key_overrides_the_partition_key_s() {
+        let lower_half = HashKeyRange::new(HashKey::MIN, HashKey::new(u128::MAX / 2));
+        assert!(lower_half.holds_record("a", None));
+        assert!(!lower_half.holds_record("a", Some(HashKey::MAX)));
+        assert!(!lower_half.holds_record("b", None));
+        assert!(HashKeyRange::FULL.holds_record("b", None));
     }
 
     #[test]

@@ -37,7 +37,14 @@ impl Message {
             match tag {
                 KEY_TABLE => message.keys.push(cursor.bytes()?),
                 HASH_KEY_TABLE => message.hash_keys.push(cursor.bytes()?),
-                RECORD => message.records.push(RawRecord::parse(input, cursor.bytes()?)?),
+                RECORD => {
+                    let span = cursor.bytes()?;
+                    let record = RawRecord::parse(input, span)?;
+                    if message.records.is_empty() {
+                        message.records.reserve(records_expected(cursor.remaining(), span));
+                    }
+                    message.records.push(record);
+                }
                 _ => cursor.skip(tag, 0)?,
             }
         }
@@ -70,6 +77,12 @@ impl RawRecord {
     }
 }
 
+/// How many records to make room for: as if all were as long as the first one. The bound keeps a short first record from
+/// reserving for a message that goes on differently.
+fn records_expected(remaining: usize, first: Span) -> usize {
+    (1 + remaining / (first.range().len() + 2)).min(MOST_RECORDS_RESERVED)
+}
+
 /// A tag of a record is dropped, but its required key must be there.
 fn check_tag(input: &[u8], span: Span) -> Result<(), Malformed> {
     let mut cursor = Cursor::new(input, span.range())?;
@@ -82,3 +95,6 @@ fn check_tag(input: &[u8], span: Span) -> Result<(), Malformed> {
 }
 
 const NO_HASH_KEY: u32 = u32::MAX;
+
+/// 64 KiB of records; what needs more grows as it goes.
+const MOST_RECORDS_RESERVED: usize = 4096;

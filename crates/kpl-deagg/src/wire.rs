@@ -20,11 +20,13 @@ pub(crate) struct Span {
 
 impl Span {
     /// `None` beyond 4 GiB.
+    #[inline]
     pub(crate) fn new(offset: usize, length: usize) -> Option<Self> {
         Some(Self { offset: u32::try_from(offset).ok()?, length: u32::try_from(length).ok()? })
     }
 
     /// The span as a range of indexes.
+    #[inline]
     pub(crate) fn range(self) -> std::ops::Range<usize> {
         // A `usize` of fewer than 32 bits could not hold the input that the offsets count.
         let start = usize::try_from(self.offset).unwrap_or(usize::MAX);
@@ -32,6 +34,7 @@ impl Span {
     }
 
     /// The bytes of `input` that the span covers.
+    #[inline]
     pub(crate) fn of(self, input: &[u8]) -> &[u8] {
         input.get(self.range()).unwrap_or_default()
     }
@@ -47,12 +50,14 @@ pub(crate) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     /// A cursor over the bytes of `input` that `range` names.
+    #[inline]
     pub(crate) fn new(input: &'a [u8], range: std::ops::Range<usize>) -> Result<Self, Malformed> {
         let end = range.end;
         Ok(Self { rest: input.get(range).ok_or(Malformed)?, end })
     }
 
     /// The next field's tag, or `None` at the end. Field number 0 is malformed; of the tag, the low 32 bits count.
+    #[inline]
     pub(crate) fn tag(&mut self) -> Result<Option<u32>, Malformed> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -61,8 +66,26 @@ impl<'a> Cursor<'a> {
         if tag >> 3 == 0 { Err(Malformed) } else { Ok(Some(tag)) }
     }
 
+    /// How many bytes are left.
+    pub(crate) fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+
     /// A varint of up to ten bytes; bits beyond the 64th are cut off.
+    #[inline]
     pub(crate) fn varint(&mut self) -> Result<u64, Malformed> {
+        // Nearly all tags, indexes and lengths have one byte.
+        match self.rest {
+            [byte @ ..0x80, rest @ ..] => {
+                self.rest = rest;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    #[cold]
+    fn long_varint(&mut self) -> Result<u64, Malformed> {
         let mut value = 0;
         let mut shift = 0;
         while shift < 70 {
@@ -78,6 +101,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A length and the bytes it covers, as a span of the input.
+    #[inline]
     pub(crate) fn bytes(&mut self) -> Result<Span, Malformed> {
         let length = usize::try_from(low_u32(self.varint()?)).map_err(|_| Malformed)?;
         let offset = self.end - self.rest.len();
@@ -121,6 +145,7 @@ impl<'a> Cursor<'a> {
 }
 
 /// The low 32 bits: what protobuf-java keeps of tags, lengths and indexes.
+#[inline]
 pub(crate) fn low_u32(value: u64) -> u32 {
     let [a, b, c, d, ..] = value.to_le_bytes();
     u32::from_le_bytes([a, b, c, d])

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use bytes::Bytes;
-use kpl_deagg::{Aggregator, Deaggregated, HashKey, HashKeyRange, PlainReason, RangePolicy, TryAdd, deaggregate};
+use kpl_deagg::{
+    Aggregator, Deaggregated, HashKey, HashKeyRange, PlainReason, RangePolicy, TryAdd, deaggregate, deaggregate_all,
+};
 use md5::{Digest as _, Md5};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -225,6 +227,7 @@ proptest! {
             let numbers: Vec<u64> = batch.iter().map(|record| record.sub_sequence_number).collect();
             prop_assert_eq!(&numbers, expected);
             prop_assert_eq!(u64::try_from(batch.len()).unwrap() + batch.discarded(), aggregate.count);
+            prop_assert_eq!(encode(&records).is_some_and(|aggregate| aggregate.is_within(&range)), inside == all);
             for record in &batch {
                 let (key, _, data) = &records[usize::try_from(record.sub_sequence_number).unwrap()];
                 prop_assert_eq!((record.partition_key, record.data), (key.as_str(), &data[..]));
@@ -237,24 +240,32 @@ fn small_aggregate() -> Bytes {
     encode(&[("a".into(), None, b"one".to_vec()), ("b".into(), Some(7), b"two".to_vec())]).unwrap().data
 }
 
+/// One by one and as one page.
+fn assert_all_plain(page: &[Bytes]) {
+    let one_by_one = page.iter().map(|data| deaggregate(data, None, RangePolicy::KeepAll));
+    for (at, outcome) in one_by_one.enumerate() {
+        assert!(matches!(outcome, Deaggregated::Plain(_)), "number {at}");
+    }
+    for (at, outcome) in deaggregate_all(page, None, RangePolicy::KeepAll).into_iter().enumerate() {
+        assert!(matches!(outcome, Deaggregated::Plain(_)), "number {at} of the page");
+    }
+}
+
 #[test]
 fn every_proper_prefix_of_an_aggregate_stays_plain() {
     let data = small_aggregate();
-    for length in 0..data.len() {
-        let outcome = deaggregate(&data.slice(..length), None, RangePolicy::KeepAll);
-        assert!(matches!(outcome, Deaggregated::Plain(_)), "{length} bytes");
-    }
+    assert_all_plain(&(0..data.len()).map(|length| data.slice(..length)).collect::<Vec<_>>());
 }
 
 #[test]
 fn every_change_of_one_bit_of_an_aggregate_leaves_it_plain() {
     let data = small_aggregate();
-    for bit in 0..data.len() * 8 {
+    let changed = |bit: usize| {
         let mut changed = data.to_vec();
         changed[bit / 8] ^= 1 << (bit % 8);
-        let outcome = deaggregate(&changed.into(), None, RangePolicy::KeepAll);
-        assert!(matches!(outcome, Deaggregated::Plain(_)), "bit {bit}");
-    }
+        Bytes::from(changed)
+    };
+    assert_all_plain(&(0..data.len() * 8).map(changed).collect::<Vec<_>>());
 }
 
 #[test]

@@ -8,7 +8,10 @@ use std::cmp::Ordering;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use kpl_deagg::{Aggregator, Deaggregated, HashKey, HashKeyRange, RangePolicy, TryAdd, deaggregate};
+use kpl_deagg::{
+    Aggregator, Deaggregated, Deaggregator, HashKey, HashKeyRange, Lanes, RangePolicy, TryAdd, deaggregate,
+    deaggregate_all,
+};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -92,9 +95,9 @@ fn range(shard: Option<&Shard>) -> Option<HashKeyRange> {
     shard.map(|shard| HashKeyRange::parse(&shard.starting_hash_key, &shard.ending_hash_key).unwrap())
 }
 
-/// The user records of one Kinesis record, a plain one as itself, under the KCL's policy.
-fn expand(data: &Bytes, partition_key: &str, range: Option<&HashKeyRange>) -> Vec<Expected> {
-    match deaggregate(data, range, RangePolicy::DiscardAggregate) {
+/// What the KCL makes of a record: the outcome's user records, or the record itself if it is a plain one.
+fn expected_of(outcome: Deaggregated, data: &Bytes, partition_key: &str) -> Vec<Expected> {
+    match outcome {
         Deaggregated::Plain(_) => vec![Expected {
             sequence_number: None,
             partition_key: partition_key.to_owned(),
@@ -108,10 +111,11 @@ fn expand(data: &Bytes, partition_key: &str, range: Option<&HashKeyRange>) -> Ve
             .map(|record| {
                 assert_eq!(record.data_bytes(), record.data);
                 assert_eq!(record.partition_key_bytes(), record.partition_key.as_bytes());
+                let record = record.into_owned();
                 Expected {
                     sequence_number: None,
-                    partition_key: record.partition_key.to_owned(),
-                    explicit_hash_key: record.explicit_hash_key.map(str::to_owned),
+                    partition_key: record.partition_key,
+                    explicit_hash_key: record.explicit_hash_key,
                     data_base64: STANDARD.encode(record.data),
                     sub_sequence_number: record.sub_sequence_number,
                     aggregated: true,
@@ -127,8 +131,36 @@ fn every_vector_gives_what_the_kcl_gives_under_its_policy() {
     assert_eq!(cases.len(), 101);
     for case in cases {
         let data = bytes(&case.input.data_base64);
-        let records = expand(&data, &case.input.partition_key, range(case.input.shard.as_ref()).as_ref());
-        assert_eq!(records, case.expected, "{}", case.id);
+        let range = range(case.input.shard.as_ref());
+        let outcome = deaggregate(&data, range.as_ref(), RangePolicy::DiscardAggregate);
+        assert_eq!(expected_of(outcome, &data, &case.input.partition_key), case.expected, "{}", case.id);
+    }
+}
+
+#[test]
+fn all_vectors_of_one_shard_give_the_same_on_one_page_in_all_lanes() {
+    let cases = cases();
+    let mut ranges: Vec<Option<HashKeyRange>> = Vec::new();
+    for range in cases.iter().map(|case| range(case.input.shard.as_ref())) {
+        if !ranges.contains(&range) {
+            ranges.push(range);
+        }
+    }
+    for shard in ranges {
+        let page: Vec<(&Case, Bytes)> = cases
+            .iter()
+            .filter(|case| range(case.input.shard.as_ref()) == shard)
+            .map(|case| (case, bytes(&case.input.data_base64)))
+            .collect();
+        for lanes in Lanes::available() {
+            let deaggregator = Deaggregator::new(shard.as_ref(), RangePolicy::DiscardAggregate).with_lanes(lanes);
+            let outcomes = deaggregator.all(page.iter().map(|(_, data)| data));
+            assert_eq!(outcomes.len(), page.len());
+            for ((case, data), outcome) in page.iter().zip(outcomes) {
+                let records = expected_of(outcome, data, &case.input.partition_key);
+                assert_eq!(records, case.expected, "{} in {lanes}", case.id);
+            }
+        }
     }
 }
 
@@ -162,8 +194,10 @@ fn a_batch_of_records_expands_in_order_and_continues_after_its_checkpoint() {
     for case in cases {
         let range = range(case.input.shard.as_ref());
         let mut records = Vec::new();
-        for record in &case.input.records {
-            for mut user_record in expand(&bytes(&record.data_base64), &record.partition_key, range.as_ref()) {
+        let page: Vec<Bytes> = case.input.records.iter().map(|record| bytes(&record.data_base64)).collect();
+        let outcomes = deaggregate_all(&page, range.as_ref(), RangePolicy::DiscardAggregate);
+        for ((record, data), outcome) in case.input.records.iter().zip(&page).zip(outcomes) {
+            for mut user_record in expected_of(outcome, data, &record.partition_key) {
                 user_record.sequence_number = Some(record.sequence_number.clone());
                 if case.input.checkpoint.as_ref().is_none_or(|checkpoint| is_after(&user_record, checkpoint)) {
                     records.push(user_record);
@@ -187,5 +221,6 @@ fn the_hash_key_of_a_partition_key_is_the_number_kinesis_uses() {
     assert_eq!(cases.len(), 12);
     for case in cases {
         assert_eq!(HashKey::of_partition_key(&case.partition_key).to_string(), case.hash_key);
+        assert_eq!(HashKey::parse_explicit(&case.hash_key), Ok(HashKey::of_partition_key(&case.partition_key)));
     }
 }

@@ -2,7 +2,7 @@
 //! is dropped without being counted.
 
 use bytestring::ByteString;
-use kpl_deagg::{Batch, Deaggregated, HashKeyRange, RangePolicy, deaggregate};
+use kpl_deagg::{Batch, Deaggregated, HashKeyRange, RangePolicy, deaggregate_all};
 
 use crate::api::RawRecord;
 use crate::record::{Aggregation, KinesisRecord};
@@ -49,8 +49,10 @@ impl Expander {
     #[must_use]
     pub fn expand(&self, page: &[RawRecord]) -> Expanded {
         let mut expanded = Expanded { records: Vec::with_capacity(page.len()), ..Expanded::default() };
-        for raw in page {
-            match deaggregate(&raw.data, self.hash_range.as_ref(), self.policy) {
+        // The whole page at once: digests of several aggregates are computed side by side.
+        let outcomes = deaggregate_all(page.iter().map(|raw| &raw.data), self.hash_range.as_ref(), self.policy);
+        for (raw, outcome) in page.iter().zip(outcomes) {
+            match outcome {
                 Deaggregated::Plain(_) => self.add_plain(raw, &mut expanded),
                 Deaggregated::Expanded(batch) => self.add_batch(raw, &batch, &mut expanded),
             }
