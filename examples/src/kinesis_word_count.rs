@@ -2,9 +2,9 @@
 //!
 //! One input stream for each shard, batches of 2 s, checkpoints as often, from LATEST on; the first 10 counts of each
 //! batch are printed. Ctrl-C and SIGTERM stop gracefully; a second one at once.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to its user")]
 
 use std::collections::BTreeMap;
+use std::io;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -73,7 +73,9 @@ async fn main() -> ExitCode {
     match run(&options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("KinesisWordCount: {}", error_chain(&*error));
+            if !examples::is_unread(&*error) {
+                examples::say(format!("KinesisWordCount: {}", error_chain(&*error)));
+            }
             ExitCode::FAILURE
         }
     }
@@ -86,9 +88,12 @@ async fn run(options: &Options) -> Result<(), BoxError> {
         .master(options.master.as_str())
         .batch_interval(Duration::from_millis(options.batch_ms))
         .build()?;
-    let streams =
-        (0..count_shards(options).await?).map(|_| input_stream(&ssc, options)).collect::<Result<Vec<_>, _>>()?;
-    let shards = streams.len();
+    // The first one before any call is made: it checks the settings.
+    let mut streams = vec![input_stream(&ssc, options)?];
+    let shards = count_shards(options).await?;
+    for _ in 1..shards {
+        streams.push(input_stream(&ssc, options)?);
+    }
     let counts = ssc
         .union(streams)?
         .flat_map(|line: Bytes| String::from_utf8_lossy(&line).split(' ').map(str::to_owned).collect::<Vec<_>>())
@@ -110,13 +115,17 @@ async fn run(options: &Options) -> Result<(), BoxError> {
         ended = &mut end => ended?,
         () = examples::ended(stdin) => ssc.stop(StopMode::Graceful).await?,
     }
-    print_totals(options, &totals);
+    if options.totals {
+        print_totals(&totals)?;
+    }
     Ok(())
 }
 
 fn say_ready(options: &Options, begun: Instant, shards: usize) {
     let (stream, after) = (&options.stream_name, begun.elapsed().as_secs_f64());
-    eprintln!("ready after {after:.1} s: every shard of stream '{stream}' has a reader ({shards} shards at the start)");
+    examples::say(format!(
+        "ready after {after:.1} s: every shard of stream '{stream}' has a reader ({shards} shards at the start)"
+    ));
 }
 
 async fn count_shards(options: &Options) -> Result<usize, BoxError> {
@@ -162,11 +171,10 @@ fn add_up(counts: &DStream<(String, u64)>, totals: &Totals) {
     });
 }
 
-fn print_totals(options: &Options, totals: &Totals) {
-    if options.totals {
-        println!("Totals for the words counted");
-        for (word, count) in totals.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            println!("({word},{count})");
-        }
+fn print_totals(totals: &Totals) -> io::Result<()> {
+    examples::print("Totals for the words counted")?;
+    for (word, count) in totals.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        examples::print(format!("({word},{count})"))?;
     }
+    Ok(())
 }

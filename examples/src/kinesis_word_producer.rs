@@ -1,16 +1,25 @@
 //! Sends lines of random words to a Kinesis stream at a true rate: Spark's `KinesisWordProducerASL`.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to its user")]
 
-use std::io::IsTerminal;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, IsTerminal};
 use std::num::NonZeroU32;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::builder::TypedValueParser;
+use clap::{Parser, value_parser};
 use dstream_core::error_chain;
 use indicatif::{ProgressBar, ProgressStyle};
 use kinesis_endpoint::{Credentials, EndpointUrl, Region};
 use kinesis_producer::{Progress, StreamName, Totals, WordProducer, WordProducerError, WordSettings};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+
+/// Lines each second, at most.
+const MOST_RATE: i64 = 1_000_000;
+/// Words in a line, at most.
+const MOST_WORDS: i64 = 100_000;
+/// Seconds of a run, at most: a day.
+const MOST_SECONDS: i64 = 86_400;
 
 /// Sends lines of random words to a Kinesis stream.
 ///
@@ -27,24 +36,31 @@ struct Options {
     /// The Kinesis endpoint, such as https://kinesis.us-east-1.amazonaws.com.
     endpoint_url: String,
     /// Lines to send each second.
+    #[arg(value_parser = up_to(MOST_RATE))]
     records_per_sec: NonZeroU32,
     /// Words in each line.
+    #[arg(value_parser = up_to(MOST_WORDS))]
     words_per_record: NonZeroU32,
     /// The region; by default the one in the endpoint's host.
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
     /// How long to send.
-    #[arg(long, default_value_t = NonZeroU32::new(10).unwrap_or(NonZeroU32::MIN))]
+    #[arg(long, default_value = "10", value_parser = up_to(MOST_SECONDS))]
     seconds: NonZeroU32,
     /// Send random numbers instead of words.
     #[arg(long)]
     numbers: bool,
-    /// Seed of the random words.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    /// Seed of the random words; by default another one in each run.
+    #[arg(long)]
+    seed: Option<u64>,
     /// Stop when standard input ends, so that a parent that dies takes the program along.
     #[arg(long, hide = true)]
     stop_with_stdin: bool,
+}
+
+/// Reads a whole number from 1 to `most`.
+fn up_to(most: i64) -> impl TypedValueParser<Value = NonZeroU32> {
+    value_parser!(u32).range(1..=most).try_map(NonZeroU32::try_from)
 }
 
 #[tokio::main]
@@ -54,11 +70,13 @@ async fn main() -> ExitCode {
     match run(&options).await {
         Ok(totals) if totals.failed == 0 => ExitCode::SUCCESS,
         Ok(totals) => {
-            eprintln!("KinesisWordProducer: {} records could not be delivered", totals.failed);
+            examples::say(format!("KinesisWordProducer: {} records could not be delivered", totals.failed));
             ExitCode::FAILURE
         }
         Err(error) => {
-            eprintln!("KinesisWordProducer: {}", error_chain(&*error));
+            if !examples::is_unread(&*error) {
+                examples::say(format!("KinesisWordProducer: {}", error_chain(&*error)));
+            }
             ExitCode::FAILURE
         }
     }
@@ -67,26 +85,39 @@ async fn main() -> ExitCode {
 async fn run(options: &Options) -> Result<Totals, Box<dyn std::error::Error>> {
     let settings = settings(options)?;
     let what = if options.numbers { "numbers" } else { "words" };
-    println!(
-        "Sending {} records/s of {} {what} to stream '{}' at {} for {} s",
-        options.records_per_sec, options.words_per_record, options.stream_name, options.endpoint_url, options.seconds
-    );
+    examples::print(format!(
+        "Sending {} records/s of {} {what} to stream '{}' at {} for {} s (seed {})",
+        options.records_per_sec,
+        options.words_per_record,
+        options.stream_name,
+        options.endpoint_url,
+        options.seconds,
+        settings.seed
+    ))?;
     let stdin = options.stop_with_stdin.then(examples::stdin_end);
     let bar = std::io::stderr().is_terminal().then(bar);
     let producer = WordProducer::connect(settings).await?;
-    let stop = stopped(stdin)?;
-    let result = producer.run(|progress| show(bar.as_ref(), progress), stop).await;
+    let unread = Notify::new();
+    let stop = stopped(stdin, &unread)?;
+    let progress = |progress: &Progress| {
+        if show(bar.as_ref(), progress).is_err() {
+            unread.notify_one();
+        }
+    };
+    let result = producer.run(progress, stop).await;
     if let Some(bar) = &bar {
-        bar.finish();
+        // It stays where it is: a run that was stopped has not come to its end.
+        bar.abandon();
     }
     let totals = match result {
         Err(WordProducerError::Stopped { totals, source }) => {
-            print_totals(&totals);
+            // This error says more than that the totals could not be printed.
+            let _ = print_totals(&totals);
             return Err(Box::new(WordProducerError::Stopped { totals, source }));
         }
         result => result?,
     };
-    print_totals(&totals);
+    print_totals(&totals)?;
     Ok(totals)
 }
 
@@ -99,19 +130,28 @@ fn settings(options: &Options) -> Result<WordSettings, Box<dyn std::error::Error
         words_per_record: options.words_per_record,
         seconds: options.seconds,
         numbers: options.numbers,
-        seed: options.seed,
+        seed: options.seed.unwrap_or_else(any_seed),
         ..WordSettings::new(stream, EndpointUrl::parse(&options.endpoint_url)?)
     })
 }
 
-/// Ctrl-C, SIGTERM, or the end of standard input.
-fn stopped(stdin: Option<tokio::sync::watch::Receiver<()>>) -> std::io::Result<impl Future<Output = ()>> {
+/// A seed that differs from run to run: a hasher of the standard library has random keys.
+fn any_seed() -> u64 {
+    RandomState::new().hash_one(std::process::id())
+}
+
+/// Ctrl-C, SIGTERM, the end of standard input, or nobody who reads what is printed.
+fn stopped(
+    stdin: Option<tokio::sync::watch::Receiver<()>>,
+    unread: &Notify,
+) -> io::Result<impl Future<Output = ()> + Send> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
             () = examples::ended(stdin) => {}
+            () = unread.notified() => {}
         }
     })
 }
@@ -122,19 +162,20 @@ fn bar() -> ProgressBar {
 }
 
 /// A bar on a terminal, else a line each second.
-fn show(bar: Option<&ProgressBar>, progress: &Progress) {
+fn show(bar: Option<&ProgressBar>, progress: &Progress) -> io::Result<()> {
     match bar {
         Some(bar) => {
             bar.set_length(progress.planned);
             bar.set_position(progress.acknowledged);
             bar.set_message(format!("({} sent again, {} failed)", progress.retried, progress.failed));
+            Ok(())
         }
-        None => println!("Sent {} records", progress.acknowledged),
+        None => examples::print(format!("Sent {} records", progress.acknowledged)),
     }
 }
 
-fn print_totals(totals: &Totals) {
-    println!(
+fn print_totals(totals: &Totals) -> io::Result<()> {
+    examples::print(format!(
         "{} of {} records sent in {:.2} s, {} records/s; {} sent again, {} failed",
         totals.acknowledged,
         totals.planned,
@@ -142,6 +183,31 @@ fn print_totals(totals: &Totals) {
         totals.records_per_sec(),
         totals.retried,
         totals.failed
-    );
-    println!("{totals}");
+    ))?;
+    examples::print(totals)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(rate: &str, more: &[&str]) -> Result<Options, clap::Error> {
+        let first = ["KinesisWordProducer", "words", "http://127.0.0.1:1", rate, "10"];
+        Options::try_parse_from(first.iter().chain(more))
+    }
+
+    #[test]
+    fn a_rate_beyond_the_limits_is_refused() {
+        assert_eq!(parse("1000000", &[]).expect("within the limits").seconds.get(), 10);
+        assert!(parse("0", &[]).is_err());
+        assert!(parse("1000001", &[]).is_err());
+        assert!(parse("1", &["--seconds=86401"]).is_err());
+    }
+
+    #[test]
+    fn a_seed_that_is_not_given_differs_from_the_next_one() {
+        assert_ne!(any_seed(), any_seed());
+        let given = parse("1", &["--seed=7"]).expect("valid arguments");
+        assert_eq!(settings(&given).expect("valid settings").seed, 7);
+    }
 }

@@ -1,14 +1,43 @@
-//! What the example programs share: log output, and the end of standard input as a request to stop.
+//! What the example programs share: log output, messages that survive a reader that has gone, and the end of standard
+//! input as a request to stop.
 
-use std::io::{self, Read};
+use std::error::Error;
+use std::fmt::Display;
+use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
-/// Starts the log on standard error: warnings, or what `RUST_LOG` says.
+/// Starts the log on standard error: warnings, or what `RUST_LOG` says; in colour on a terminal.
 pub fn start_log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false)
+        // Otherwise a log that nobody reads any more would end the program with a panic.
+        .log_internal_errors(false)
+        .init();
+}
+
+/// Prints a line of a result.
+///
+/// # Errors
+/// Standard output cannot be written to; see [`is_unread`].
+pub fn print(text: impl Display) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{text}")
+}
+
+/// Tells the user something on standard error. There is nobody to tell when that fails.
+pub fn say(text: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Whether an error only says that the reader of standard output has gone, such as `head`, which needs no message.
+#[must_use]
+pub fn is_unread(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
 /// A signal that comes when standard input ends: a parent that closes it, or dies, stops its children that way.
@@ -37,6 +66,18 @@ pub async fn ended(stdin: Option<watch::Receiver<()>>) {
             let _ = stdin.changed().await;
         }
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_reader_that_has_gone_needs_no_message() {
+        assert!(is_unread(&io::Error::from(ErrorKind::BrokenPipe)));
+        assert!(!is_unread(&io::Error::from(ErrorKind::StorageFull)));
+        assert!(!is_unread(&std::fmt::Error));
     }
 }
 

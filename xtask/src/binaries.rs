@@ -2,9 +2,11 @@
 
 use std::env;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 
+use crate::child::pause;
 use crate::failure::Failure;
+use crate::interrupt;
 
 /// Variables that `cargo run` sets for the program it runs.
 const OF_THIS_PACKAGE: [&str; 4] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_NAME", "CARGO_BIN_"];
@@ -28,10 +30,12 @@ impl Binaries {
                 build.env_remove(name);
             }
         }
-        match build.status() {
-            Ok(status) if status.success() => Ok(Self { directory: own_directory()? }),
-            Ok(_) => Err(Failure::Failed("the build failed".to_owned())),
-            Err(error) => Err(Failure::of("cannot run cargo", error)),
+        if finish(&mut build)?.success() {
+            Ok(Self { directory: own_directory()? })
+        } else {
+            // Ctrl-C reaches cargo too, perhaps before us.
+            interrupt::check()?;
+            Err(Failure::Failed("the build failed".to_owned()))
         }
     }
 
@@ -40,6 +44,24 @@ impl Binaries {
         let mut command = Command::new(self.directory.join(name));
         command.args(args);
         command
+    }
+}
+
+/// Runs cargo to its end, or ends it at a signal.
+fn finish(build: &mut Command) -> Result<ExitStatus, Failure> {
+    let failed = |error| Failure::of("cannot run cargo", error);
+    let mut cargo = build.spawn().map_err(failed)?;
+    loop {
+        if let Some(status) = cargo.try_wait().map_err(failed)? {
+            return Ok(status);
+        }
+        if let Err(interrupted) = interrupt::check() {
+            // An error here means that it has ended already.
+            let _ = cargo.kill();
+            let _ = cargo.wait();
+            return Err(interrupted);
+        }
+        pause();
     }
 }
 

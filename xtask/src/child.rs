@@ -9,6 +9,7 @@ use std::sync::mpsc::SyncSender;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::console::say;
 use crate::failure::Failure;
 use crate::interrupt;
 
@@ -82,7 +83,10 @@ impl Child {
             match interrupt::count() {
                 0 => {}
                 1 => self.ask_to_stop(),
-                _ => return self.kill(),
+                _ => {
+                    say(format!("{}: killed at the second signal", self.name));
+                    return self.kill();
+                }
             }
             pause();
         }
@@ -92,17 +96,24 @@ impl Child {
     pub(crate) fn stop(&mut self) -> Result<ExitStatus, Failure> {
         self.ask_to_stop();
         let deadline = now() + STOP_WITHIN;
-        while now() < deadline && interrupt::count() < 2 {
+        loop {
             if let Some(status) = self.ended()? {
                 return Ok(status);
             }
+            if interrupt::count() >= 2 {
+                say(format!("{}: killed at the second signal", self.name));
+                return self.kill();
+            }
+            if now() >= deadline {
+                say(format!("{} did not stop within {} s: killed", self.name, STOP_WITHIN.as_secs()));
+                return self.kill();
+            }
             pause();
         }
-        eprintln!("{} did not stop by itself: killed", self.name);
-        self.kill()
     }
 
-    fn kill(&mut self) -> Result<ExitStatus, Failure> {
+    /// Kills it at once.
+    pub(crate) fn kill(&mut self) -> Result<ExitStatus, Failure> {
         // An error here means that it has ended already.
         let _ = self.process.kill();
         self.process.wait().map_err(|error| Failure::of(&format!("cannot wait for {}", self.name), error))

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::printed_counts::Counts;
+use crate::printed_counts::{Counts, total};
 
 /// Two sets of counts, word by word.
 #[derive(Debug)]
@@ -13,16 +13,24 @@ pub(crate) struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    /// Whether every word's counts are equal, and there is at least one.
+    /// Whether every word's counts are equal, a word that is absent being counted 0 times, and something was produced.
     pub(crate) fn is_equal(&self) -> bool {
-        !self.produced.is_empty() && self.produced == self.counted
+        total(self.produced) > 0
+            && self.words().into_iter().all(|word| of(self.produced, word) == of(self.counted, word))
     }
+
+    fn words(&self) -> BTreeSet<&String> {
+        self.produced.keys().chain(self.counted.keys()).collect()
+    }
+}
+
+fn of(counts: &Counts, word: &str) -> u64 {
+    counts.get(word).copied().unwrap_or(0)
 }
 
 impl fmt::Display for Comparison<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:<12} {:>12} {:>12}", "word", "produced", "counted")?;
-        let words: BTreeSet<&String> = self.produced.keys().chain(self.counted.keys()).collect();
         let row = |f: &mut fmt::Formatter<'_>, word: &str, produced: u64, counted: u64| {
             let verdict = match i128::from(counted) - i128::from(produced) {
                 0 => String::new(),
@@ -30,11 +38,10 @@ impl fmt::Display for Comparison<'_> {
             };
             writeln!(f, "{word:<12} {produced:>12} {counted:>12}{verdict}")
         };
-        for word in words {
-            let of = |counts: &Counts| counts.get(word).copied().unwrap_or(0);
-            row(f, word, of(self.produced), of(self.counted))?;
+        for word in self.words() {
+            row(f, word, of(self.produced, word), of(self.counted, word))?;
         }
-        row(f, "total", self.produced.values().sum(), self.counted.values().sum())
+        row(f, "total", total(self.produced), total(self.counted))
     }
 }
 
@@ -46,6 +53,22 @@ mod tests {
     fn nothing_produced_is_not_equal_to_nothing_counted() {
         let none = Counts::new();
         assert!(!Comparison { produced: &none, counted: &none }.is_equal());
+        let zero = Counts::from([("you".into(), 0)]);
+        assert!(!Comparison { produced: &zero, counted: &zero }.is_equal());
+    }
+
+    #[test]
+    fn a_word_counted_zero_times_is_equal_to_an_absent_one() {
+        let produced = Counts::from([("you".into(), 5), ("me".into(), 0)]);
+        let counted = Counts::from([("you".into(), 5), ("are".into(), 0)]);
+        assert!(Comparison { produced: &produced, counted: &counted }.is_equal());
+    }
+
+    #[test]
+    fn a_word_that_was_only_counted_is_a_difference() {
+        let (produced, counted) =
+            (Counts::from([("you".into(), 5)]), Counts::from([("you".into(), 5), ("me".into(), 1)]));
+        assert!(!Comparison { produced: &produced, counted: &counted }.is_equal());
     }
 
     #[test]

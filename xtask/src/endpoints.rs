@@ -4,14 +4,16 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::process::Command;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::process::{Command, ExitStatus};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use crate::binaries::Binaries;
 use crate::child::{Child, Line, Output, now, pause};
+use crate::console::say;
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::limits::MOST_SHARDS;
 
 /// Where the two-terminal form meets.
 pub(crate) const DEFAULT_KINESIS_PORT: u16 = 14_567;
@@ -21,6 +23,8 @@ pub(crate) const STREAM: &str = "words";
 
 const START_WITHIN: Duration = Duration::from_secs(30);
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// How often those who leave look whether others still use the endpoints.
+const LOOK_FOR_OTHERS_EVERY: Duration = Duration::from_millis(500);
 /// Lines of the endpoints' output that may wait: they print one.
 const LINES: usize = 16;
 
@@ -33,6 +37,14 @@ pub(crate) struct Ports {
     /// Port of the embedded DynamoDB endpoint.
     #[arg(long, value_name = "PORT", default_value_t = DEFAULT_DYNAMODB_PORT)]
     pub(crate) dynamodb_port: u16,
+}
+
+/// Shards of the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
+pub(crate) struct Shards {
+    /// Shards of the stream, if the endpoints are started.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=MOST_SHARDS))]
+    shards: u32,
 }
 
 /// Endpoints that answer.
@@ -55,10 +67,10 @@ enum Found {
 
 impl Endpoints {
     /// Joins the endpoints on these ports or starts them, with a stream of this many shards.
-    pub(crate) fn join_or_start(binaries: &Binaries, ports: Ports, shards: u32) -> Result<Self, Failure> {
+    pub(crate) fn join_or_start(binaries: &Binaries, ports: Ports, shards: Shards) -> Result<Self, Failure> {
         match find(ports.kinesis_port) {
             Found::Ours { kinesis, dynamodb } => {
-                eprintln!("using the embedded endpoints at {kinesis} and {dynamodb}");
+                say(format!("using the embedded endpoints at {kinesis} and {dynamodb}"));
                 let hold = Some(hold(ports.kinesis_port)?);
                 Ok(Self { kinesis, dynamodb, hold, own: None, port: ports.kinesis_port })
             }
@@ -67,8 +79,19 @@ impl Endpoints {
         }
     }
 
+    /// Starts endpoints of our own, or says what has their ports.
+    pub(crate) fn start_unless_running(binaries: &Binaries, ports: Ports, shards: Shards) -> Result<Self, Failure> {
+        match find(ports.kinesis_port) {
+            Found::Ours { kinesis, dynamodb } => Err(Failure::Failed(format!(
+                "our embedded endpoints already run at {kinesis} and {dynamodb}: use those, or choose other ports with --kinesis-port and --dynamodb-port"
+            ))),
+            Found::Other => Err(taken(ports.kinesis_port)),
+            Found::Nothing => Self::start(binaries, ports, shards),
+        }
+    }
+
     /// Starts endpoints of our own; port 0 is any free one.
-    pub(crate) fn start(binaries: &Binaries, ports: Ports, shards: u32) -> Result<Self, Failure> {
+    pub(crate) fn start(binaries: &Binaries, ports: Ports, Shards { shards }: Shards) -> Result<Self, Failure> {
         let args = [
             "--kinesis-port".to_owned(),
             ports.kinesis_port.to_string(),
@@ -80,11 +103,11 @@ impl Endpoints {
         ];
         let (sender, lines) = sync_channel(LINES);
         let command = binaries.command("kinesis-local", &args);
-        let mut own = Child::start("kinesis-local", command, Output::Lines(sender, false, true))?;
-        let (kinesis, dynamodb) = addresses(&mut own, &lines)?;
-        eprintln!(
+        let own = Child::start("kinesis-local", command, Output::Lines(sender, false, true))?;
+        let (kinesis, dynamodb) = addresses(&lines)?;
+        say(format!(
             "started embedded endpoints: Kinesis {kinesis}, DynamoDB {dynamodb}, stream '{STREAM}' of {shards} shards"
-        );
+        ));
         let port = kinesis.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(ports.kinesis_port);
         Ok(Self { kinesis, dynamodb, hold: None, own: Some(own), port })
     }
@@ -93,24 +116,23 @@ impl Endpoints {
     pub(crate) fn leave(mut self) -> Result<(), Failure> {
         self.hold = None;
         let Some(own) = &mut self.own else { return Ok(()) };
-        let mut said = false;
-        while interrupt::count() == 0 && own.ended()?.is_none() && holders(self.port) > 0 {
-            if !said {
-                eprintln!(
-                    "another command still uses the embedded endpoints: keeping them until it ends (Ctrl-C ends them now)"
-                );
-                said = true;
-            }
-            pause();
-        }
+        wait_for_others(own, self.port)?;
         own.stop().map(|_| ())
     }
 
-    /// Waits until the endpoints end, or Ctrl-C.
+    /// How our own endpoints ended, if they have.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>, Failure> {
+        self.own.as_mut().map_or(Ok(None), Child::ended)
+    }
+
+    /// Waits until Ctrl-C ends the endpoints; an end by itself is a failure.
     pub(crate) fn wait(mut self) -> Result<(), Failure> {
-        match &mut self.own {
-            Some(own) => own.wait().map(|_| ()),
-            None => Ok(()),
+        let Some(own) = &mut self.own else { return Ok(()) };
+        let status = own.wait()?;
+        match interrupt::check() {
+            Ok(()) => Err(Failure::Failed(format!("the embedded endpoints ended by themselves with {status}"))),
+            Err(_) if status.success() => Ok(()),
+            Err(interrupted) => Err(interrupted),
         }
     }
 
@@ -131,6 +153,29 @@ impl Endpoints {
     }
 }
 
+/// Waits until nobody else uses the endpoints, or for a signal. Those that came before ended our own use and say nothing
+/// about that of others.
+fn wait_for_others(own: &mut Child, port: u16) -> Result<(), Failure> {
+    let before = interrupt::count();
+    let mut said = false;
+    while interrupt::count() == before && own.ended()?.is_none() {
+        let why = match holders(port) {
+            Some(0) => break,
+            Some(_) => "another command still uses the embedded endpoints: keeping them until it ends",
+            None => "the embedded endpoints do not say whether another command uses them: keeping them",
+        };
+        if !said {
+            say(format!("{why} (Ctrl-C ends them now)"));
+            said = true;
+        }
+        let next_look = now() + LOOK_FOR_OTHERS_EVERY;
+        while interrupt::count() == before && now() < next_look {
+            pause();
+        }
+    }
+    Ok(())
+}
+
 /// The message for a port that something else has.
 fn taken(port: u16) -> Failure {
     Failure::Failed(format!(
@@ -138,9 +183,9 @@ fn taken(port: u16) -> Failure {
     ))
 }
 
-fn addresses(own: &mut Child, lines: &Receiver<Line<bool>>) -> Result<(String, String), Failure> {
+fn addresses(lines: &Receiver<Line<bool>>) -> Result<(String, String), Failure> {
     let deadline = now() + START_WITHIN;
-    let mut complaint = String::new();
+    let mut complaints = Vec::new();
     while now() < deadline {
         interrupt::check()?;
         match lines.recv_timeout(Duration::from_millis(50)) {
@@ -149,15 +194,16 @@ fn addresses(own: &mut Child, lines: &Receiver<Line<bool>>) -> Result<(String, S
                     return Ok((kinesis, dynamodb));
                 }
             }
-            Ok(Line { source: true, text }) => complaint = text,
-            Err(_) if own.ended()?.is_some() => break,
-            Err(_) => {}
+            Ok(Line { source: true, text }) => complaints.push(text),
+            // Both outputs have ended, and with them the program.
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {}
         }
     }
-    Err(Failure::Failed(if complaint.is_empty() {
+    Err(Failure::Failed(if complaints.is_empty() {
         "the embedded endpoints did not start".to_owned()
     } else {
-        complaint
+        complaints.join("\n")
     }))
 }
 
@@ -207,10 +253,15 @@ fn hold(port: u16) -> Result<TcpStream, Failure> {
     open().map_err(|error| Failure::of("cannot use the embedded endpoints", error))
 }
 
-fn holders(port: u16) -> u32 {
-    let answer = health(port).unwrap_or_default();
-    let digits = answer.split_once("\"holders\":").map_or("", |(_, rest)| rest);
-    digits.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0)
+/// How many use the endpoints; `None` when they do not say.
+fn holders(port: u16) -> Option<u32> {
+    number(&health(port).ok()?, "holders")
+}
+
+/// A number field of a flat JSON object.
+fn number(json: &str, name: &str) -> Option<u32> {
+    let (_, rest) = json.split_once(&format!("\"{name}\":"))?;
+    rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
 }
 
 /// A text field of a flat JSON object.
@@ -235,5 +286,7 @@ mod tests {
         let answer = r#"HTTP/1.1 200 OK {"service":"kinesis-local","kinesis":"http://127.0.0.1:1","holders":3}"#;
         assert_eq!(field(answer, "service"), Some("kinesis-local"));
         assert_eq!(field(answer, "dynamodb"), None);
+        assert_eq!(number(answer, "holders"), Some(3));
+        assert_eq!(number("HTTP/1.1 503 Service Unavailable", "holders"), None, "not the same as nobody");
     }
 }

@@ -7,6 +7,10 @@ use std::fmt::Display;
 pub(crate) enum Failure {
     /// The user stopped it: exit code 130.
     Interrupted,
+    /// The arguments cannot be meant like this: exit code 2.
+    Usage(String),
+    /// Nobody reads the output any more: exit code 1, without a message.
+    Quiet,
     /// Anything else: exit code 1.
     Failed(String),
 }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::console::say;
 use crate::failure::Failure;
 
 static SIGNALS: AtomicU32 = AtomicU32::new(0);
@@ -12,7 +13,7 @@ pub(crate) fn listen() {
         SIGNALS.fetch_add(1, Ordering::Relaxed);
     });
     if let Err(error) = counting {
-        eprintln!("warning: Ctrl-C will not stop gracefully: {error}");
+        say(format!("warning: Ctrl-C will not stop gracefully: {error}"));
     }
 }
 

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use crate::binaries::Binaries;
-use crate::endpoints::{Endpoints, Ports, STREAM};
+use crate::console::print;
+use crate::endpoints::{Endpoints, Ports, STREAM, Shards};
 use crate::failure::Failure;
 
 /// Run embedded Kinesis and DynamoDB endpoints until Ctrl-C, and say how any client reaches them.
@@ -11,21 +12,20 @@ use crate::failure::Failure;
 pub(crate) struct Options {
     #[command(flatten)]
     ports: Ports,
-    /// Shards of the stream.
-    #[arg(long, default_value_t = 4)]
-    shards: u32,
+    #[command(flatten)]
+    shards: Shards,
 }
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
-    let endpoints = Endpoints::start(&Binaries::build()?, options.ports, options.shards)?;
+    let endpoints = Endpoints::start_unless_running(&Binaries::build()?, options.ports, options.shards)?;
     for (name, value) in Endpoints::environment() {
-        println!("export {name}={value}");
+        print(format!("export {name}={value}"))?;
     }
-    println!("export AWS_ENDPOINT_URL_KINESIS={}", endpoints.kinesis);
-    println!("export AWS_ENDPOINT_URL_DYNAMODB={}", endpoints.dynamodb);
-    println!(
+    print(format!("export AWS_ENDPOINT_URL_KINESIS={}", endpoints.kinesis))?;
+    print(format!("export AWS_ENDPOINT_URL_DYNAMODB={}", endpoints.dynamodb))?;
+    print(format!(
         "# aws kinesis put-record --stream-name {STREAM} --partition-key k --cli-binary-format raw-in-base64-out --data 'you are'"
-    );
+    ))?;
     endpoints.wait()?;
     Ok(ExitCode::SUCCESS)
 }

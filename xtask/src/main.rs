@@ -1,13 +1,15 @@
 //! The project's commands: dispatch, and nothing else. `cargo xtask --help` lists them.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to its user")]
 
 mod binaries;
 mod child;
 mod comparison;
+mod console;
 mod e2e;
 mod endpoints;
 mod failure;
+mod foreground;
 mod interrupt;
+mod limits;
 mod local;
 mod printed_counts;
 mod produce;
@@ -19,6 +21,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::console::say;
 use crate::failure::Failure;
 
 /// Commands of the dstream project. Everything runs on loopback unless an endpoint is given.
@@ -49,8 +52,13 @@ fn main() -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(Failure::Interrupted) => ExitCode::from(130),
+        Err(Failure::Quiet) => ExitCode::FAILURE,
+        Err(Failure::Usage(message)) => {
+            say(format!("error: {message}"));
+            ExitCode::from(2)
+        }
         Err(Failure::Failed(message)) => {
-            eprintln!("error: {message}");
+            say(format!("error: {message}"));
             ExitCode::FAILURE
         }
     }

@@ -11,6 +11,17 @@ pub(crate) fn parse(line: &str) -> Option<(String, u64)> {
     Some((word.to_owned(), count.parse().ok()?))
 }
 
+/// Adds to a word's count.
+pub(crate) fn add(counts: &mut Counts, word: String, count: u64) {
+    let of_word = counts.entry(word).or_default();
+    *of_word = of_word.saturating_add(count);
+}
+
+/// Sum of all words.
+pub(crate) fn total(counts: &Counts) -> u64 {
+    counts.values().fold(0, |sum, count| sum.saturating_add(*count))
+}
+
 /// A list of totals that a program prints at its end: a heading, then one line for each word.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) enum TotalsList {
@@ -32,7 +43,7 @@ impl TotalsList {
             Self::Ahead => false,
             Self::Within(counts) => {
                 if let Some((word, count)) = parse(line) {
-                    *counts.entry(word).or_default() += count;
+                    add(counts, word, count);
                 }
                 true
             }

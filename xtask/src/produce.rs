@@ -1,12 +1,14 @@
 //! `cargo xtask produce <records-per-sec> <words-per-record> [<stream-name> <endpoint-url>]`: the word producer.
 
-use std::num::NonZeroU32;
 use std::process::ExitCode;
 
+use clap::value_parser;
+
 use crate::binaries::Binaries;
-use crate::endpoints::{Endpoints, Ports, STREAM};
+use crate::endpoints::{Endpoints, Ports, STREAM, Shards};
 use crate::failure::Failure;
-use crate::run_example::{Local, run_program};
+use crate::foreground::{Local, run_program};
+use crate::limits::{MOST_RATE, MOST_SECONDS, MOST_WORDS};
 
 const PROGRAM: &str = "kinesis_word_producer";
 
@@ -14,26 +16,30 @@ const PROGRAM: &str = "kinesis_word_producer";
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Lines to send each second.
-    records_per_sec: NonZeroU32,
+    #[arg(value_parser = value_parser!(u32).range(1..=MOST_RATE))]
+    records_per_sec: u32,
     /// Words in each line.
-    words_per_record: NonZeroU32,
+    #[arg(value_parser = value_parser!(u32).range(1..=MOST_WORDS))]
+    words_per_record: u32,
     /// The Kinesis stream.
     #[arg(requires = "endpoint_url")]
     stream_name: Option<String>,
     /// The Kinesis endpoint.
     endpoint_url: Option<String>,
     /// How long to send.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, value_parser = value_parser!(u32).range(1..=MOST_SECONDS))]
     seconds: u32,
     /// Send random numbers instead of words.
     #[arg(long)]
     numbers: bool,
+    /// Seed of the random words; by default another one in each run.
+    #[arg(long)]
+    seed: Option<u64>,
     /// The region; by default the one in the endpoint's host.
     #[arg(long)]
     region: Option<String>,
-    /// Shards of the stream, if the endpoints are started.
-    #[arg(long, default_value_t = 4)]
-    shards: u32,
+    #[command(flatten)]
+    shards: Shards,
     #[command(flatten)]
     ports: Ports,
 }
@@ -60,6 +66,7 @@ fn args(options: &Options, stream: &str, endpoint: &str) -> Vec<String> {
     if options.numbers {
         args.push("--numbers".to_owned());
     }
+    args.extend(options.seed.map(|seed| format!("--seed={seed}")));
     args.extend(options.region.as_ref().map(|region| format!("--region={region}")));
     args
 }

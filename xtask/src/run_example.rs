@@ -1,21 +1,26 @@
 //! `cargo xtask run-example NAME [ARGS]`: runs an example, on the embedded endpoints unless its arguments name one.
 
-use std::os::unix::process::ExitStatusExt;
-use std::process::{ExitCode, ExitStatus};
+use std::process::ExitCode;
 
 use clap::Args;
 
 use crate::binaries::Binaries;
-use crate::child::{Child, Output};
-use crate::endpoints::{Endpoints, Ports, STREAM};
+use crate::console::not_printed;
+use crate::endpoints::{Endpoints, Ports, STREAM, Shards};
 use crate::failure::Failure;
+use crate::foreground::{Local, run_program};
+
+/// Options of this command that no example has.
+const OWN_OPTIONS: [&str; 3] = ["--shards", "--kinesis-port", "--dynamodb-port"];
 
 /// Run an example: KinesisWordCount or KinesisWordProducer (also with Spark's names, KinesisWordCountASL and
 /// KinesisWordProducerASL).
 ///
-/// With no further arguments it runs on embedded endpoints, which are started if no other command has done so. With
-/// arguments they go to the example: `run-example KinesisWordCount <app-name> <stream-name> <endpoint-url> [<region-name>]`;
-/// `run-example KinesisWordCount --help` lists them.
+/// With no further arguments, or only options, it runs on embedded endpoints, which are started if no other command has
+/// done so. Arguments go to the example: `run-example KinesisWordCount <app-name> <stream-name> <endpoint-url>
+/// [<region-name>]`; `run-example KinesisWordCount --help` lists them. The options below come before the example's name.
+///
+/// The exit code is the example's. The first Ctrl-C stops it gracefully, which is no failure (0); a second one kills it.
 #[derive(Debug, clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Options {
@@ -24,9 +29,8 @@ pub(crate) struct Options {
     help: bool,
     #[command(flatten)]
     ports: Ports,
-    /// Shards of the stream, if the endpoints are started.
-    #[arg(long, default_value_t = 4)]
-    shards: u32,
+    #[command(flatten)]
+    shards: Shards,
     /// The example.
     #[arg(required_unless_present = "help")]
     name: Option<Example>,
@@ -66,11 +70,16 @@ impl Example {
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let Some(example) = options.name else { return print_help() };
+    if let Some(option) = misplaced(&options.args) {
+        return Err(Failure::Usage(format!(
+            "{option} is an option of run-example: write it before the example's name, such as `run-example {option} <N> KinesisWordCount`"
+        )));
+    }
     let binaries = Binaries::build()?;
     if options.help {
         return run_program(&binaries, example.program(), vec!["--help".to_owned()], Local::No);
     }
-    if options.args.iter().any(|arg| !arg.starts_with('-') && !follows_an_option(&options.args, arg)) {
+    if !on_embedded_endpoints(&options.args) {
         return run_program(&binaries, example.program(), options.args.clone(), Local::No);
     }
     let endpoints = Endpoints::join_or_start(&binaries, options.ports, options.shards)?;
@@ -82,61 +91,43 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
 
 fn print_help() -> Result<ExitCode, Failure> {
     let printed = Options::augment_args(clap::Command::new("cargo xtask run-example")).print_long_help();
-    printed.map(|()| ExitCode::SUCCESS).map_err(|error| Failure::of("cannot print", error))
+    printed.map(|()| ExitCode::SUCCESS).map_err(|error| not_printed(&error))
 }
 
-/// Whether a program runs on the embedded endpoints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Local {
-    Yes,
-    No,
+/// Whether an example with these arguments runs on the embedded endpoints: if and only if they begin with no argument of
+/// its own, which would be a stream or an application.
+fn on_embedded_endpoints(args: &[String]) -> bool {
+    args.first().is_none_or(|first| first.starts_with('-'))
 }
 
-/// Runs a program of ours in the foreground and hands its exit code on.
-pub(crate) fn run_program(
-    binaries: &Binaries,
-    program: &'static str,
-    mut args: Vec<String>,
-    local: Local,
-) -> Result<ExitCode, Failure> {
-    args.push("--stop-with-stdin".to_owned());
-    let mut command = binaries.command(program, &args);
-    if local == Local::Yes {
-        Endpoints::confine(&mut command);
-    }
-    let mut child = Child::start::<()>(program, command, Output::Shared)?;
-    let status = child.wait()?;
-    if let Some(signal) = status.signal() {
-        eprintln!("{program} was ended by signal {signal}");
-    }
-    Ok(exit_code(status))
-}
-
-fn exit_code(status: ExitStatus) -> ExitCode {
-    status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
-}
-
-/// Whether an argument is the value of the option before it; all options of the examples that take a value are `--name value`.
-fn follows_an_option(args: &[String], arg: &String) -> bool {
-    const WITHOUT_VALUE: [&str; 3] = ["--totals", "--numbers", "--stop-with-stdin"];
-    let before = args.iter().take_while(|other| !std::ptr::eq(*other, arg)).last();
-    before.is_some_and(|before| {
-        before.starts_with("--") && !before.contains('=') && !WITHOUT_VALUE.contains(&before.as_str())
-    })
+/// The first of this command's own options among the arguments of the example.
+fn misplaced(args: &[String]) -> Option<&'static str> {
+    let name = |arg: &String| {
+        let name = arg.split_once('=').map_or(arg.as_str(), |(name, _)| name);
+        OWN_OPTIONS.into_iter().find(|own| *own == name)
+    };
+    args.iter().find_map(name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn positional(args: &[&str]) -> usize {
-        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-        args.iter().filter(|arg| !arg.starts_with('-') && !follows_an_option(&args, arg)).count()
+    fn args(args: &[&str]) -> Vec<String> {
+        args.iter().map(|arg| (*arg).to_owned()).collect()
     }
 
     #[test]
-    fn values_of_options_are_not_taken_for_arguments_of_their_own() {
-        assert_eq!(positional(&["--initial-position", "TRIM_HORIZON", "--totals"]), 0);
-        assert_eq!(positional(&["--totals", "app", "stream", "--batch-ms=500", "http://127.0.0.1:1"]), 3);
+    fn an_example_runs_on_the_embedded_endpoints_unless_its_first_argument_is_one_of_its_own() {
+        assert!(on_embedded_endpoints(&[]));
+        assert!(on_embedded_endpoints(&args(&["--initial-position", "TRIM_HORIZON", "--totals"])));
+        assert!(!on_embedded_endpoints(&args(&["app", "stream", "http://127.0.0.1:1", "--totals"])));
+    }
+
+    #[test]
+    fn an_option_of_run_example_is_found_among_the_arguments_of_the_example() {
+        assert_eq!(misplaced(&args(&["--totals", "--shards", "8"])), Some("--shards"));
+        assert_eq!(misplaced(&args(&["app", "--kinesis-port=1"])), Some("--kinesis-port"));
+        assert_eq!(misplaced(&args(&["app", "--shards-of", "dynamodb-port"])), None);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::delivery::FailureCause;
 use crate::record::Record;
 
 /// A record on its way, with what belongs to it.
@@ -16,6 +17,8 @@ pub(crate) struct Outgoing<T> {
     pub(crate) accepted: Instant,
     /// How often it has been sent.
     pub(crate) attempts: u32,
+    /// What the last attempt failed with.
+    pub(crate) last: Option<FailureCause>,
     /// What the shell needs to answer it.
     pub(crate) ticket: T,
 }
@@ -70,8 +73,7 @@ impl<T> Collector<T> {
 
     /// The records of the next request, if one is full or due.
     pub(crate) fn next_request(&mut self, now: Instant) -> Option<Vec<Outgoing<T>>> {
-        let full = self.waiting.len() >= self.limits.records || self.bytes >= self.limits.bytes;
-        if !full && self.due()? > now {
+        if self.due()? > now {
             return None;
         }
         let mut request = Vec::with_capacity(self.waiting.len().min(self.limits.records));
@@ -87,11 +89,27 @@ impl<T> Collector<T> {
         (!request.is_empty()).then_some(request)
     }
 
-    /// When the first record has lingered long enough. An instant in the past means at once.
+    /// When a request is full or its first record has lingered long enough. An instant in the past means at once.
     pub(crate) fn due(&self) -> Option<Instant> {
         let first = self.waiting.front()?;
+        let full = self.waiting.len() >= self.limits.records || self.bytes >= self.limits.bytes;
         let hurried = first.outgoing.number < self.urgent_below;
-        Some(if hurried { first.outgoing.accepted.min(first.due) } else { first.due })
+        Some(if full || hurried { first.outgoing.accepted.min(first.due) } else { first.due })
+    }
+
+    /// The records for which `over` holds, in their order.
+    pub(crate) fn remove(&mut self, over: impl Fn(&Outgoing<T>) -> bool) -> Vec<Outgoing<T>> {
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        let (removed, kept): (Vec<_>, Vec<_>) = waiting.partition(|waiting| over(&waiting.outgoing));
+        self.waiting = kept.into();
+        let removed: Vec<_> = removed.into_iter().map(|waiting| waiting.outgoing).collect();
+        self.bytes -= removed.iter().map(|outgoing| outgoing.record.size()).sum::<usize>();
+        removed
+    }
+
+    /// The earliest acceptance of a record here.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        self.waiting.iter().map(|waiting| waiting.outgoing.accepted).min()
     }
 
     #[cfg(test)]
@@ -111,7 +129,7 @@ mod tests {
 
     fn outgoing(number: u64, size: usize, accepted: Instant) -> Outgoing<()> {
         let record = Record::new("k", Bytes::from(vec![0; size.saturating_sub(1)])).unwrap();
-        Outgoing { record, number, accepted, attempts: 0, ticket: () }
+        Outgoing { record, number, accepted, attempts: 0, last: None, ticket: () }
     }
 
     fn numbers(request: &[Outgoing<()>]) -> Vec<u64> {

@@ -121,7 +121,7 @@ impl ProducerConfigBuilder {
     }
 
     /// How long after `send` a record may still be sent again; then it is given back. Default 30 s, the KPL's. `None` tries
-    /// for ever, and then `close` waits as long as Kinesis refuses.
+    /// for ever. `close` shortens what is left of it.
     pub fn record_ttl(mut self, ttl: Option<Duration>) -> Self {
         self.0.record_ttl = ttl;
         self

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use kinesis_endpoint::ServiceError;
+use kinesis_endpoint::{ServiceError, ServiceErrorKind};
 use tokio::sync::oneshot;
 
 use crate::api::{EntryError, Receipt};
+use crate::outcome;
 use crate::record::Record;
 
 /// The future of one record's fate. Dropping it changes nothing for the record.
@@ -45,14 +46,15 @@ pub struct FailedDelivery {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FailureCause {
-    /// The whole call failed in a way that no repetition helps.
-    #[error(transparent)]
+    /// The whole call failed in a way that no repetition helps. The SDK's error is this error's `source` field, and not a
+    /// further source here: its text is in this error's reason already.
+    #[error("{0}")]
     Call(Arc<ServiceError>),
     /// Kinesis refused this record in a way that no repetition helps.
     #[error(transparent)]
     Entry(EntryError),
     /// Its time was over before Kinesis took it.
-    #[error("not taken within {ttl:?}; add shards, lower the rate, or raise record_ttl")]
+    #[error("not taken within {ttl:?}{}", .last.advice("add shards, lower the rate, or raise record_ttl"))]
     Expired {
         /// The setting `record_ttl`.
         ttl: Duration,
@@ -60,6 +62,38 @@ pub enum FailureCause {
         #[source]
         last: Box<Self>,
     },
+    /// The producer was asked to stop, and Kinesis did not take the record soon enough after.
+    #[error(
+        "not taken within {grace:?} of the stop{}", .last.advice("add shards, lower the rate, or flush before close")
+    )]
+    Stopped {
+        /// How long records are tried after the request to stop.
+        grace: Duration,
+        /// What the last attempt failed with: `Call` or `Entry`.
+        #[source]
+        last: Box<Self>,
+    },
+}
+
+impl FailureCause {
+    /// The cause behind a record whose time was over, else this one.
+    pub(crate) fn attempt(&self) -> &Self {
+        match self {
+            Self::Expired { last, .. } | Self::Stopped { last, .. } => last.attempt(),
+            Self::Call(_) | Self::Entry(_) => self,
+        }
+    }
+
+    /// What to do when a record's time was over by this cause. A failed call says so itself.
+    fn advice(&self, when_throttled: &str) -> String {
+        let advice = match self.attempt() {
+            Self::Call(error) if error.kind == ServiceErrorKind::Throttled => when_throttled,
+            Self::Entry(error) if outcome::is_throttling(&error.code) => when_throttled,
+            Self::Entry(_) => "the service has trouble, send the record again later",
+            _ => return String::new(),
+        };
+        format!("; {advice}")
+    }
 }
 
 impl Delivery {

@@ -41,7 +41,8 @@
 //! |---|---|
 //! | `config`, `limits` | settings, and the limits of the service that bound them |
 //! | `record`, `delivery` | a record on its way in, its fate on the way out |
-//! | `collector`, `retry_queue`, `backoff`, `outcome`, `flushes`, `core` | pure: what to send, when, and what an answer means |
+//! | `collector`, `retry_queue`, `flushes`, `core` | pure: what to send and when |
+//! | `backoff`, `connection`, `lifetime`, `outcome` | pure: what an answer means, how long to pause, how long to try |
 //! | `api`, `aws_api`, `memory_api` | the seam to Kinesis, the real one and one in memory |
 //! | `producer`, `task` | the handle and the one task |
 //! | `pace`, `words`, `totals`, `word_run`, `word_producer` | the word producer |
@@ -51,10 +52,12 @@ mod aws_api;
 mod backoff;
 mod collector;
 mod config;
+mod connection;
 mod core;
 mod counts;
 mod delivery;
 mod flushes;
+mod lifetime;
 mod limits;
 mod memory_api;
 mod outcome;

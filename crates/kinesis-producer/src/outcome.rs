@@ -35,18 +35,24 @@ pub(crate) fn is_worth_repeating(error: &ServiceError, reached: bool) -> bool {
     }
 }
 
+/// An answer with too few or too many results cannot be told apart record by record.
+pub(crate) fn same_length(results: Vec<EntryResult>, records: usize) -> Result<Vec<EntryResult>, ServiceError> {
+    if results.len() == records {
+        return Ok(results);
+    }
+    let reason = format!("{} results for {records} records", results.len());
+    Err(ServiceError::invalid_response("PutRecords", "the stream", reason))
+}
+
 /// Whether a record's error code names throttling or trouble of the service. An unknown code is not repeated: the record
 /// goes back to the caller, who can.
 fn is_transient(code: &str) -> bool {
-    matches!(
-        code,
-        "ProvisionedThroughputExceededException"
-            | "InternalFailure"
-            | "InternalServerError"
-            | "ServiceUnavailable"
-            | "ThrottlingException"
-            | "KMSThrottlingException"
-    )
+    is_throttling(code) || matches!(code, "InternalFailure" | "InternalServerError" | "ServiceUnavailable")
+}
+
+/// Whether the code says that more is sent than the stream takes.
+pub(crate) fn is_throttling(code: &str) -> bool {
+    matches!(code, "ProvisionedThroughputExceededException" | "ThrottlingException" | "KMSThrottlingException")
 }
 
 #[cfg(test)]

@@ -129,14 +129,21 @@ impl Producer {
         }
     }
 
+    /// Begins to [`close`](Self::close), and does not wait for the end. Nothing can be sent any more.
+    pub(crate) async fn begin_close(&self) {
+        // An error means that the task has ended already.
+        drop(self.commands.send(Command::Close).await);
+    }
+
     /// What was done so far. A record that has been answered is counted.
     #[must_use]
     pub fn counts(&self) -> Counts {
         *self.counts.borrow()
     }
 
-    /// Delivers everything handed over so far, then ends the producer. Takes at most the setting `record_ttl` and one
-    /// attempt; without a TTL, as long as Kinesis refuses.
+    /// Delivers everything handed over so far, then ends the producer. What Kinesis refuses, or cannot be reached for, is
+    /// tried for about 5 s more, if `record_ttl` leaves it that long, and then given up; a call in flight is waited for as
+    /// long. [`flush`](Self::flush) first to let every record have its full `record_ttl`.
     ///
     /// # Panics
     ///
@@ -146,8 +153,7 @@ impl Producer {
     ///
     /// As dropping the producer: what is not delivered yet is given up.
     pub async fn close(mut self) -> Counts {
-        // An error means that the task has ended already.
-        drop(self.commands.send(Command::Close).await);
+        self.begin_close().await;
         if let Some(task) = self.task.as_mut() {
             // Awaited in place: if this future is dropped, `Drop` still finds the task and ends it.
             let ended = task.await;

@@ -31,6 +31,16 @@ impl<T> RetryQueue<T> {
         due
     }
 
+    /// The records for which `over` holds.
+    pub(crate) fn remove(&mut self, over: impl Fn(&Outgoing<T>) -> bool) -> Vec<Outgoing<T>> {
+        self.0.extract_if(.., |_, outgoing| over(outgoing)).map(|(_, outgoing)| outgoing).collect()
+    }
+
+    /// The earliest acceptance of a record here.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        self.0.values().map(|outgoing| outgoing.accepted).min()
+    }
+
     /// When the first record's time comes.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         self.0.first_key_value().map(|((at, _), _)| *at)

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use kinesis_endpoint::ServiceError;
+use kinesis_endpoint::{ServiceError, ServiceErrorKind};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use crate::api::{EntryResult, PutRecordsApi};
 use crate::collector::Outgoing;
-use crate::core::Core;
+use crate::connection::Change;
+use crate::core::{Core, Settled};
 use crate::counts::Counts;
 use crate::delivery::Answer;
+use crate::lifetime::STOP_GRACE;
 use crate::record::Record;
 
 /// What the handle asks of the task.
@@ -20,7 +22,7 @@ pub(crate) enum Command {
     Put(Record, Ticket),
     /// Answered when everything before it is.
     Flush(oneshot::Sender<()>),
-    /// Deliver everything before it, then end.
+    /// Deliver everything before it as far as that is soon possible, then end.
     Close,
 }
 
@@ -31,10 +33,6 @@ pub(crate) struct Ticket {
     pub(crate) _record: OwnedSemaphorePermit,
     pub(crate) _bytes: OwnedSemaphorePermit,
 }
-
-/// Requests in flight at a time. With 500 records each and round trips of 50 ms that is 40 000 records/s, the rate of
-/// forty shards; more requests would only make throttling worse.
-const MAX_IN_FLIGHT: usize = 4;
 
 /// Commands the channel holds: a few requests' worth, so that a burst of `send`s does not wait for the task to be
 /// scheduled. Records in it count towards the producer's bounds like all others.
@@ -48,7 +46,8 @@ pub(crate) struct Task {
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) counts: watch::Sender<Counts>,
     in_flight: JoinSet<Answered>,
-    closing: bool,
+    /// Whether the producer is to stop. Calls in flight listen.
+    closing: watch::Sender<bool>,
 }
 
 type Answered = (Vec<Outgoing<Ticket>>, Result<Vec<EntryResult>, ServiceError>);
@@ -60,23 +59,27 @@ impl Task {
         commands: mpsc::Receiver<Command>,
         counts: watch::Sender<Counts>,
     ) -> Self {
-        Self { core, api, commands, counts, in_flight: JoinSet::new(), closing: false }
+        Self { core, api, commands, counts, in_flight: JoinSet::new(), closing: watch::Sender::new(false) }
     }
 
     /// Runs until closed and everything is answered.
     pub(crate) async fn run(mut self) {
         let mut received = Vec::with_capacity(COMMANDS);
         loop {
+            let expired = self.core.expire(Instant::now());
+            self.answer(expired);
             self.send_requests();
-            if self.closing && self.core.is_idle() {
+            let closing = *self.closing.borrow();
+            if closing && self.core.is_idle() {
                 return;
             }
-            // While all slots are taken nothing can be sent: only an answer helps then, not the clock.
-            let wake_at = self.core.wake_at().filter(|_| self.in_flight.len() < MAX_IN_FLIGHT);
+            let wake_at = self.core.wake_at(Instant::now());
             tokio::select! {
-                count = self.commands.recv_many(&mut received, COMMANDS), if !self.closing => {
-                    // Zero: the handle is gone.
-                    self.closing |= count == 0;
+                count = self.commands.recv_many(&mut received, COMMANDS), if !closing => {
+                    // The handle is gone.
+                    if count == 0 {
+                        self.close();
+                    }
                     received.drain(..).for_each(|command| self.obey(command));
                 }
                 Some(answered) = self.in_flight.join_next(), if !self.in_flight.is_empty() => self.settle(answered),
@@ -86,13 +89,16 @@ impl Task {
     }
 
     fn send_requests(&mut self) {
-        while self.in_flight.len() < MAX_IN_FLIGHT
-            && let Some(request) = self.core.next_request(Instant::now())
-        {
+        while let Some(request) = self.core.next_request(Instant::now()) {
             let records: Vec<Record> = request.iter().map(|outgoing| outgoing.record.clone()).collect();
             let api = Arc::clone(&self.api);
+            let closing = self.closing.subscribe();
             self.in_flight.spawn(async move {
-                let answer = api.put_records(&records).await;
+                let answer = tokio::select! {
+                    biased;
+                    answer = api.put_records(&records) => answer,
+                    () = patience(closing) => Err(unanswered()),
+                };
                 (request, answer)
             });
         }
@@ -106,11 +112,13 @@ impl Task {
                     tell(done);
                 }
             }
-            Command::Close => {
-                self.closing = true;
-                self.core.hurry();
-            }
+            Command::Close => self.close(),
         }
+    }
+
+    fn close(&mut self) {
+        self.closing.send_replace(true);
+        self.core.stop(Instant::now());
     }
 
     fn settle(&mut self, answered: Result<Answered, JoinError>) {
@@ -122,16 +130,41 @@ impl Task {
                 Err(_) => return,
             },
         };
-        if let Err(error) = &answer {
-            tracing::warn!(%error, records = request.len(), "a request failed");
-        }
         let settled = self.core.settle(Instant::now(), request, answer);
+        self.answer(settled);
+    }
+
+    fn answer(&self, settled: Settled<Ticket, oneshot::Sender<()>>) {
+        match settled.change {
+            Some(Change::Fails(error)) => tracing::warn!(%error, "requests fail; each is followed by a longer pause"),
+            Some(Change::GoesOn { after, calls }) => {
+                tracing::warn!(?after, failed_requests = calls, "requests succeed again");
+            }
+            None => {}
+        }
         // Counted before anybody is told, so that whoever was told sees it counted.
         self.counts.send_replace(self.core.counts());
         for answered in settled.records {
             answered.ticket.answer.tell(answered.fate);
         }
         settled.flushes.into_iter().for_each(tell);
+    }
+}
+
+/// How long a call may go on: for ever, and once the producer is to stop for no longer than records may.
+async fn patience(mut closing: watch::Receiver<bool>) {
+    // An error means that the task is gone, and with it everybody who waits for this call.
+    drop(closing.wait_for(|&closing| closing).await);
+    tokio::time::sleep(STOP_GRACE).await;
+}
+
+fn unanswered() -> ServiceError {
+    ServiceError {
+        call: "PutRecords",
+        subject: "the stream".to_owned(),
+        kind: ServiceErrorKind::Timeout,
+        reason: format!("no answer within {STOP_GRACE:?} after the producer was asked to stop"),
+        source: None,
     }
 }
 

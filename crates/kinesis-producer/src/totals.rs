@@ -22,21 +22,23 @@ pub struct Totals {
     pub retried: u64,
     /// How often each word is in the acknowledged records.
     pub words: BTreeMap<&'static str, u64>,
-    /// From the start until the last record was handed over: `sent` in this time is the rate that was reached.
+    /// From the start until the last record was handed over: `acknowledged` in this time is the rate that was reached.
     pub sending: Duration,
     /// From the start until the last record was answered.
     pub elapsed: Duration,
 }
 
 impl Totals {
-    /// Records handed over per second, rounded down; 0 before the first nanosecond.
+    /// Acknowledged records per second of sending, rounded to the nearest; 0 before the first nanosecond.
     ///
     /// ```
     /// assert_eq!(kinesis_producer::Totals::default().records_per_sec(), 0);
     /// ```
     #[must_use]
     pub fn records_per_sec(&self) -> u64 {
-        let rate = u128::from(self.sent).saturating_mul(1_000_000_000).checked_div(self.sending.as_nanos());
+        let nanos = self.sending.as_nanos();
+        let rate =
+            u128::from(self.acknowledged).saturating_mul(1_000_000_000).saturating_add(nanos / 2).checked_div(nanos);
         u64::try_from(rate.unwrap_or(0)).unwrap_or(u64::MAX)
     }
 }
@@ -62,13 +64,18 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_is_what_was_sent_in_the_time_that_sending_took() {
-        let totals = Totals {
+    fn the_rate_is_what_was_acknowledged_in_the_time_that_sending_took_to_the_nearest() {
+        let totals = |acknowledged, millis| Totals {
             sent: 10_000,
-            sending: Duration::from_secs(10),
+            acknowledged,
+            sending: Duration::from_millis(millis),
             elapsed: Duration::from_secs(12),
             ..Totals::default()
         };
-        assert_eq!(totals.records_per_sec(), 1000);
+        assert_eq!(totals(10_000, 10_000).records_per_sec(), 1000);
+        assert_eq!(totals(10_000, 10_003).records_per_sec(), 1000);
+        assert_eq!(totals(10_000, 10_006).records_per_sec(), 999);
+        assert_eq!(totals(0, 10_000).records_per_sec(), 0);
+        assert_eq!(totals(10_000, 0).records_per_sec(), 0);
     }
 }

@@ -70,8 +70,8 @@ pub enum WordProducerError {
     /// Endpoint and region do not hold together.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    /// A call failed in a way that no repetition helps, or the producer ended.
-    #[error("the word producer stopped after {} of {} records", .totals.sent, .totals.planned)]
+    /// A call failed in a way that no repetition helps or until records' time was over, or the producer ended.
+    #[error("the word producer stopped after {} of {} records", .totals.acknowledged, .totals.planned)]
     Stopped {
         /// What had been sent and acknowledged.
         totals: Box<Totals>,
@@ -125,8 +125,9 @@ impl WordProducer {
         Self { settings, api }
     }
 
-    /// Sends until all is sent or `stop` is ready, then waits until everything sent is answered. `progress` is called about
-    /// once a second, and once at the end.
+    /// Sends until all is sent, then waits until everything sent is answered. Once `stop` is ready nothing more is sent, and
+    /// what Kinesis has not taken about 5 s later is given up. `progress` is called about once a second, and once at the
+    /// end.
     ///
     /// # Errors
     ///
@@ -148,6 +149,13 @@ impl WordProducer {
                 biased;
                 () = &mut stop => {}
                 () = run.step() => {}
+            }
+        }
+        if !stop.is_terminated() {
+            tokio::select! {
+                biased;
+                () = &mut stop => {}
+                () = run.settle() => {}
             }
         }
         run.finish().await

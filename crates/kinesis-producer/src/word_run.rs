@@ -134,8 +134,16 @@ impl<P: FnMut(&Progress) + Send> WordRun<P> {
         });
     }
 
+    /// Waits until everything sent is answered, in its own time. Nothing to wait for after a failure for good.
+    pub(crate) async fn settle(&mut self) {
+        if self.fatal.is_none() {
+            self.producer.flush().await;
+        }
+    }
+
+    /// Ends: what is not answered yet has only a little time left.
     pub(crate) async fn finish(mut self) -> Result<Totals, WordProducerError> {
-        self.producer.flush().await;
+        self.producer.begin_close().await;
         while let Some(answer) = self.open.next().await {
             self.count(answer);
         }
@@ -163,11 +171,7 @@ impl<P: FnMut(&Progress) + Send> WordRun<P> {
 /// is no producer any more.
 fn is_fatal(error: &DeliveryError) -> bool {
     let DeliveryError::Failed(failed) = error else { return true };
-    match &failed.cause {
-        FailureCause::Call(_) => true,
-        FailureCause::Expired { last, .. } => matches!(**last, FailureCause::Call(_)),
-        FailureCause::Entry(_) => false,
-    }
+    matches!(failed.cause.attempt(), FailureCause::Call(_))
 }
 
 /// Between two looks at the clock at a high rate: 20 000 records/s then come in bursts of 100.

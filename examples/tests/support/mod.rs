@@ -31,10 +31,10 @@ pub(crate) fn word_count(local: &Local, application: &str) -> Program {
     Program::start(env!("CARGO_BIN_EXE_kinesis_word_count"), &args)
 }
 
-/// The word producer on embedded endpoints: 10 words a line.
+/// The word producer on embedded endpoints: 10 words a line, the same in each run.
 pub(crate) fn word_producer(local: &Local, rate: u32, seconds: u32) -> Program {
     let (url, rate, seconds) = (local.kinesis_url(), rate.to_string(), format!("--seconds={seconds}"));
-    Program::start(env!("CARGO_BIN_EXE_kinesis_word_producer"), &["words", url, &rate, "10", &seconds])
+    Program::start(env!("CARGO_BIN_EXE_kinesis_word_producer"), &["words", url, &rate, "10", &seconds, "--seed=0"])
 }
 
 impl Program {

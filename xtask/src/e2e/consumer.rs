@@ -1,6 +1,6 @@
 //! What the word count has printed so far.
 
-use crate::printed_counts::{Counts, TotalsList, parse};
+use crate::printed_counts::{Counts, TotalsList, add, parse};
 
 /// The output of the word count over all of its runs.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ impl ConsumerOutput {
     /// Takes a line of standard output.
     pub(crate) fn take(&mut self, line: &str) {
         if !self.current.take(line) {
-            self.printed += parse(line).map_or(0, |(_, count)| count);
+            self.printed = self.printed.saturating_add(parse(line).map_or(0, |(_, count)| count));
         }
     }
 
@@ -24,7 +24,7 @@ impl ConsumerOutput {
     pub(crate) fn end_run(&mut self) -> bool {
         let ended = std::mem::take(&mut self.current);
         for (word, count) in ended.counts().into_iter().flatten() {
-            *self.totals.entry(word.clone()).or_default() += count;
+            add(&mut self.totals, word.clone(), *count);
         }
         ended.counts().is_some()
     }

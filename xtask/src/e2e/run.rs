@@ -1,18 +1,20 @@
 //! One run: the consumer until it is ready, then the producer, then until everything is counted.
 
+use std::fmt::Display;
 use std::process::ExitStatus;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use crate::binaries::Binaries;
 use crate::child::{Child, Line, Output, now};
+use crate::console;
 use crate::e2e::Options;
 use crate::e2e::consumer::ConsumerOutput;
 use crate::e2e::progress::Bars;
 use crate::endpoints::{Endpoints, STREAM};
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::printed_counts::{Counts, TotalsList};
+use crate::printed_counts::{Counts, TotalsList, total};
 
 /// The application's name: the endpoints are new in each run, so no other run's leases are in the table.
 const APPLICATION: &str = "e2e-word-count";
@@ -20,6 +22,8 @@ const APPLICATION: &str = "e2e-word-count";
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// How long nothing may be counted, after everything was sent, before the run is given up.
 const IDLE_WITHIN: Duration = Duration::from_secs(30);
+/// How long a look waits for the next line.
+const LOOK: Duration = Duration::from_millis(50);
 /// Lines that may wait to be looked at.
 const LINES: usize = 1024;
 
@@ -47,7 +51,7 @@ pub(crate) struct Report {
 pub(crate) struct Run<'a> {
     options: &'a Options,
     binaries: &'a Binaries,
-    endpoints: &'a Endpoints,
+    endpoints: &'a mut Endpoints,
     lines: (SyncSender<Line<Source>>, Receiver<Line<Source>>),
     consumer: Child,
     producer: Option<Child>,
@@ -56,11 +60,16 @@ pub(crate) struct Run<'a> {
     sent: u64,
     sending_since: Option<Instant>,
     ready: bool,
+    bars: Option<Bars>,
     report: Report,
 }
 
 impl<'a> Run<'a> {
-    pub(crate) fn new(options: &'a Options, binaries: &'a Binaries, endpoints: &'a Endpoints) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        options: &'a Options,
+        binaries: &'a Binaries,
+        endpoints: &'a mut Endpoints,
+    ) -> Result<Self, Failure> {
         let lines = sync_channel(LINES);
         let consumer = start_consumer(binaries, endpoints, lines.0.clone())?;
         Ok(Self {
@@ -75,6 +84,7 @@ impl<'a> Run<'a> {
             sent: 0,
             sending_since: None,
             ready: false,
+            bars: None,
             report: Report::default(),
         })
     }
@@ -82,12 +92,13 @@ impl<'a> Run<'a> {
     /// Goes through all stages.
     pub(crate) fn finish(mut self) -> Result<Report, Failure> {
         self.report.ready_after = Some(self.wait_until_ready()?);
-        let lines = u64::from(self.options.rate.get()) * u64::from(self.options.seconds.get());
-        let bars = Bars::new(lines, lines * u64::from(self.options.words.get()));
+        let lines = u64::from(self.options.rate).saturating_mul(u64::from(self.options.seconds));
+        self.bars = Some(Bars::new(lines, lines.saturating_mul(u64::from(self.options.words))));
         self.producer = Some(start_producer(self.options, self.binaries, self.endpoints, self.lines.0.clone())?);
-        let mut restart = self.options.restart.then_some(lines / 2);
+        let mut restart = self.options.restart.then_some((lines / 2).max(1));
         let status = loop {
-            self.take_lines(&bars)?;
+            self.take_line()?;
+            self.show();
             if restart.is_some_and(|at| self.sent >= at) {
                 restart = None;
                 self.restart_consumer()?;
@@ -98,9 +109,14 @@ impl<'a> Run<'a> {
         };
         let last_sent = now();
         self.finish_producer(status)?;
-        self.wait_until_counted(&bars)?;
+        if restart.is_some() {
+            // So few lines that their number was not reported before the end.
+            self.restart_consumer()?;
+        }
+        self.wait_until_counted()?;
         self.report.all_counted_after = Some(last_sent.elapsed());
-        drop(bars);
+        self.show();
+        self.bars = None;
         self.stop_consumer()?;
         self.report.counted = std::mem::take(&mut self.output.totals);
         Ok(self.report)
@@ -110,7 +126,7 @@ impl<'a> Run<'a> {
         let begun = now();
         self.ready = false;
         while !self.ready {
-            self.take_line(Duration::from_millis(50))?;
+            self.take_line()?;
             if begun.elapsed() > READY_WITHIN {
                 return Err(Failure::Failed(format!("the consumer was not ready after {} s", READY_WITHIN.as_secs())));
             }
@@ -119,11 +135,11 @@ impl<'a> Run<'a> {
     }
 
     fn restart_consumer(&mut self) -> Result<(), Failure> {
-        eprintln!("stopping the consumer in the middle");
+        self.say("stopping the consumer in the middle");
         self.stop_consumer()?;
         self.consumer = start_consumer(self.binaries, self.endpoints, self.lines.0.clone())?;
         let ready = self.wait_until_ready()?;
-        eprintln!("started it again, ready after {:.1} s", ready.as_secs_f64());
+        self.say(format!("started it again, ready after {:.1} s", ready.as_secs_f64()));
         Ok(())
     }
 
@@ -131,11 +147,7 @@ impl<'a> Run<'a> {
     fn stop_consumer(&mut self) -> Result<(), Failure> {
         self.consumer.ask_to_stop();
         let status = loop {
-            self.take_line(Duration::from_millis(50)).or_else(|failure| match failure {
-                // Its end is what we wait for.
-                Failure::Failed(_) => Ok(()),
-                failure => Err(failure),
-            })?;
+            self.receive()?;
             if let Some(status) = self.consumer.ended()? {
                 break status;
             }
@@ -160,41 +172,62 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn wait_until_counted(&mut self, bars: &Bars) -> Result<(), Failure> {
-        let expected: u64 = self.report.produced.values().sum();
+    fn wait_until_counted(&mut self) -> Result<(), Failure> {
+        let expected = total(&self.report.produced);
         let (mut last, mut since) = (self.output.printed, now());
         while self.output.printed < expected {
-            self.take_lines(bars)?;
+            self.take_line()?;
+            self.show();
             if self.output.printed > last {
                 (last, since) = (self.output.printed, now());
             } else if since.elapsed() > IDLE_WITHIN {
                 // The comparison will show what is missing.
-                eprintln!("nothing was counted for {} s", IDLE_WITHIN.as_secs());
+                self.say(format!("nothing was counted for {} s", IDLE_WITHIN.as_secs()));
                 return Ok(());
             }
         }
         Ok(())
     }
 
-    fn take_lines(&mut self, bars: &Bars) -> Result<(), Failure> {
-        self.take_line(Duration::from_millis(50))?;
-        bars.show(self.sent, self.output.printed);
-        Ok(())
+    fn show(&self) {
+        if let Some(bars) = &self.bars {
+            bars.show(self.sent, self.output.printed);
+        }
     }
 
-    /// Takes the next line, if one comes in time.
-    fn take_line(&mut self, within: Duration) -> Result<(), Failure> {
-        interrupt::check()?;
-        match self.lines.1.recv_timeout(within) {
-            Ok(line) => self.on_line(&line),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                if let Some(status) = self.consumer.ended()? {
-                    self.drain();
-                    return Err(Failure::Failed(format!("the consumer ended early with {status}")));
-                }
-            }
+    fn say(&self, text: impl Display) {
+        match &self.bars {
+            Some(bars) => bars.say(text),
+            None => console::say(text),
         }
-        Ok(())
+    }
+
+    /// Takes the next line, if one comes in time, of a consumer that must go on.
+    fn take_line(&mut self) -> Result<(), Failure> {
+        if self.receive()? {
+            return Ok(());
+        }
+        match self.consumer.ended()? {
+            Some(status) => {
+                self.drain();
+                Err(Failure::Failed(format!("the consumer ended early with {status}")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the next line, and says whether one came in time.
+    fn receive(&mut self) -> Result<bool, Failure> {
+        interrupt::check()?;
+        if let Some(status) = self.endpoints.ended()? {
+            // Without endpoints the others have nothing left to save, and would only try for long.
+            self.consumer.kill()?;
+            self.producer.as_mut().map(Child::kill).transpose()?;
+            return Err(Failure::Failed(format!("the embedded endpoints ended early with {status}")));
+        }
+        let Ok(line) = self.lines.1.recv_timeout(LOOK) else { return Ok(false) };
+        self.on_line(&line);
+        Ok(true)
     }
 
     /// Takes the lines that are there, without waiting for more. The child has ended; what it printed is in the channel
@@ -215,7 +248,7 @@ impl<'a> Run<'a> {
             }
             Source::ConsumerLog if line.text.starts_with("ready ") => self.ready = true,
             Source::Producer => self.on_producer_line(&line.text),
-            Source::ConsumerLog | Source::ProducerLog => eprintln!("{}", line.text),
+            Source::ConsumerLog | Source::ProducerLog => self.say(&line.text),
         }
     }
 
@@ -264,6 +297,7 @@ fn start_producer(
         options.rate.to_string(),
         options.words.to_string(),
         format!("--seconds={}", options.seconds),
+        "--seed=0".to_owned(),
         "--stop-with-stdin".to_owned(),
     ];
     let mut command = binaries.command("kinesis_word_producer", &args);

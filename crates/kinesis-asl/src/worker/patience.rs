@@ -11,6 +11,20 @@ pub(crate) struct Patience {
     failing_since: Option<Instant>,
 }
 
+/// Patience with each kind of call of a worker: readings of the table, writes to leases, and the leases of following shards.
+#[derive(Debug)]
+pub(crate) struct PatienceWith {
+    pub(crate) readings: Patience,
+    pub(crate) writes: Patience,
+    pub(crate) children: Patience,
+}
+
+impl PatienceWith {
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self { readings: Patience::new(limit), writes: Patience::new(limit), children: Patience::new(limit) }
+    }
+}
+
 /// What to do about a call that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Advice {

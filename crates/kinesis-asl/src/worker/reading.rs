@@ -1,6 +1,8 @@
 //! The shards that a worker holds, and how far each has come.
 
+use crate::checkpoint::progress::Progress;
 use crate::lease::lease::Lease;
+use crate::position::Checkpoint;
 use crate::range::Holding;
 use crate::worker::seats::SeatId;
 
@@ -37,4 +39,21 @@ pub(crate) enum Phase {
     MakingChildren,
     /// Only the processing of what was read is awaited.
     Draining,
+}
+
+impl HeldShard {
+    /// The position to checkpoint while the shard goes on. While the following shards have no leases, an ended shard is left
+    /// at its last record and not at its end: whoever goes on reads nothing again and makes those leases.
+    pub(crate) fn position_to_keep(&self, progress: &Progress) -> Option<Checkpoint> {
+        match progress.safe(&self.lease.shard, self.holding) {
+            Some(Checkpoint::ShardEnd) if self.phase == Phase::Draining => None,
+            Some(Checkpoint::ShardEnd) => progress.done(&self.lease.shard, self.holding),
+            safe => safe,
+        }
+    }
+
+    /// Whether nothing of the shard is left to do: the following shards have leases and every record is processed.
+    pub(crate) fn has_ended(&self, progress: &Progress) -> bool {
+        self.phase == Phase::Draining && progress.safe(&self.lease.shard, self.holding) == Some(Checkpoint::ShardEnd)
+    }
 }

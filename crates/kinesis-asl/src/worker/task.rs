@@ -5,12 +5,13 @@
 //! position is checkpointed → the lease is released → the seat is told (`Leave`). Renewals go on until then. The task
 //! ends with the last seat.
 
+mod calls;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dstream_core::Clock;
-use kinesis_endpoint::ServiceError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -20,16 +21,14 @@ use crate::consumer::expand::Expander;
 use crate::consumer::start::start_of;
 use crate::consumer::task::{ConsumerEnd, RecordSink, ShardConsumer, Started};
 use crate::error::KinesisError;
-use crate::lease::commit::Commit;
-use crate::lease::core::{Command, LeaseCore, LossReason, Reading, Ticket};
-use crate::lease::hole::{HoleWatch, Verdict, cover};
+use crate::lease::core::{Command, LeaseCore, LossReason};
+use crate::lease::hole::HoleWatch;
 use crate::lease::lease::Lease;
-use crate::lease::store::Listing;
-use crate::position::{Checkpoint, Timestamp};
+use crate::position::Checkpoint;
 use crate::range::Holding;
 use crate::shard::ShardId;
-use crate::worker::ops::{Done, Ops};
-use crate::worker::patience::{Advice, Patience};
+use crate::worker::ops::Ops;
+use crate::worker::patience::PatienceWith;
 use crate::worker::readers::{Assignment, ReaderEvent, Readers};
 use crate::worker::reading::{HeldShard, Phase};
 use crate::worker::seat_table::SeatTable;
@@ -38,8 +37,6 @@ use crate::worker::settings::WorkerSettings;
 
 /// Requests waiting for the task: each seat has at most one under way, and few processes have more than 64 seats.
 pub(crate) const REQUEST_CAPACITY: usize = 64;
-/// The pause before the leases of following shards are tried again. They are not urgent enough to hurry a service in trouble.
-const CHILDREN_RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a seat asks of the task.
 #[derive(Debug)]
@@ -63,20 +60,6 @@ enum Readings {
 enum HoleFilling {
     Idle,
     UnderWay,
-}
-
-/// Patience with each kind of call.
-#[derive(Debug)]
-struct PatienceWith {
-    readings: Patience,
-    writes: Patience,
-    children: Patience,
-}
-
-impl PatienceWith {
-    fn new(limit: Duration) -> Self {
-        Self { readings: Patience::new(limit), writes: Patience::new(limit), children: Patience::new(limit) }
-    }
 }
 
 fn now() -> std::time::Instant {
@@ -309,97 +292,9 @@ impl WorkerTask {
         }
     }
 
-    fn on_done(&mut self, done: Done) {
-        match done {
-            Done::Listed(listing) => self.on_listed(listing),
-            Done::Written(ticket, outcome) => self.on_written(&ticket, outcome),
-            Done::ChildrenMade { shard, holding, result: Ok(()), .. } => {
-                self.patience.children.on_success();
-                if let Some(held) = self.held(&shard, holding) {
-                    held.phase = Phase::Draining;
-                }
-            }
-            Done::ChildrenMade { shard, holding, children, result: Err(error) } => {
-                match self.patience.children.on_failure(&error, now()) {
-                    Advice::GiveUp => self.seats.fail_any(KinesisError::Service(error)),
-                    Advice::TryAgain if self.held(&shard, holding).is_some() => {
-                        warn!(%shard, %error, "the leases of the following shards could not be made; trying again");
-                        self.ops.make_children(shard, holding, children, CHILDREN_RETRY_PAUSE);
-                    }
-                    Advice::TryAgain => {}
-                }
-            }
-            Done::Synced(result) => self.on_synced(result),
-        }
-    }
-
-    fn on_synced(&mut self, result: Result<usize, ServiceError>) {
-        self.hole_filling = HoleFilling::Idle;
-        match result {
-            // A hole may rightly stay: a child waits for its other parent.
-            Ok(0) => {}
-            Ok(made) => info!(made, "filled a hole in the leases"),
-            Err(error) if error.kind.is_transient() => {
-                warn!(%error, "could not look for missing leases; trying again later");
-            }
-            Err(error) => self.seats.fail_any(KinesisError::Service(error)),
-        }
-    }
-
-    fn on_written(&mut self, ticket: &Ticket, outcome: Commit) {
-        self.core.on_commit(ticket, &outcome, now());
-        match outcome {
-            Commit::Committed(_) | Commit::Superseded(_) => self.patience.writes.on_success(),
-            Commit::NotDone(error) | Commit::Unknown(error) => match self.patience.writes.on_failure(&error, now()) {
-                Advice::TryAgain => {
-                    warn!(shard = %ticket.change.shard(), %error, "a lease could not be written; trying again");
-                }
-                Advice::GiveUp => self.seats.fail_any(KinesisError::Service(error)),
-            },
-        }
-    }
-
-    fn on_listed(&mut self, listing: Result<Listing, ServiceError>) {
-        match listing {
-            Ok(listing) => {
-                self.patience.readings.on_success();
-                match self.core.on_listing(listing, now()) {
-                    Reading::TooOld => warn!("reading the lease table took longer than the failover time"),
-                    Reading::Used => {
-                        self.readings = Readings::Some;
-                        self.look_for_holes();
-                    }
-                }
-            }
-            Err(error) => {
-                self.core.on_list_failed(now());
-                match self.patience.readings.on_failure(&error, now()) {
-                    Advice::TryAgain => warn!(%error, "the lease table could not be read; trying again"),
-                    Advice::GiveUp => self.seats.fail_any(KinesisError::Service(error)),
-                }
-            }
-        }
-    }
-
-    fn look_for_holes(&mut self) {
-        let verdict = self.holes.on_listing(&cover(self.core.snapshot().leases()));
-        if verdict == Verdict::Fill && self.hole_filling == HoleFilling::Idle {
-            self.hole_filling = HoleFilling::UnderWay;
-            let wall = Timestamp::from_millis(self.clock.now().as_millis());
-            self.ops.sync(self.core.snapshot().leased(), self.settings.position, wall);
-        }
-    }
-
     fn stage_checkpoints(&mut self) {
         for held in self.shards.values() {
-            // While the following shards have no leases, an ended shard may be left at its last record and not at its
-            // end: whoever goes on reads nothing again and makes those leases.
-            let safe = self.tracker.with(|progress| match progress.safe(&held.lease.shard, held.holding) {
-                Some(Checkpoint::ShardEnd) if held.phase == Phase::Draining => None,
-                Some(Checkpoint::ShardEnd) => progress.done(&held.lease.shard, held.holding),
-                safe => safe,
-            });
-            if let Some(to) = safe {
+            if let Some(to) = self.tracker.with(|progress| held.position_to_keep(progress)) {
                 self.core.checkpoint(&held.lease.shard, held.holding, to);
             }
         }
@@ -407,9 +302,8 @@ impl WorkerTask {
 
     /// A shard's end does not wait for the checkpoint interval: its children wait for it.
     fn stage_ends(&mut self) {
-        for held in self.shards.values().filter(|held| held.phase == Phase::Draining) {
-            let safe = self.tracker.with(|progress| progress.safe(&held.lease.shard, held.holding));
-            if safe == Some(Checkpoint::ShardEnd) {
+        for held in self.shards.values() {
+            if self.tracker.with(|progress| held.has_ended(progress)) {
                 self.core.checkpoint(&held.lease.shard, held.holding, Checkpoint::ShardEnd);
             }
         }

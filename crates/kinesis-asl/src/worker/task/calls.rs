@@ -1,0 +1,103 @@
+//! What the worker does about calls that have ended: readings of the table, writes to leases, leases of following shards.
+
+use std::time::Duration;
+
+use kinesis_endpoint::ServiceError;
+use tracing::{info, warn};
+
+use super::{HoleFilling, Readings, WorkerTask, now};
+use crate::error::KinesisError;
+use crate::lease::commit::Commit;
+use crate::lease::core::{Reading, Ticket};
+use crate::lease::hole::{Verdict, cover};
+use crate::lease::store::Listing;
+use crate::position::Timestamp;
+use crate::worker::ops::Done;
+use crate::worker::patience::Advice;
+use crate::worker::reading::Phase;
+
+/// The pause before the leases of following shards are tried again. They are not urgent enough to hurry a service in trouble.
+const CHILDREN_RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+impl WorkerTask {
+    pub(super) fn on_done(&mut self, done: Done) {
+        match done {
+            Done::Listed(listing) => self.on_listed(listing),
+            Done::Written(ticket, outcome) => self.on_written(&ticket, outcome),
+            Done::ChildrenMade { shard, holding, result: Ok(()), .. } => {
+                self.patience.children.on_success();
+                if let Some(held) = self.held(&shard, holding) {
+                    held.phase = Phase::Draining;
+                }
+            }
+            Done::ChildrenMade { shard, holding, children, result: Err(error) } => {
+                match self.patience.children.on_failure(&error, now()) {
+                    Advice::GiveUp => self.seats.fail_any(KinesisError::Service(error)),
+                    Advice::TryAgain if self.held(&shard, holding).is_some() => {
+                        warn!(%shard, %error, "the leases of the following shards could not be made; trying again");
+                        self.ops.make_children(shard, holding, children, CHILDREN_RETRY_PAUSE);
+                    }
+                    Advice::TryAgain => {}
+                }
+            }
+            Done::Synced(result) => self.on_synced(result),
+        }
+    }
+
+    fn on_synced(&mut self, result: Result<usize, ServiceError>) {
+        self.hole_filling = HoleFilling::Idle;
+        match result {
+            // A hole may rightly stay: a child waits for its other parent.
+            Ok(0) => {}
+            Ok(made) => info!(made, "filled a hole in the leases"),
+            Err(error) if error.kind.is_transient() => {
+                warn!(%error, "could not look for missing leases; trying again later");
+            }
+            Err(error) => self.seats.fail_any(KinesisError::Service(error)),
+        }
+    }
+
+    fn on_written(&mut self, ticket: &Ticket, outcome: Commit) {
+        self.core.on_commit(ticket, &outcome, now());
+        match outcome {
+            Commit::Committed(_) | Commit::Superseded(_) => self.patience.writes.on_success(),
+            Commit::NotDone(error) | Commit::Unknown(error) => match self.patience.writes.on_failure(&error, now()) {
+                Advice::TryAgain => {
+                    warn!(shard = %ticket.change.shard(), %error, "a lease could not be written; trying again");
+                }
+                Advice::GiveUp => self.seats.fail_any(KinesisError::Service(error)),
+            },
+        }
+    }
+
+    fn on_listed(&mut self, listing: Result<Listing, ServiceError>) {
+        match listing {
+            Ok(listing) => {
+                self.patience.readings.on_success();
+                match self.core.on_listing(listing, now()) {
+                    Reading::TooOld => warn!("reading the lease table took longer than the failover time"),
+                    Reading::Used => {
+                        self.readings = Readings::Some;
+                        self.look_for_holes();
+                    }
+                }
+            }
+            Err(error) => {
+                self.core.on_list_failed(now());
+                match self.patience.readings.on_failure(&error, now()) {
+                    Advice::TryAgain => warn!(%error, "the lease table could not be read; trying again"),
+                    Advice::GiveUp => self.seats.fail_any(KinesisError::Service(error)),
+                }
+            }
+        }
+    }
+
+    fn look_for_holes(&mut self) {
+        let verdict = self.holes.on_listing(&cover(self.core.snapshot().leases()));
+        if verdict == Verdict::Fill && self.hole_filling == HoleFilling::Idle {
+            self.hole_filling = HoleFilling::UnderWay;
+            let wall = Timestamp::from_millis(self.clock.now().as_millis());
+            self.ops.sync(self.core.snapshot().leased(), self.settings.position, wall);
+        }
+    }
+}
