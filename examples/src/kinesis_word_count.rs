@@ -32,7 +32,7 @@ struct Options {
     app_name: String,
     /// The Kinesis stream.
     stream_name: String,
-    /// The Kinesis endpoint, such as https://kinesis.us-east-1.amazonaws.com.
+    /// The Kinesis endpoint, such as `https://kinesis.us-east-1.amazonaws.com`.
     endpoint_url: String,
     /// The region; by default the one in the endpoint's host.
     region_name: Option<String>,

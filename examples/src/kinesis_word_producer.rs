@@ -33,7 +33,7 @@ const MOST_SECONDS: i64 = 86_400;
 struct Options {
     /// The Kinesis stream.
     stream_name: String,
-    /// The Kinesis endpoint, such as https://kinesis.us-east-1.amazonaws.com.
+    /// The Kinesis endpoint, such as `https://kinesis.us-east-1.amazonaws.com`.
     endpoint_url: String,
     /// Lines to send each second.
     #[arg(value_parser = up_to(MOST_RATE))]

@@ -7,12 +7,12 @@
 //! | [`plan`] | pure: which leases to take |
 //! | [`shard_sync`] | pure: which leases are missing |
 //! | [`hole`] | pure: whether the leases cover the hash key space |
-//! | [`held`] | pure: one lease that this worker holds |
+//! | `held` | pure: one lease that this worker holds |
 //! | [`core`] | pure: events in, commands and the next deadline out |
 //! | [`store`] | the seam to the table |
 //! | [`commit`] | a conditional write that recognises its own retried effect |
 //! | [`memory_store`], [`dynamo_store`] | the two versions of the table |
-//! | [`dynamo_item`], [`dynamo_update`] | items and updates; the only place with attribute names |
+//! | `dynamo_item`, `dynamo_update` | items and updates; the only place with attribute names |
 
 pub mod commit;
 pub mod core;

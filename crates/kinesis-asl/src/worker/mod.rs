@@ -7,14 +7,14 @@
 //! |---|---|
 //! | [`seats`] | pure: which receiver gets a shard |
 //! | [`bootstrap`] | table, stream and first leases, before anything is read |
-//! | [`opening`] | the preparations are made once for all receivers |
+//! | `opening` | the preparations are made once for all receivers |
 //! | [`task`] | the one task that owns leases and readers |
-//! | [`reading`] | the shards that this worker holds, and how far each has come |
-//! | [`readers`] | the tasks that read shards |
-//! | [`seat_table`] | what each seat has asked for |
-//! | [`patience`] | pure: how long a kind of call may fail |
-//! | [`settings`] | how a worker reads |
-//! | [`ops`] | calls under way |
+//! | `reading` | the shards that this worker holds, and how far each has come |
+//! | `readers` | the tasks that read shards |
+//! | `seat_table` | what each seat has asked for |
+//! | `patience` | pure: how long a kind of call may fail |
+//! | `settings` | how a worker reads |
+//! | `ops` | calls under way |
 //! | [`hub`] | how receivers find the worker, join and leave it |
 
 pub mod bootstrap;
