@@ -36,6 +36,7 @@ mod error;
 mod input_dstream;
 pub mod lease;
 mod limits;
+mod patience;
 pub mod position;
 mod range;
 mod receiver;

@@ -19,6 +19,7 @@ use crate::consumer::expand::{Expanded, Expander};
 use crate::consumer::poll::{PollPace, Read};
 use crate::consumer::start::Start;
 use crate::limits::RECORDS_PER_READ;
+use crate::patience::{Advice, Patience};
 use crate::range::{Holding, SequenceRange};
 use crate::record::KinesisRecord;
 use crate::sequence::SequenceNumber;
@@ -73,7 +74,7 @@ struct Reader {
     last_seen: Option<SequenceNumber>,
     pace: PollPace,
     rng: StdRng,
-    failing_since: Option<Instant>,
+    patience: Patience,
 }
 
 /// What one step of reading led to.
@@ -104,7 +105,7 @@ impl<A: KinesisApi + ?Sized> ShardConsumer<A> {
             last_seen: None,
             pace: PollPace::new(self.idle),
             rng: StdRng::seed_from_u64(self.seed),
-            failing_since: None,
+            patience: Patience::new(self.give_up_after),
         };
         loop {
             let asked = Instant::now();
@@ -149,9 +150,10 @@ impl<A: KinesisApi + ?Sized> ShardConsumer<A> {
             }
         };
         // An iterator alone proves nothing: only a page ends a time of failures.
-        if reader.failing_since.take().is_some() {
+        if reader.patience.is_failing() {
             info!(shard = %self.expander.shard, "reading goes on");
         }
+        reader.patience.on_success();
         reader.last_seen = page.records.last().map(|record| record.sequence).or(reader.last_seen);
         let read = how_far(&page);
         if self.store(self.expander.expand(&page.records)).await.is_err() {
@@ -200,14 +202,12 @@ impl<A: KinesisApi + ?Sized> ShardConsumer<A> {
     }
 
     fn try_again(&self, reader: &mut Reader, error: ServiceError, may_pass: bool) -> Step {
-        let since = *reader.failing_since.get_or_insert_with(|| {
+        if !reader.patience.is_failing() {
             warn!(shard = %self.expander.shard, %error, "reading fails");
-            Instant::now()
-        });
-        if may_pass && since.elapsed() < self.give_up_after {
-            Step::Again(Read::Failed)
-        } else {
-            Step::End(ConsumerEnd::Failed(error))
+        }
+        match reader.patience.on_failure_that(may_pass, Instant::now().into_std()) {
+            Advice::TryAgain => Step::Again(Read::Failed),
+            Advice::GiveUp => Step::End(ConsumerEnd::Failed(error)),
         }
     }
 

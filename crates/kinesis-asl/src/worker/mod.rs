@@ -12,7 +12,6 @@
 //! | `reading` | the shards that this worker holds, and how far each has come |
 //! | `readers` | the tasks that read shards |
 //! | `seat_table` | what each seat has asked for |
-//! | `patience` | pure: how long a kind of call may fail |
 //! | `settings` | how a worker reads |
 //! | `ops` | calls under way |
 //! | [`hub`] | how receivers find the worker, join and leave it |
@@ -21,7 +20,6 @@ pub mod bootstrap;
 pub mod hub;
 pub(crate) mod opening;
 pub(crate) mod ops;
-pub(crate) mod patience;
 pub(crate) mod readers;
 pub(crate) mod reading;
 pub(crate) mod seat_table;

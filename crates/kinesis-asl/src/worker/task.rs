@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use calls::PatienceWith;
 use dstream_core::Clock;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -28,7 +29,6 @@ use crate::position::Checkpoint;
 use crate::range::Holding;
 use crate::shard::ShardId;
 use crate::worker::ops::Ops;
-use crate::worker::patience::PatienceWith;
 use crate::worker::readers::{Assignment, ReaderEvent, Readers};
 use crate::worker::reading::{HeldShard, Phase};
 use crate::worker::seat_table::SeatTable;

@@ -11,13 +11,27 @@ use crate::lease::commit::Commit;
 use crate::lease::core::{Reading, Ticket};
 use crate::lease::hole::{Verdict, cover};
 use crate::lease::store::Listing;
+use crate::patience::{Advice, Patience};
 use crate::position::Timestamp;
 use crate::worker::ops::Done;
-use crate::worker::patience::Advice;
 use crate::worker::reading::Phase;
 
 /// The pause before the leases of following shards are tried again. They are not urgent enough to hurry a service in trouble.
 const CHILDREN_RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// Patience with each kind of call of a worker: readings of the table, writes to leases, and the leases of following shards.
+#[derive(Debug)]
+pub(super) struct PatienceWith {
+    readings: Patience,
+    writes: Patience,
+    children: Patience,
+}
+
+impl PatienceWith {
+    pub(super) fn new(limit: Duration) -> Self {
+        Self { readings: Patience::new(limit), writes: Patience::new(limit), children: Patience::new(limit) }
+    }
+}
 
 impl WorkerTask {
     pub(super) fn on_done(&mut self, done: Done) {

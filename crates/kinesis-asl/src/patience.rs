@@ -11,20 +11,6 @@ pub(crate) struct Patience {
     failing_since: Option<Instant>,
 }
 
-/// Patience with each kind of call of a worker: readings of the table, writes to leases, and the leases of following shards.
-#[derive(Debug)]
-pub(crate) struct PatienceWith {
-    pub(crate) readings: Patience,
-    pub(crate) writes: Patience,
-    pub(crate) children: Patience,
-}
-
-impl PatienceWith {
-    pub(crate) fn new(limit: Duration) -> Self {
-        Self { readings: Patience::new(limit), writes: Patience::new(limit), children: Patience::new(limit) }
-    }
-}
-
 /// What to do about a call that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Advice {
@@ -45,10 +31,20 @@ impl Patience {
         self.failing_since = None;
     }
 
+    /// Whether the last call failed.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.failing_since.is_some()
+    }
+
     /// A call failed.
     pub(crate) fn on_failure(&mut self, error: &ServiceError, now: Instant) -> Advice {
+        self.on_failure_that(error.kind.is_transient(), now)
+    }
+
+    /// A call failed, and whether that may pass is known better than from the kind of the error.
+    pub(crate) fn on_failure_that(&mut self, may_pass: bool, now: Instant) -> Advice {
         let since = *self.failing_since.get_or_insert(now);
-        if error.kind.is_transient() && now.saturating_duration_since(since) < self.give_up_after {
+        if may_pass && now.saturating_duration_since(since) < self.give_up_after {
             Advice::TryAgain
         } else {
             Advice::GiveUp
