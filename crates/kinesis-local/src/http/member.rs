@@ -18,7 +18,7 @@ pub(super) fn count(value: Option<i64>) -> Option<u32> {
 }
 
 pub(super) fn shard_id(text: &str) -> Result<ShardId, KinesisError> {
-    text.parse().map_err(|_| {
+    super::named_shard::parse(text, "shardId")?.ok_or_else(|| {
         KinesisError::new(ErrorKind::ResourceNotFound, format!("Could not find shard {text}: there is no such id."))
     })
 }

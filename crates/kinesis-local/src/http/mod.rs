@@ -1,13 +1,17 @@
 //! The HTTP face of the Kinesis model: JSON 1.1 in, JSON 1.1 out.
 //!
-//! `face` holds what the requests share, `server` routes and answers, `dispatch` knows the operations, `request` (with `put_request`, `read_request`
-//! and `member`) and `response` their forms on the wire, `json` writes text, `control` answers the routes that are not AWS's.
+//! `face` holds what the requests share, `server` routes and answers, `dispatch` (with `administration`) knows the operations, `request` (with
+//! `put_request`, `read_request`, `administration_request`, `member` and `named_shard`) and `response` (with `administration_reply`) their forms on the wire, `json` writes text, `control` answers the routes that are not AWS's.
 
+mod administration;
+mod administration_reply;
+mod administration_request;
 mod control;
 mod dispatch;
 mod face;
 mod json;
 mod member;
+mod named_shard;
 mod put_request;
 mod read_request;
 mod request;

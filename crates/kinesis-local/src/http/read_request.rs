@@ -4,7 +4,8 @@
 
 use serde::Deserialize;
 
-use super::member::{count, moment, not_in_set, required, shard_id};
+use super::member::{count, moment, not_in_set, required};
+use super::named_shard::{self, Named};
 use super::request::{Wire, wire};
 use crate::model::{GetRecords, GetShardIterator, KinesisError, SequenceNumber, StartingPosition, StreamRef};
 
@@ -17,10 +18,12 @@ wire!(GetShardIteratorWire {
 wire!(GetRecordsWire { shard_iterator: String, limit: i64 });
 
 impl Wire for GetShardIteratorWire {
-    type Request = GetShardIterator;
+    type Request = Named<GetShardIterator>;
 
-    fn into_request(mut self) -> Result<GetShardIterator, KinesisError> {
+    fn into_request(mut self) -> Result<Named<GetShardIterator>, KinesisError> {
         let stream = self.stream();
+        let shard = required(self.shard_id.take(), "shardId")?;
+        let shard_id = named_shard::parse(&shard, "shardId")?;
         let kind = required(self.shard_iterator_type, "shardIteratorType")?;
         let number = || {
             let text = self.starting_sequence_number.as_deref().ok_or_else(|| {
@@ -47,14 +50,19 @@ impl Wire for GetShardIteratorWire {
                 ));
             }
         };
-        Ok(GetShardIterator { stream, shard_id: shard_id(&required(self.shard_id, "shardId")?)?, position })
+        Ok(match shard_id {
+            Some(shard_id) => Named::Known(GetShardIterator { stream, shard_id, position }),
+            None => Named::Unknown { stream, shard },
+        })
     }
 }
 
 impl Wire for GetRecordsWire {
-    type Request = GetRecords;
+    type Request = (StreamRef, GetRecords);
 
-    fn into_request(self) -> Result<GetRecords, KinesisError> {
-        Ok(GetRecords { iterator: required(self.shard_iterator, "shardIterator")?, limit: count(self.limit) })
+    fn into_request(mut self) -> Result<(StreamRef, GetRecords), KinesisError> {
+        let stream = self.stream();
+        let iterator = required(self.shard_iterator, "shardIterator")?;
+        Ok((stream, GetRecords { iterator, limit: count(self.limit) }))
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::call_rates::CallRates;
 use super::error::{ErrorKind, KinesisError};
 use super::millis::Millis;
 use super::settings::Settings;
@@ -31,6 +32,7 @@ pub struct Model {
     pub(crate) seed: u64,
     pub(crate) streams: BTreeMap<String, Stream>,
     pub(crate) stored_memory: u64,
+    pub(crate) account_calls: CallRates,
     now: Millis,
     /// The earliest due time of all streams, so that an operation need not look at all of them.
     next_due: Option<Millis>,
@@ -46,6 +48,7 @@ impl Model {
             seed,
             streams: BTreeMap::new(),
             stored_memory: 0,
+            account_calls: CallRates::default(),
             now: Millis::default(),
             next_due: None,
             next_sweep: Millis::default(),

@@ -87,7 +87,7 @@ impl Model {
     ///
     /// # Errors
     /// `ResourceNotFoundException` for an unknown stream or shard, `InvalidArgumentException` for a sequence number of
-    /// another shard or a time in the future.
+    /// another shard or a time in the future, `ProvisionedThroughputExceededException` with limits on.
     pub fn get_shard_iterator(&mut self, now: Millis, request: &GetShardIterator) -> Result<String, KinesisError> {
         let now = self.advance(now);
         let (name, stream) = self.find(&request.stream)?;
@@ -109,7 +109,36 @@ impl Model {
             }
             StartingPosition::AtTimestamp(time) => shard.index_at(time),
         };
-        Ok(self.iterator(now, name, stream, shard.id, index))
+        // A number above all that were given out is the tip: what is put next will be read.
+        let iterator = self.iterator(now, name, stream, shard.id, index.min(shard.end_index()));
+        let (name, id) = (name.to_owned(), shard.id);
+        self.meter_iterator(now, &name, id)?;
+        Ok(iterator)
+    }
+
+    /// The records from an iterator on, if it is one of that stream.
+    ///
+    /// # Errors
+    /// Those of [`get_records`](Self::get_records) and those of a stream that is not there; `InvalidArgumentException`
+    /// for an iterator of another stream.
+    pub fn get_records_of(
+        &mut self,
+        now: Millis,
+        stream: &StreamRef,
+        request: &GetRecords,
+    ) -> Result<GetRecordsReply, KinesisError> {
+        let now = self.advance(now);
+        if *stream != StreamRef::default() {
+            let name = self.find(stream)?.0;
+            let place = self.open_iterator(now, &request.iterator)?;
+            if place.name != name {
+                return Err(KinesisError::invalid_argument(format!(
+                    "The ShardIterator is of another stream than {name} under account {}.",
+                    self.settings.account
+                )));
+            }
+        }
+        self.get_records(now, request)
     }
 
     /// The records from an iterator on.
@@ -117,12 +146,13 @@ impl Model {
     /// # Errors
     /// `ExpiredIteratorException` for an iterator older than `Settings::iterator_life`, `InvalidArgumentException` for
     /// one that is not ours, `ResourceNotFoundException` when stream or shard are gone, `ValidationException` for a
-    /// limit out of range.
+    /// limit out of range, `ProvisionedThroughputExceededException` with limits on.
     pub fn get_records(&mut self, now: Millis, request: &GetRecords) -> Result<GetRecordsReply, KinesisError> {
         let now = self.advance(now);
         let limit = request.limit.unwrap_or(MOST_RECORDS);
         KinesisError::check_limit("limit", limit, MOST_RECORDS)?;
         let place = self.open_iterator(now, &request.iterator)?;
+        self.meter_read(now, &place.name, place.shard_id)?;
         self.trim_shard(now, &place);
         let stream = self
             .streams
@@ -141,6 +171,8 @@ impl Model {
         };
         let next_iterator = (!ended).then(|| self.iterator(now, &place.name, stream, place.shard_id, batch.next_index));
         let child_shards = if ended { children(stream, shard) } else { Vec::new() };
+        let size = |record: &Record| record.data.size().saturating_add(record.partition_key.len());
+        self.note_read(now, &place.name, place.shard_id, || batch.records.iter().map(size).sum());
         Ok(GetRecordsReply { records: batch.records, next_iterator, millis_behind_latest, child_shards })
     }
 
@@ -182,6 +214,19 @@ impl Model {
                 shard.id, self.settings.account
             ))
         })
+    }
+
+    /// The answer to a request that names a shard by a text that no shard can have. The stream is looked for first.
+    pub(crate) fn unknown_shard(&mut self, now: Millis, stream: &StreamRef, shard: &str) -> KinesisError {
+        self.advance(now);
+        self.find(stream).map_or_else(
+            |error| error,
+            |(name, _)| {
+                let account = &self.settings.account;
+                let message = format!("Could not find shard {shard} in stream {name} under account {account}.");
+                KinesisError::new(ErrorKind::ResourceNotFound, message)
+            },
+        )
     }
 
     pub(crate) fn no_such_shard(&self, name: &str, shard: ShardId) -> KinesisError {
