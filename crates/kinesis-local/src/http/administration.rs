@@ -2,11 +2,11 @@
 //!
 //! Promises: the same as `dispatch`, whose table goes on here; what is in neither is unknown.
 
+use super::administration_reply::{AccountSettings, ResourceTags};
 use super::administration_request::{
     AddTagsWire, ListTagsWire, MaxRecordSizeWire, MonitoringWire, NothingWire, RemoveTagsWire, ResourceTagsWire,
     ShardCountWire, StreamModeWire, TagResourceWire, UntagResourceWire,
 };
-use super::administration_reply::{AccountSettings, ResourceTags};
 use super::dispatch::Call;
 use crate::model::{ErrorKind, KinesisError, Model};
 
@@ -24,9 +24,7 @@ pub(super) fn answer(call: Call<'_>, operation: &str) -> Result<String, KinesisE
         }
         "AddTagsToStream" => call.run::<AddTagsWire, _>(|model, now, request| model.add_tags(now, &request)),
         "TagResource" => call.run::<TagResourceWire, _>(|model, now, request| model.add_tags(now, &request)),
-        "RemoveTagsFromStream" => {
-            call.run::<RemoveTagsWire, _>(|model, now, request| model.remove_tags(now, &request))
-        }
+        "RemoveTagsFromStream" => call.run::<RemoveTagsWire, _>(|model, now, request| model.remove_tags(now, &request)),
         "UntagResource" => call.run::<UntagResourceWire, _>(|model, now, request| model.remove_tags(now, &request)),
         "ListTagsForStream" => call.run::<ListTagsWire, _>(|model, now, request| model.list_tags(now, &request)),
         "ListTagsForResource" => {

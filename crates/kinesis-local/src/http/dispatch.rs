@@ -39,7 +39,9 @@ pub(super) fn answer(face: &Face, operation: &str, body: &[u8]) -> Result<String
         "CreateStream" => call.run::<CreateStreamWire, _>(|model, now, request| model.create_stream(now, &request)),
         "DeleteStream" => call.run::<StreamWire, _>(|model, now, stream| model.delete_stream(now, &stream)),
         "SplitShard" => call.run::<SplitShardWire, _>(|model, now, named| named.answer(model, now, Model::split_shard)),
-        "MergeShards" => call.run::<MergeShardsWire, _>(|model, now, named| named.answer(model, now, Model::merge_shards)),
+        "MergeShards" => {
+            call.run::<MergeShardsWire, _>(|model, now, named| named.answer(model, now, Model::merge_shards))
+        }
         "IncreaseStreamRetentionPeriod" => {
             call.run::<RetentionWire, _>(|model, now, (stream, hours)| model.increase_retention(now, &stream, hours))
         }

@@ -76,7 +76,11 @@ impl Model {
     ///
     /// # Errors
     /// `ResourceInUseException` when the stream is not ACTIVE, `ResourceNotFoundException` when there is none.
-    pub fn enable_monitoring(&mut self, now: Millis, request: &ChangeMonitoring) -> Result<MonitoringReply, KinesisError> {
+    pub fn enable_monitoring(
+        &mut self,
+        now: Millis,
+        request: &ChangeMonitoring,
+    ) -> Result<MonitoringReply, KinesisError> {
         self.change_monitoring(now, request, Call::EnableMonitoring, ShardMetrics::and)
     }
 

@@ -68,7 +68,10 @@ impl Model {
             StreamMode::Provisioned => Ok(()),
             StreamMode::OnDemand => Err(KinesisError::new(
                 ErrorKind::Validation,
-                format!("Request is invalid. Stream {name} under account {} is in On-Demand mode.", self.settings.account),
+                format!(
+                    "Request is invalid. Stream {name} under account {} is in On-Demand mode.",
+                    self.settings.account
+                ),
             )),
         }
     }

@@ -155,7 +155,8 @@ impl Model {
     /// Whether another stream may be on its way in or out.
     fn check_transit(&self) -> Result<(), KinesisError> {
         let in_transit = |stream: &&Stream| matches!(stream.phase, Phase::Creating { .. } | Phase::Deleting { .. });
-        if self.settings.limits == Limits::Off || self.streams.values().filter(in_transit).count() < STREAMS_IN_TRANSIT {
+        if self.settings.limits == Limits::Off || self.streams.values().filter(in_transit).count() < STREAMS_IN_TRANSIT
+        {
             return Ok(());
         }
         Err(KinesisError::new(

@@ -295,6 +295,73 @@ fn a_reader_behind_the_trim_horizon_goes_on_at_the_oldest_record() {
 }
 
 #[test]
+fn a_retention_outside_of_24_hours_to_a_year_is_an_invalid_argument() {
+    let mut model = with_stream(1);
+    for (hours, words) in [(0, "Minimum allowed retention period is 24 hours."), (23, "Minimum"), (8_761, "Maximum")] {
+        for refused in [
+            model.increase_retention(T0, &"words".into(), hours).unwrap_err(),
+            model.decrease_retention(T0, &"words".into(), hours).unwrap_err(),
+        ] {
+            assert_eq!(refused.kind, ErrorKind::InvalidArgument);
+            assert!(refused.message.starts_with(words), "{}", refused.message);
+        }
+    }
+    model.increase_retention(T0, &"words".into(), 8_760).unwrap();
+    let longer = model.decrease_retention(T0, &"words".into(), 8_761).unwrap_err();
+    assert_eq!(longer.kind, ErrorKind::InvalidArgument);
+    let shorter = model.increase_retention(T0, &"words".into(), 24).unwrap_err();
+    let words = "Requested retention period (24 hours) for stream words can not be shorter than existing retention period (8760 hours). Use DecreaseRetentionPeriod API.";
+    assert_eq!(shorter.message, words);
+    model.decrease_retention(T0, &"words".into(), 24).unwrap();
+}
+
+#[test]
+fn the_number_of_a_trimmed_record_starts_at_the_oldest_that_is_left() {
+    let mut model = with_stream(1);
+    let trimmed = put(&mut model, T0, 0, "trimmed").sequence_number;
+    put(&mut model, at(2 * HOUR), 0, "kept");
+    let late = at(25 * HOUR);
+    for position in [StartingPosition::AtSequenceNumber(trimmed), StartingPosition::AfterSequenceNumber(trimmed)] {
+        assert_eq!(texts(&read(&mut model, late, 0, position).records), ["kept"]);
+    }
+}
+
+#[test]
+fn a_number_above_the_tip_stands_at_the_tip() {
+    let mut model = with_stream(1);
+    let first = put(&mut model, T0, 0, "first").sequence_number;
+    let parts = first.parts().unwrap();
+    let above = SequenceNumber::from_parts(super::super::sequence::Parts { index: parts.index + 5, ..parts });
+    let iterator = iterator(&mut model, T0, 0, StartingPosition::AtSequenceNumber(above)).unwrap();
+    put(&mut model, T0, 0, "second");
+    let reply = model.get_records(T0, &GetRecords { iterator, limit: None }).unwrap();
+    assert_eq!(texts(&reply.records), ["second"]);
+}
+
+#[test]
+fn records_are_refused_to_readers_of_another_stream() {
+    let mut model = with_stream(1);
+    model.create_stream(T0, &CreateStream::provisioned("more", 1)).unwrap();
+    let iterator = iterator(&mut model, T0, 0, StartingPosition::TrimHorizon).unwrap();
+    let request = GetRecords { iterator, limit: None };
+    let arn = |name: &str| StreamRef::by_arn(&format!("arn:aws:kinesis:us-east-1:000000000000:stream/{name}"));
+    let mut from = |stream: &StreamRef| model.get_records_of(T0, stream, &request).map_err(|error| error.kind);
+    assert!(from(&arn("words")).is_ok() && from(&StreamRef::default()).is_ok());
+    assert_eq!(from(&arn("more")).unwrap_err(), ErrorKind::InvalidArgument);
+    assert_eq!(from(&arn("gone")).unwrap_err(), ErrorKind::ResourceNotFound);
+    assert_eq!(from(&StreamRef::by_arn("words")).unwrap_err(), ErrorKind::Validation);
+}
+
+#[test]
+fn a_shard_that_cannot_be_is_unknown_after_its_stream_was_looked_for() {
+    let mut model = with_stream(1);
+    let unknown = model.unknown_shard(T0, &"words".into(), "x");
+    assert_eq!(unknown.message, "Could not find shard x in stream words under account 000000000000.");
+    assert_eq!(unknown.kind, ErrorKind::ResourceNotFound);
+    assert!(model.unknown_shard(T0, &"gone".into(), "x").message.starts_with("Stream gone under account"));
+}
+
+#[test]
 fn longer_retention_keeps_what_the_default_would_drop() {
     let mut model = with_stream(1);
     put(&mut model, T0, 0, "kept");
@@ -318,6 +385,20 @@ fn a_full_memory_throttles_single_records_until_something_is_trimmed() {
     let PutOutcome::Failed(error) = &reply.outcomes[3] else { panic!("the cap is too large for this test") };
     assert_eq!(error.kind, ErrorKind::ProvisionedThroughputExceeded);
     assert_eq!(model.put_records(at(25 * HOUR), batch).unwrap().failed_count(), 2);
+}
+
+#[test]
+fn a_full_memory_throttles_a_put_record_as_a_whole() {
+    let settings = Settings { status_delay: Duration::ZERO, memory_cap: 200, ..Settings::default() };
+    let mut model = Model::new(settings, 7);
+    model.create_stream(T0, &CreateStream::provisioned("words", 1)).unwrap();
+    let entry = PutEntry::new("key", None, Payload::from_bytes(&[0; 30])).unwrap();
+    let request = PutRecord { stream: "words".into(), entry };
+    model.put_record(T0, request.clone()).unwrap();
+    let memory = model.stored_memory();
+    let refused = model.put_record(T0, request).unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::ProvisionedThroughputExceeded);
+    assert_eq!(model.stored_memory(), memory);
 }
 
 #[test]
