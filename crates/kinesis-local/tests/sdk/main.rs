@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod administration;
 mod concurrency;
 mod dynamodb;
 mod kinesis;
 mod lifecycle;
+mod refusals;
 mod support;
+mod throttling;
