@@ -47,6 +47,7 @@ mod account;
 mod describe;
 mod list_shards;
 mod monitoring;
+mod named;
 mod put;
 mod read;
 mod record_size;

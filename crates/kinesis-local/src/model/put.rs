@@ -31,13 +31,23 @@ impl PutEntry {
     /// # Errors
     /// `ValidationException` when the partition key is not 1 to 256 characters long.
     pub fn new(partition_key: &str, explicit: Option<HashKey>, data: Payload) -> Result<Self, KinesisError> {
+        Self::named(partition_key, explicit, data, || "partitionKey".to_owned())
+    }
+
+    /// The same with a name for the partition key's member, which depends on where in a request it is.
+    pub(crate) fn named(
+        partition_key: &str,
+        explicit: Option<HashKey>,
+        data: Payload,
+        member: impl FnOnce() -> String,
+    ) -> Result<Self, KinesisError> {
         if partition_key.is_empty() {
-            return Err(KinesisError::validation("", "partitionKey", "have length greater than or equal to 1"));
+            return Err(KinesisError::validation("", &member(), "have length greater than or equal to 1"));
         }
         // Characters are counted only where there can be too many of them.
         if partition_key.len() > MOST_KEY_CHARACTERS && partition_key.chars().count() > MOST_KEY_CHARACTERS {
             let constraint = "have length less than or equal to 256";
-            return Err(KinesisError::validation(partition_key, "partitionKey", constraint));
+            return Err(KinesisError::validation(partition_key, &member(), constraint));
         }
         let point = explicit.unwrap_or_else(|| HashKey::of_partition_key(partition_key));
         Ok(Self { partition_key: partition_key.into(), point, data })

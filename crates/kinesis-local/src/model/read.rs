@@ -74,8 +74,8 @@ pub struct ChildShard {
 }
 
 /// What an iterator holds.
-struct Place {
-    name: String,
+pub(super) struct Place {
+    pub(super) name: String,
     created: Millis,
     shard_id: ShardId,
     index: u64,
@@ -114,31 +114,6 @@ impl Model {
         let (name, id) = (name.to_owned(), shard.id);
         self.meter_iterator(now, &name, id)?;
         Ok(iterator)
-    }
-
-    /// The records from an iterator on, if it is one of that stream.
-    ///
-    /// # Errors
-    /// Those of [`get_records`](Self::get_records) and those of a stream that is not there; `InvalidArgumentException`
-    /// for an iterator of another stream.
-    pub fn get_records_of(
-        &mut self,
-        now: Millis,
-        stream: &StreamRef,
-        request: &GetRecords,
-    ) -> Result<GetRecordsReply, KinesisError> {
-        let now = self.advance(now);
-        if *stream != StreamRef::default() {
-            let name = self.find(stream)?.0;
-            let place = self.open_iterator(now, &request.iterator)?;
-            if place.name != name {
-                return Err(KinesisError::invalid_argument(format!(
-                    "The ShardIterator is of another stream than {name} under account {}.",
-                    self.settings.account
-                )));
-            }
-        }
-        self.get_records(now, request)
     }
 
     /// The records from an iterator on.
@@ -190,7 +165,7 @@ impl Model {
         token::seal(self.seed, TokenKind::ShardIterator, &fields)
     }
 
-    fn open_iterator(&self, now: Millis, iterator: &str) -> Result<Place, KinesisError> {
+    pub(super) fn open_iterator(&self, now: Millis, iterator: &str) -> Result<Place, KinesisError> {
         let place = token::open(self.seed, TokenKind::ShardIterator, iterator)
             .and_then(|fields| Place::parse(&fields))
             .ok_or_else(|| KinesisError::invalid_argument("Invalid ShardIterator."))?;
@@ -214,19 +189,6 @@ impl Model {
                 shard.id, self.settings.account
             ))
         })
-    }
-
-    /// The answer to a request that names a shard by a text that no shard can have. The stream is looked for first.
-    pub(crate) fn unknown_shard(&mut self, now: Millis, stream: &StreamRef, shard: &str) -> KinesisError {
-        self.advance(now);
-        self.find(stream).map_or_else(
-            |error| error,
-            |(name, _)| {
-                let account = &self.settings.account;
-                let message = format!("Could not find shard {shard} in stream {name} under account {account}.");
-                KinesisError::new(ErrorKind::ResourceNotFound, message)
-            },
-        )
     }
 
     pub(crate) fn no_such_shard(&self, name: &str, shard: ShardId) -> KinesisError {

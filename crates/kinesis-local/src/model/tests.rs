@@ -2,8 +2,10 @@
 
 mod administration;
 mod large;
+mod naming;
 mod properties;
 mod rescaling;
+mod retention;
 mod stories;
 mod throttling;
 

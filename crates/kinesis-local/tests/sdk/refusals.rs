@@ -53,6 +53,23 @@ async fn records_are_not_read_under_another_streams_arn() {
     local.stop().await;
 }
 
+#[tokio::test]
+async fn a_batch_names_the_record_that_breaks_a_constraint() {
+    let local = start(1).await;
+    let client = kinesis(&local);
+    let put = async |bad| {
+        let request = client.put_records().stream_name(STREAM).records(entry("k", "x")).records(bad);
+        let refused = request.send().await.unwrap_err();
+        (refused.code().unwrap().to_owned(), refused.message().unwrap().to_owned())
+    };
+    let (code, message) = put(entry(&"k".repeat(257), "x")).await;
+    assert_eq!(code, "ValidationException");
+    assert!(message.contains("at 'records.2.member.partitionKey' failed to satisfy constraint:"), "{message}");
+    let (_, message) = put(entry("k", &"x".repeat((1 << 20) + 1))).await;
+    assert!(message.contains("at 'records.2.member.data' failed to satisfy constraint:"), "{message}");
+    local.stop().await;
+}
+
 /// Calls each operation that takes name and ARN with the given ones and collects the codes of the errors.
 async fn codes(client: &aws_sdk_kinesis::Client, name: Option<&str>, arn: Option<&str>) -> Vec<Option<String>> {
     macro_rules! call {
