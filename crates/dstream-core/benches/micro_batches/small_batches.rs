@@ -12,14 +12,10 @@ const BATCHES: usize = 500;
 pub async fn measure(threads: usize) {
     let batch = text::lines(1_000, 7);
     let mut program = Program::start(threads, |lines| {
-        lines
-            .flat_map(|line: Bytes| String::from_utf8_lossy(&line).split(' ').map(str::to_owned).collect::<Vec<_>>())
-            .map(|word| (word, 1_u64))
-            .reduce_by_key(|a, b| a + b)
-            .foreach_rdd(|rdd, _| {
-                std::hint::black_box(rdd.collect()?);
-                Ok(())
-            });
+        lines.flat_map(text::Words::of).map(|word| (word, 1_u64)).reduce_by_key(|a, b| a + b).foreach_rdd(|rdd, _| {
+            std::hint::black_box(rdd.collect()?);
+            Ok(())
+        });
     })
     .await;
     let parts: Vec<&[Bytes]> = batch.chunks(batch.len().div_ceil(threads)).collect();

@@ -22,3 +22,28 @@ pub fn lines(words: usize, seed: u64) -> Vec<Bytes> {
     let line = |_| (0..WORDS_PER_LINE).map(|_| word(next())).collect::<Vec<_>>().join(" ").into();
     (0..words / WORDS_PER_LINE).map(line).collect()
 }
+
+/// The words of a line, one after the other; owns the line, as a closure of `flat_map` gets it.
+pub struct Words {
+    line: Bytes,
+}
+
+impl Words {
+    pub fn of(line: Bytes) -> Self {
+        Self { line }
+    }
+}
+
+impl Iterator for Words {
+    type Item = String;
+
+    fn next(&mut self) -> Option<String> {
+        if self.line.is_empty() {
+            return None;
+        }
+        let end = self.line.iter().position(|byte| *byte == b' ').unwrap_or(self.line.len());
+        let word = self.line.split_to(end);
+        let _ = self.line.split_to(self.line.len().min(1));
+        Some(std::str::from_utf8(&word).unwrap_or_default().to_owned())
+    }
+}

@@ -19,7 +19,7 @@ pub async fn compare(threads: usize) {
     let seen = Arc::clone(&counted);
     let mut program = Program::start(threads, move |lines| {
         lines
-            .flat_map(|line: Bytes| words(&line).map(str::to_owned).collect::<Vec<_>>())
+            .flat_map(text::Words::of)
             .map(|word| (word, 1_u64))
             .reduce_by_key(|a, b| a + b)
             .window(INTERVAL * 3, INTERVAL)
