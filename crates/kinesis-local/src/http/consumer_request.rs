@@ -88,8 +88,7 @@ impl Wire for SubscribeToShardWire {
     fn into_request(self) -> Result<SubscribeToShard, KinesisError> {
         let consumer_arn = required(self.consumer_arn, "consumerARN")?;
         let shard_id = shard_id(&required(self.shard_id, "shardId")?)?;
-        let PositionWire { r#type, sequence_number, timestamp } =
-            required(self.starting_position, "startingPosition")?;
+        let PositionWire { r#type, sequence_number, timestamp } = required(self.starting_position, "startingPosition")?;
         let position = Position { kind: r#type, sequence_number, timestamp }.into_position("startingPosition.type")?;
         Ok(SubscribeToShard { consumer_arn, shard_id, position, dry_run: self.dry_run.unwrap_or(false) })
     }

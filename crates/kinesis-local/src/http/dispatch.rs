@@ -74,8 +74,8 @@ pub(super) fn answer(face: &Face, operation: &str, body: &[u8]) -> Result<String
 pub(super) fn parse<'a, W: Wire + Deserialize<'a>>(body: &'a [u8]) -> Result<W::Request, KinesisError> {
     // A request without members may come without a body.
     let body = if body.is_empty() { b"{}" } else { body };
-    let wire: W = serde_json::from_slice(body)
-        .map_err(|error| KinesisError::new(ErrorKind::Serialization, error.to_string()))?;
+    let wire: W =
+        serde_json::from_slice(body).map_err(|error| KinesisError::new(ErrorKind::Serialization, error.to_string()))?;
     wire.into_request()
 }
 

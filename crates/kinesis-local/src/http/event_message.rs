@@ -58,7 +58,8 @@ mod tests {
 
     #[test]
     fn an_event_at_the_end_of_a_shard_has_no_continuation_and_an_exception_has_its_name() {
-        let end = SubscriptionEvent { records: vec![], continuation: None, millis_behind_latest: 0, child_shards: vec![] };
+        let end =
+            SubscriptionEvent { records: vec![], continuation: None, millis_behind_latest: 0, child_shards: vec![] };
         let message = read_message_from(event(&end).unwrap()).unwrap();
         assert_eq!(header(&message, ":event-type"), "SubscribeToShardEvent");
         let payload: serde_json::Value = serde_json::from_slice(message.payload()).unwrap();

@@ -114,7 +114,9 @@ mod tests {
 
     #[test]
     fn ill_formed_arns_and_names_are_validation_errors() {
-        for arn in ["", "arn", STREAM, "arn:aws:kinesis:r:1:stream/words/consumer/c", "arn:aws:s3:r:1:stream/w/consumer/c:1"] {
+        for arn in
+            ["", "arn", STREAM, "arn:aws:kinesis:r:1:stream/words/consumer/c", "arn:aws:s3:r:1:stream/w/consumer/c:1"]
+        {
             assert_eq!(ConsumerRef::by_arn(arn).resolve().unwrap_err().kind, ErrorKind::Validation, "{arn}");
         }
         for name in ["", "a b", &"x".repeat(129)] {

@@ -134,7 +134,11 @@ impl Model {
             true
         });
         self.stored_memory = self.stored_memory.saturating_sub(freed);
-        self.next_due = self.streams.values().filter_map(|stream| stream.due().into_iter().chain(stream.consumers.due()).min()).min();
+        self.next_due = self
+            .streams
+            .values()
+            .filter_map(|stream| stream.due().into_iter().chain(stream.consumers.due()).min())
+            .min();
     }
 }
 

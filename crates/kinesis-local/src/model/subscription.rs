@@ -213,13 +213,7 @@ impl Model {
 }
 
 impl Subscribed {
-    fn next(
-        &mut self,
-        now: Millis,
-        settings: &Settings,
-        shards: &BTreeMap<ShardId, Shard>,
-        shard: &Shard,
-    ) -> Polled {
+    fn next(&mut self, now: Millis, settings: &Settings, shards: &BTreeMap<ShardId, Shard>, shard: &Shard) -> Polled {
         let end = self.started.plus(settings.subscription_life);
         if self.ended || now >= end {
             self.ended = true;
