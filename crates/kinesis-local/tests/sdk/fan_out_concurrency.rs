@@ -2,6 +2,8 @@
 //! through reshards, ends of subscriptions and resumes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
@@ -77,8 +79,42 @@ async fn follow(client: Client, consumer: String, shards: u32, expected: usize) 
     seen
 }
 
+/// Reads one shard in one go, from its start to its end or until `expected` says that all have got everything.
+async fn tail(
+    client: Client,
+    consumer: String,
+    n: u32,
+    arrived: Arc<AtomicUsize>,
+    expected: usize,
+) -> (u32, Vec<String>) {
+    let mut events = subscribe(&client, &consumer, n, at(ShardIteratorType::TrimHorizon)).await;
+    let mut numbers = Vec::new();
+    loop {
+        let event = events.news().await;
+        arrived.fetch_add(event.records.len(), Ordering::SeqCst);
+        numbers.extend(event.records.into_iter().map(|record| record.sequence_number));
+        if event.child_shards.is_some() || arrived.load(Ordering::SeqCst) == expected {
+            return (n, numbers);
+        }
+    }
+}
+
+/// Starts all writers and returns what was acknowledged, in order.
+async fn write_all(client: &Client) -> BTreeMap<String, Vec<String>> {
+    let writers: Vec<_> = (0..WRITERS).map(|writer| tokio::spawn(write(client.clone(), writer))).collect();
+    let mut acknowledged: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for writer in writers {
+        for (shard, numbers) in writer.await.unwrap() {
+            acknowledged.entry(shard).or_default().extend(numbers);
+        }
+    }
+    // 56 digits each, so the order of the texts is the order of the numbers.
+    acknowledged.values_mut().for_each(|numbers| numbers.sort());
+    acknowledged
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sixteen_writers_and_a_subscriber_of_all_shards_lose_repeat_and_reorder_nothing() {
+async fn sixteen_writers_and_a_subscriber_that_resumes_after_each_event_lose_repeat_and_reorder_nothing() {
     let settings = Settings {
         subscription_grace: Duration::ZERO,
         heartbeat_interval: Duration::from_millis(20),
@@ -88,20 +124,48 @@ async fn sixteen_writers_and_a_subscriber_of_all_shards_lose_repeat_and_reorder_
     let client = kinesis(&local);
     let consumer = register(&client, "counter").await;
     let follower = tokio::spawn(follow(client.clone(), consumer, 2, WRITERS * BATCHES * BATCH));
-    let writers: Vec<_> = (0..WRITERS).map(|writer| tokio::spawn(write(client.clone(), writer))).collect();
+    let writers = tokio::spawn({
+        let client = client.clone();
+        async move { write_all(&client).await }
+    });
     let split = client.split_shard().stream_name(STREAM).shard_to_split(shard(0));
     split.new_starting_hash_key((1_u128 << 126).to_string()).send().await.unwrap();
-    let mut acknowledged: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for writer in writers {
-        for (shard, numbers) in writer.await.unwrap() {
-            acknowledged.entry(shard).or_default().extend(numbers);
-        }
-    }
+    let acknowledged = writers.await.unwrap();
     let seen = tokio::time::timeout(Duration::from_secs(120), follower).await.unwrap().unwrap();
-    for (shard, mut expected) in acknowledged {
-        // 56 digits each, so the order of the texts is the order of the numbers.
-        expected.sort();
+    for (shard, expected) in acknowledged {
         assert_eq!(seen[&shard], expected, "{shard}");
+    }
+    local.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sixteen_writers_and_a_subscriber_of_all_shards_lose_repeat_and_reorder_nothing() {
+    // Without beats, so that a single write that wakes nobody would be waited for in vain.
+    let never = Duration::from_secs(24 * 3_600);
+    let settings = Settings { heartbeat_interval: never, subscription_life: never, ..Settings::default() };
+    let local = start_with(settings, 3).await;
+    let client = kinesis(&local);
+    let consumer = register(&client, "counter").await;
+    let expected = WRITERS * BATCHES * BATCH;
+    let arrived = Arc::new(AtomicUsize::new(0));
+    let mut readers = JoinSet::new();
+    for n in 0..3 {
+        readers.spawn(tail(client.clone(), consumer.clone(), n, Arc::clone(&arrived), expected));
+    }
+    let acknowledged = write_all(&client).await;
+    let all_there = async {
+        while arrived.load(Ordering::SeqCst) < expected {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), all_there).await.unwrap();
+    // Closes the shards, so that the readers which did not see the last record end too.
+    client.split_shard().stream_name(STREAM).shard_to_split(shard(0)).new_starting_hash_key("9").send().await.unwrap();
+    let merge = client.merge_shards().stream_name(STREAM).shard_to_merge(shard(1));
+    merge.adjacent_shard_to_merge(shard(2)).send().await.unwrap();
+    while let Some(reader) = readers.join_next().await {
+        let (n, seen) = reader.unwrap();
+        assert_eq!(seen, acknowledged[&shard(n)], "shard {n}");
     }
     local.stop().await;
 }
