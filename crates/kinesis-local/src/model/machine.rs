@@ -121,6 +121,7 @@ impl Model {
     fn settle(&mut self) {
         let now = self.now;
         let mut freed = 0;
+        self.wakeups.wake_all();
         self.streams.retain(|_, stream| {
             stream.consumers.settle(now);
             if stream.due().is_none_or(|due| due > now) {
