@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::call_rates::CallRates;
+use super::consumer::Consumers;
 use super::hash_key::{HashKey, HashKeyRange};
 use super::limits::SHORTEST_RETENTION;
 use super::millis::Millis;
@@ -95,6 +96,7 @@ pub(crate) struct Stream {
     /// The calls that count against the stream's own quotas.
     pub(crate) calls: CallRates,
     pub(crate) shards: BTreeMap<ShardId, Shard>,
+    pub(crate) consumers: Consumers,
     /// The open shards by the first point of their range.
     pub(crate) open: BTreeMap<HashKey, ShardId>,
     next_shard: u32,
@@ -113,6 +115,7 @@ impl Stream {
             max_record_size: DEFAULT_RECORD_SIZE,
             calls: CallRates::default(),
             shards: BTreeMap::new(),
+            consumers: Consumers::default(),
             open: BTreeMap::new(),
             next_shard: 0,
         }

@@ -4,9 +4,13 @@
 
 mod administration;
 mod concurrency;
+mod consumers;
 mod dynamodb;
+mod fan_out;
+mod fan_out_concurrency;
 mod kinesis;
 mod lifecycle;
 mod refusals;
+mod subscriber;
 mod support;
 mod throttling;
