@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use crate::clock;
+use crate::faults::Faults;
 use crate::model::{Millis, Model};
 
 /// The shared state of the HTTP face.
@@ -18,6 +19,7 @@ pub(crate) struct Face {
     /// A std mutex: an operation is a matter of microseconds and does not wait for anything, so there is nothing to gain
     /// from a lock that can be awaited. One lock for all shards makes number and storage of a record one step.
     model: Mutex<Model>,
+    faults: Faults,
     kinesis_url: String,
     dynamodb_url: String,
     holders: AtomicUsize,
@@ -34,6 +36,7 @@ impl Face {
     ) -> Self {
         Self {
             model: Mutex::new(model),
+            faults: Faults::default(),
             kinesis_url: format!("http://{kinesis}"),
             dynamodb_url: format!("http://{dynamodb}"),
             holders: AtomicUsize::new(0),
@@ -48,6 +51,11 @@ impl Face {
         let mut model = self.model.lock().unwrap_or_else(PoisonError::into_inner);
         let now = model.advance(clock::now());
         operation(&mut model, now)
+    }
+
+    /// The faults of both endpoints.
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     pub(crate) fn kinesis_url(&self) -> &str {

@@ -144,6 +144,13 @@ impl Model {
         Ok(GetRecordsReply { records: batch.records, next_iterator, millis_behind_latest, child_shards })
     }
 
+    /// The stream and the shard that an iterator of this model stands in, expired or not.
+    #[must_use]
+    pub fn iterator_place(&self, iterator: &str) -> Option<(String, ShardId)> {
+        let fields = token::open(self.seed, TokenKind::ShardIterator, iterator)?;
+        Place::parse(&fields).map(|place| (place.name, place.shard_id))
+    }
+
     /// Trims the shard that is about to be read, so that retention is exact for readers.
     fn trim_shard(&mut self, now: Millis, place: &Place) {
         let freed = self.streams.get_mut(&place.name).map_or(0, |stream| {

@@ -2,8 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod cbor;
 mod concurrency;
 mod dynamodb;
+mod fault_conditions;
+mod fault_effects;
+mod fault_endpoint;
+mod http2;
 mod kinesis;
 mod lifecycle;
+mod raw;
 mod support;
