@@ -158,7 +158,8 @@ mod tests {
             any::<bool>().prop_map(Into::into),
             any::<i64>().prop_map(Into::into),
             any::<u64>().prop_map(Into::into),
-            (-1e15..1e15).prop_map(|float: f64| float.into()),
+            // Kinesis has no floats but times; serde_json reads longer ones to the last digit but one.
+            any::<i32>().prop_map(|eighths| (f64::from(eighths) / 8.0).into()),
             ".*".prop_map(Into::into),
         ];
         leaf.prop_recursive(4, 30, 5, |inner| {
