@@ -72,9 +72,9 @@ pub enum Effect {
         /// The share of records that fail, 0 to 1, chosen by the seed of [`When`].
         share: f64,
     },
-    /// SubscribeToShard only: the connection is cut after so many events.
+    /// SubscribeToShard only: the connection is cut (HTTP/2: the stream is reset) 50 ms after so many events.
     CutStream {
-        /// How many events are delivered first.
+        /// How many events are delivered first, those without records included.
         events: u64,
     },
 }

@@ -3,6 +3,8 @@
 //! Promises: the records that fail are not seen by the operation, the others are put as one batch in their order, and the
 //! reply has one outcome for each record at its place. An error of the batch as a whole is passed on as it is.
 
+use std::sync::Arc;
+
 use axum::body::to_bytes;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -16,7 +18,7 @@ use crate::faults::{PartialPut, cut};
 
 /// Puts what does not fail.
 pub(super) async fn put(
-    face: &Face,
+    face: &Arc<Face>,
     headers: &HeaderMap,
     body: &Bytes,
     target: &Target,

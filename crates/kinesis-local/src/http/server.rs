@@ -45,7 +45,7 @@ pub(crate) async fn serve(listener: TcpListener, face: Arc<Face>, shutdown: impl
 }
 
 /// One call in JSON, behind `edge`: without faults, and whatever encoding its client speaks.
-pub(super) async fn kinesis(face: &Face, headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Response {
+pub(super) async fn kinesis(face: &Arc<Face>, headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Response {
     let (status, text) = match answer(face, headers, body) {
         Ok(text) => (StatusCode::OK, text),
         Err((status, error)) => (status, error.body()),
