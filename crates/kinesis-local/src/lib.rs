@@ -26,13 +26,19 @@
 pub mod model;
 
 mod builder;
+#[cfg(feature = "clients")]
+mod clients;
 mod clock;
 mod dynamodb;
 mod http;
+mod journal;
 mod local;
+mod restored;
 mod start_error;
 mod threads;
 
 pub use builder::LocalBuilder;
+pub use journal::Durability;
 pub use local::{DEFAULT_DYNAMODB_PORT, DEFAULT_KINESIS_PORT, Local, STOP_LIMIT, Stopped};
+pub use restored::Restored;
 pub use start_error::{Service, StartError};

@@ -5,6 +5,7 @@
 
 use serde::Deserialize;
 
+use super::command::Command;
 use super::face::Face;
 use super::put_request::{EntryWire, PutRecordsWire};
 use super::read_request::{GetRecordsWire, GetShardIteratorWire};
@@ -16,9 +17,9 @@ use super::response::Reply;
 use crate::model::{ErrorKind, KinesisError, Millis, Model};
 
 /// The body of the reply to one operation.
-pub(super) fn answer(face: &Face, operation: &str, body: &[u8]) -> Result<String, KinesisError> {
-    let call = Call { face, body };
-    match operation {
+pub(super) fn answer(face: &Face, command: Command<'_>) -> Result<String, KinesisError> {
+    let call = Call { face, command };
+    match command.operation {
         "PutRecords" => call.run::<PutRecordsWire<'_>, _>(Model::put_records),
         "PutRecord" => call.run::<EntryWire<'_>, _>(Model::put_record),
         "GetRecords" => call.run::<GetRecordsWire, _>(|model, now, request| model.get_records(now, &request)),
@@ -53,7 +54,7 @@ pub(super) fn answer(face: &Face, operation: &str, body: &[u8]) -> Result<String
 /// One request on its way.
 struct Call<'a> {
     face: &'a Face,
-    body: &'a [u8],
+    command: Command<'a>,
 }
 
 impl<'a> Call<'a> {
@@ -65,12 +66,10 @@ impl<'a> Call<'a> {
         W: Wire + Deserialize<'a>,
         R: Reply,
     {
-        // A request without members may come without a body.
-        let body = if self.body.is_empty() { b"{}" } else { self.body };
-        let wire: W = serde_json::from_slice(body)
+        let wire: W = serde_json::from_slice(self.command.body())
             .map_err(|error| KinesisError::new(ErrorKind::Serialization, error.to_string()))?;
         let request = wire.into_request()?;
-        let reply = self.face.with_model(|model, now| operation(model, now, request))?;
+        let reply = self.face.apply(self.command, |model, now| operation(model, now, request))?;
         Ok(reply.body())
     }
 }

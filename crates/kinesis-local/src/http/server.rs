@@ -17,6 +17,7 @@ use axum::serve::ListenerExt;
 use bytes::Bytes;
 use tokio::net::TcpListener;
 
+use super::command::Command;
 use super::face::Face;
 use super::response::Reply;
 use super::{control, dispatch};
@@ -65,7 +66,7 @@ fn answer(
         (StatusCode::BAD_REQUEST, KinesisError::new(ErrorKind::UnknownOperation, message))
     })?;
     tracing::trace!(operation, bytes = body.len(), "request");
-    dispatch::answer(face, operation, &body).map_err(|error| {
+    dispatch::answer(face, Command::now(operation, &body)).map_err(|error| {
         (StatusCode::from_u16(error.kind.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), error)
     })
 }

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::error::{ErrorKind, KinesisError};
 use super::millis::Millis;
 use super::settings::Settings;
@@ -25,7 +27,7 @@ use super::stream_ref::StreamRef;
 /// assert_eq!(stored.sequence_number.to_string().len(), 56);
 /// # Ok::<(), kinesis_local::model::KinesisError>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Model {
     pub(crate) settings: Settings,
     pub(crate) seed: u64,

@@ -30,6 +30,7 @@ mod millis;
 mod payload;
 mod sequence;
 mod settings;
+mod snapshot;
 mod token;
 
 mod shard;

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::hash_key::{HashKey, HashKeyRange};
 use super::millis::Millis;
 use super::shard::{Shard, ShardId};
@@ -37,7 +39,7 @@ impl StreamStatus {
 }
 
 /// How the capacity of a stream is paid for. Here it only is remembered.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum StreamMode {
     /// A number of shards that the owner chooses.
     #[default]
@@ -58,7 +60,7 @@ impl StreamMode {
 }
 
 /// A change that takes effect when the stream becomes ACTIVE again.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) enum Change {
     Split { parent: ShardId, at: HashKey },
     Merge { left: ShardId, right: ShardId },
@@ -66,7 +68,7 @@ pub(crate) enum Change {
 }
 
 /// The states of a stream; the variants own what is pending.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) enum Phase {
     Creating { due: Millis, shards: u32 },
     Active,
@@ -74,7 +76,7 @@ pub(crate) enum Phase {
     Deleting { due: Millis },
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Stream {
     pub(crate) arn: String,
     pub(crate) created: Millis,
