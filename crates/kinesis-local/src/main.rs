@@ -126,7 +126,8 @@ async fn run(options: Options) -> Result<(), String> {
     let local = builder.start().await.map_err(|error| why_not_started(&error))?;
     if let Some(restored) = local.restored().filter(|restored| restored.bytes_cut_off > 0) {
         let (log, bytes) = (restored.log.display(), restored.bytes_cut_off);
-        let warning = format!("kinesis-local: warning: the last {bytes} bytes of {log} were no whole entry and were cut off\n");
+        let warning =
+            format!("kinesis-local: warning: the last {bytes} bytes of {log} were no whole entry and were cut off\n");
         let _ = io::stderr().write_all(warning.as_bytes());
     }
     let ready = format!("ready kinesis={} dynamodb={}\n", local.kinesis_url(), local.dynamodb_url());

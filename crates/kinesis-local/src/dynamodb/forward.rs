@@ -119,4 +119,5 @@ impl Wire {
 
 const EXPECT: HeaderName = HeaderName::from_static("expect");
 const AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
-const ANY_SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=any/20000101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=00";
+const ANY_SIGNATURE: &str =
+    "AWS4-HMAC-SHA256 Credential=any/20000101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=00";

@@ -6,4 +6,5 @@ mod concurrency;
 mod dynamodb;
 mod kinesis;
 mod lifecycle;
+mod persistence;
 mod support;
