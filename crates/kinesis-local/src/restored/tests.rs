@@ -141,7 +141,8 @@ fn a_change_that_cannot_be_kept_is_refused_and_nothing_is_accepted_after_it() {
 fn a_hundred_thousand_records_are_restored_by_their_two_hundred_batches() {
     let scratch = Scratch::new();
     let (face, _) = open(&scratch, &Settings::default());
-    let records: Vec<_> = (100..600).map(|n| json!({"PartitionKey": n.to_string(), "Data": "YWJj".repeat(33)})).collect();
+    let records: Vec<_> =
+        (100..600).map(|n| json!({"PartitionKey": n.to_string(), "Data": "YWJj".repeat(33)})).collect();
     let batch = json!({"StreamName": "words", "Records": records}).to_string();
     for _ in 0..200 {
         call(&face, Command::now("PutRecords", batch.as_bytes())).unwrap();
