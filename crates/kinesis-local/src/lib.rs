@@ -19,11 +19,9 @@
 //!
 //! ```
 //! use aws_sdk_kinesis::primitives::Blob;
-//! use dstream_core::{StopMode, StreamingContext};
 //! use kinesis_asl::{Credentials, InitialPosition, KinesisInputDStream};
-//! use {kinesis_local::Local, std::time::Duration};
+//! use {dstream_core::StreamingContext, kinesis_local::Local, std::time::Duration};
 //! # #[tokio::main] async fn main() -> Result<(), dstream_core::BoxError> {
-//!
 //! let local = Local::builder().stream("words", 1).start().await?;
 //! let (kinesis, millis) = (local.kinesis_client(), Duration::from_millis);
 //! let put = |line: &str| kinesis.put_record().stream_name("words").partition_key(line).data(Blob::new(line)).send();
@@ -45,8 +43,7 @@
 //! split.new_starting_hash_key((1_u128 << 127).to_string()).send().await?;
 //! put("to do").await?;
 //! assert_eq!(next().await, [("do", 1), ("to", 1)].map(|(w, n)| (w.to_owned(), n)).into());
-//! ssc.stop(StopMode::Graceful).await?;
-//! local.stop().await;
+//! ssc.stop(dstream_core::StopMode::Graceful).await?; // Dropping `local` ends the endpoints.
 //! # Ok(()) }
 //! ```
 
