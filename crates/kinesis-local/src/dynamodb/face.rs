@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
@@ -25,9 +26,10 @@ use tokio::sync::oneshot;
 
 use super::account;
 use super::continuous_backups::ContinuousBackups;
+use super::direct;
 use super::engine;
 use super::forward::Forward;
-use super::reply::{DynamoDbError, reply};
+use super::reply::{DynamoDbError, JSON_1_0, reply, written};
 use crate::clock;
 use crate::start_error::StartError;
 
@@ -76,6 +78,11 @@ impl DynamoDbFace {
 
     async fn handle(&self, head: Parts, body: Bytes) -> Response {
         let operation = (head.method == Method::POST).then(|| operation(&head.headers)).flatten();
+        if let Some(operation) = operation.filter(|_| speaks_json_1_0(&head.headers))
+            && let Some((status, body)) = direct::answer(&self.database, operation, &body)
+        {
+            return written(status, body, self.next_request());
+        }
         match operation.and_then(|operation| self.own(operation, &body)) {
             Some(outcome) => self.reply(outcome),
             None => match self.forward.send(Request::from_parts(head, Body::from(body))).await {
@@ -101,7 +108,11 @@ impl DynamoDbFace {
     }
 
     fn reply(&self, outcome: Result<Value, DynamoDbError>) -> Response {
-        reply(outcome, self.requests.fetch_add(1, Ordering::Relaxed))
+        reply(outcome, self.next_request())
+    }
+
+    fn next_request(&self) -> usize {
+        self.requests.fetch_add(1, Ordering::Relaxed)
     }
 }
 
@@ -135,6 +146,11 @@ pub(crate) async fn serve(
 
 async fn answer(State(face): State<Arc<DynamoDbFace>>, request: Request) -> Response {
     face.answer(request).await
+}
+
+/// Whether the client asks in the form that our own answers have, as all SDKs do.
+fn speaks_json_1_0(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|kind| kind == JSON_1_0)
 }
 
 /// The operation that a request names.

@@ -48,7 +48,11 @@ pub(super) fn reply(outcome: Result<Value, DynamoDbError>, request: usize) -> Re
         Ok(body) => (StatusCode::OK, body),
         Err(error) => (error.status, json!({"__type": error.kind, "message": error.message})),
     };
-    let body = body.to_string();
+    written(status, body.to_string(), request)
+}
+
+/// An answer that is written already.
+pub(super) fn written(status: StatusCode, body: String, request: usize) -> Response {
     let checksum = crc32fast::hash(body.as_bytes());
     let mut headers = HeaderMap::new();
     let values = [
@@ -61,4 +65,5 @@ pub(super) fn reply(outcome: Result<Value, DynamoDbError>, request: usize) -> Re
     (status, headers, body).into_response()
 }
 
-const JSON_1_0: &str = "application/x-amz-json-1.0";
+/// The content type of DynamoDB.
+pub(super) const JSON_1_0: &str = "application/x-amz-json-1.0";

@@ -157,6 +157,13 @@ async fn no_credentials_are_needed_and_the_words_of_errors_are_dynoxides() {
     assert!(tables.starts_with("HTTP/1.1 200") && tables.contains(r#"{"TableNames":[]}"#), "{tables}");
     let refused = call("DescribeTable", r#"{"TableName":"none"}"#);
     assert!(refused.starts_with("HTTP/1.1 400") && refused.contains("Requested resource not found"), "{refused}");
+    let refused = call("UpdateItem", r#"{"TableName":"none","Key":{"leaseKey":{"S":"s"}}}"#);
+    assert!(refused.starts_with("HTTP/1.1 400") && refused.contains("Requested resource not found"), "{refused}");
+    let refused = call("UpdateItem", r#"{"TableName":"none","Key":{"leaseKey":{"S":5}}}"#);
+    assert!(
+        refused.contains("SerializationException") && refused.contains("cannot be converted to String"),
+        "{refused}"
+    );
     let refused = call("DescribeTable", "no JSON");
     assert!(refused.contains("SerializationException"), "{refused}");
     local.stop().await;
