@@ -27,8 +27,7 @@ where
         let new = values.remove(key).unwrap_or_default();
         updates.push((key.clone(), function(now, key, new, Some(state))?));
     }
-    let mut new_keys: Vec<(u64, K, Vec<V>)> =
-        values.into_iter().map(|(key, new)| (hash_of(&key), key, new)).collect();
+    let mut new_keys: Vec<(u64, K, Vec<V>)> = values.into_iter().map(|(key, new)| (hash_of(&key), key, new)).collect();
     new_keys.sort_unstable_by_key(|(hash, _, _)| *hash);
     for (_, key, new) in new_keys {
         let state = function(now, &key, new, None)?;
@@ -51,7 +50,11 @@ mod tests {
     use crate::state::{Expiry, StateMap};
 
     /// Sums the values; a key without values loses one, and at zero its state.
-    fn step(map: &mut StateMap<&'static str, u32>, time: i64, values: &[(&'static str, u32)]) -> Vec<(&'static str, u32)> {
+    fn step(
+        map: &mut StateMap<&'static str, u32>,
+        time: i64,
+        values: &[(&'static str, u32)],
+    ) -> Vec<(&'static str, u32)> {
         let mut grouped = KeyMap::<_, Vec<u32>>::default();
         for (key, value) in values {
             grouped.entry(*key).or_default().push(*value);

@@ -138,20 +138,20 @@ fn an_update_touches_only_the_keys_in_the_data_and_no_earlier_version_t082() {
         })
         .unwrap();
         open.commit();
-        let mut rows: Vec<_> =
-            map.versions().map(|each| map.at(each).unwrap().rows().into_iter().map(|row| (*row.0, *row.1)).collect::<Vec<_>>()).collect();
+        let mut rows: Vec<_> = map
+            .versions()
+            .map(|each| map.at(each).unwrap().rows().into_iter().map(|row| (*row.0, *row.1)).collect::<Vec<_>>())
+            .collect();
         rows.iter_mut().for_each(|rows| rows.sort_unstable());
         rows
     };
     assert_eq!(step(1, &["k1"]).last().unwrap(), &[("k1", 1), ("k2", 0)]);
     assert_eq!(step(2, &["x", "k2", "k2", "k3"]).last().unwrap(), &[("k1", 1), ("k2", 2), ("k3", 0)]);
     let versions = step(3, &["k2", "k1", "k1", "k3", "k3", "k3"]);
-    assert_eq!(versions, [
-        vec![("k1", 0), ("k2", 0)],
-        vec![("k1", 1), ("k2", 0)],
-        vec![("k1", 1), ("k2", 2), ("k3", 0)],
-        vec![],
-    ]);
+    assert_eq!(
+        versions,
+        [vec![("k1", 0), ("k2", 0)], vec![("k1", 1), ("k2", 0)], vec![("k1", 1), ("k2", 2), ("k3", 0)], vec![],]
+    );
 }
 
 #[test]
