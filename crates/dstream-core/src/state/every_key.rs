@@ -5,11 +5,10 @@ use std::hash::Hash;
 
 use crate::key_hash::KeyMap;
 use crate::state::open_version::OpenVersion;
-use crate::state::version_view::hash_of;
 use crate::time::Time;
 
-/// Applies `function` to every key that has a state, with its new values or none, and to every other key of `values`; both
-/// in the order of the keys' hashes. What it returns is the key's new state.
+/// Applies `function` to every key that has a state, with its new values or none, and to every other key of `values`; in no
+/// order that means anything, since a sorted one would cost more than the rest. What it returns is the key's new state.
 ///
 /// # Errors
 /// The first one of `function`; the version is then unchanged.
@@ -23,13 +22,11 @@ where
 {
     let now = open.version();
     let mut updates = Vec::with_capacity(open.len());
-    for (key, state, _) in open.rows() {
+    for (key, state) in open.iter() {
         let new = values.remove(key).unwrap_or_default();
         updates.push((key.clone(), function(now, key, new, Some(state))?));
     }
-    let mut new_keys: Vec<(u64, K, Vec<V>)> = values.into_iter().map(|(key, new)| (hash_of(&key), key, new)).collect();
-    new_keys.sort_unstable_by_key(|(hash, _, _)| *hash);
-    for (_, key, new) in new_keys {
+    for (key, new) in values {
         let state = function(now, &key, new, None)?;
         updates.push((key, state));
     }
