@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -18,6 +19,9 @@ use crate::operator::OperatorName;
 
 /// Takes the records of a partition; says when it has enough.
 pub(crate) type Sink<'a, T> = dyn FnMut(T) -> ControlFlow<()> + 'a;
+
+/// A dataset as operators hand it on.
+pub(crate) type SharedDataset<T> = Arc<dyn Dataset<T>>;
 
 pub(crate) trait Dataset<T>: Send + Sync {
     fn partitions(&self) -> usize;

@@ -1,17 +1,16 @@
 //! What all narrow operators share: each output partition is computed from the input partition of the same number.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
-use crate::dataset::{Dataset, Sink, Task, TaskError};
+use crate::dataset::{Dataset, SharedDataset, Sink, Task, TaskError};
 use crate::job::{Job, JobError};
 use crate::operator::OperatorName;
 
 /// The dataset of a narrow operator. `P` takes each record of the parent and pushes what comes of it.
 pub(crate) struct Narrow<T, P> {
     operator: OperatorName,
-    parent: Arc<dyn Dataset<T>>,
-    pipe: Arc<P>,
+    parent: SharedDataset<T>,
+    pipe: P,
 }
 
 /// Lets a pipe say that its user code is about to run again, after it pushed a record downstream.
@@ -27,7 +26,7 @@ impl Stage<'_, '_> {
 }
 
 impl<T, P> Narrow<T, P> {
-    pub(crate) fn new<U>(operator: OperatorName, parent: Arc<dyn Dataset<T>>, pipe: Arc<P>) -> Self
+    pub(crate) fn new<U>(operator: OperatorName, parent: SharedDataset<T>, pipe: P) -> Self
     where
         P: Fn(T, &Stage<'_, '_>, &mut Sink<'_, U>) -> ControlFlow<()> + Send + Sync,
     {

@@ -10,12 +10,13 @@ use std::hash::Hash;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
+use crate::data::{Data, Key};
 use crate::dataset::{Dataset, Task, TaskError};
-use crate::exchange::{Epoch, ExchangeError, OpenEpoch, Seat, ShuffleBlock};
+use crate::exchange::{Epoch, ExchangeError, OpenEpoch, Seat, ShuffleBlock, ShuffleName};
 use crate::job::{Job, JobError};
 use crate::key_hash::{KeyMap, bucket_of};
 use crate::lock::lock;
-use crate::operator::OperatorName;
+use crate::rows::Rows;
 
 /// How the values of a key become one.
 pub(crate) trait Combine<V, C>: Send + Sync {
@@ -27,7 +28,7 @@ pub(crate) trait Combine<V, C>: Send + Sync {
 /// One shuffle of one batch.
 pub(crate) struct Shuffle<'a> {
     pub(crate) job: &'a Job,
-    pub(crate) operator: OperatorName,
+    pub(crate) name: ShuffleName,
     /// Over all processes.
     pub(crate) buckets: usize,
 }
@@ -46,21 +47,21 @@ impl Shuffle<'_> {
         combine: &dyn Combine<V, C>,
     ) -> Result<Buckets<K, C>, JobError>
     where
-        K: Hash + Eq + Send + Sync + 'static,
+        K: Key,
         V: 'static,
-        C: Send + Sync + 'static,
+        C: Data,
     {
         parent.prepare(self.job)?;
         let exchange = &*self.job.engine.exchange;
         let seats = exchange.seats().max(1);
-        let epoch = Epoch { batch: self.job.batch, operator: self.operator };
+        let epoch = Epoch { batch: self.job.batch.time, shuffle: self.name };
         let open = exchange.open(epoch).map_err(|error| self.failed(error))?;
         self.send(parent, combine, seats, &*open)?;
         let arrived = open.finish().map_err(|error| self.failed(error))?;
         self.receive(arrived, combine)
     }
 
-    fn send<K: Hash + Eq + Send + 'static, V: 'static, C: Send + 'static>(
+    fn send<K: Key, V: 'static, C: Data>(
         &self,
         parent: &dyn Dataset<(K, V)>,
         combine: &dyn Combine<V, C>,
@@ -70,14 +71,14 @@ impl Shuffle<'_> {
         let pushed = self.job.run_tasks(0..parent.partitions(), &|p| parent.origin(p), &|source, task| {
             let combined = self.combine_partition(parent, combine, source, task)?;
             let push = |(bucket, rows): (usize, Vec<(K, C)>)| {
-                open.push(Seat(bucket % seats), ShuffleBlock { bucket, source, rows: Box::new(rows) })
+                open.push(Seat(bucket % seats), ShuffleBlock { bucket, source, rows: Rows::of(rows) })
             };
             Ok(into_buckets(combined, self.buckets).into_iter().enumerate().try_for_each(push))
         })?;
         pushed.into_iter().collect::<Result<(), ExchangeError>>().map_err(|error| self.failed(error))
     }
 
-    fn combine_partition<K: Hash + Eq, V, C>(
+    fn combine_partition<K: Key, V, C>(
         &self,
         parent: &dyn Dataset<(K, V)>,
         combine: &dyn Combine<V, C>,
@@ -86,7 +87,7 @@ impl Shuffle<'_> {
     ) -> Result<KeyMap<K, Option<C>>, TaskError> {
         let mut combined = KeyMap::default();
         parent.run(partition, task, &mut |(key, value)| {
-            task.enter(self.operator);
+            task.enter(self.name.operator);
             match combined.entry(key) {
                 Entry::Vacant(entry) => {
                     entry.insert(Some(combine.create(value)));
@@ -111,21 +112,21 @@ impl Shuffle<'_> {
         combine: &dyn Combine<V, C>,
     ) -> Result<Buckets<K, C>, JobError>
     where
-        K: Hash + Eq + Send + Sync + 'static,
-        C: Send + Sync + 'static,
+        K: Key,
+        C: Data,
     {
         let mine = by_bucket::<(K, C)>(arrived).map_err(|error| self.failed(error))?;
         let slots: Vec<Slot<(K, C)>> = mine.into_values().map(|sources| Mutex::new(Some(sources))).collect();
         self.job.run_tasks(0..slots.len(), &|_| None, &|slot, task| {
-            task.enter(self.operator);
+            task.enter(self.name.operator);
             // Each slot belongs to one task; the lock only lets it take the rows out of a shared list.
             let sources = slots.get(slot).and_then(|slot| lock(slot).take()).unwrap_or_default();
             Ok(Arc::new(merge_sources(sources, combine)))
         })
     }
 
-    const fn failed(&self, source: ExchangeError) -> JobError {
-        JobError::Exchange { operator: self.operator, batch: self.job.batch, source }
+    fn failed(&self, source: ExchangeError) -> JobError {
+        JobError::Exchange { operator: self.name.operator, batch: self.job.batch.time, source }
     }
 }
 
@@ -148,12 +149,11 @@ type Slot<Row> = Mutex<Option<Sources<Row>>>;
 
 /// Gives the blocks their type back. Every bucket of this process is there, since every partition pushes all buckets,
 /// empty ones too.
-fn by_bucket<Row: 'static>(arrived: Vec<ShuffleBlock>) -> Result<BTreeMap<usize, Sources<Row>>, ExchangeError> {
+fn by_bucket<Row: Data>(arrived: Vec<ShuffleBlock>) -> Result<BTreeMap<usize, Sources<Row>>, ExchangeError> {
     let mut mine: BTreeMap<usize, Sources<Row>> = BTreeMap::new();
     for ShuffleBlock { bucket, source, rows } in arrived {
-        let foreign = |_| ExchangeError::new(format!("a block of bucket {bucket} holds rows of another operator"));
-        let rows = rows.downcast().map_err(foreign)?;
-        mine.entry(bucket).or_default().insert(source, *rows);
+        let rows = rows.into_rows().map_err(ExchangeError::new)?;
+        mine.entry(bucket).or_default().insert(source, rows);
     }
     Ok(mine)
 }
