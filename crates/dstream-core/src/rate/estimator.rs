@@ -51,7 +51,7 @@ impl FromStr for EstimatorKind {
 /// A rate estimator of a name that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("unknown rate estimator {name:?}: use \"pid\", the only one there is")]
-pub(crate) struct UnknownEstimator {
+pub struct UnknownEstimator {
     name: String,
 }
 

@@ -78,6 +78,12 @@ impl RateLimiter {
         Admission::Go
     }
 
+    /// Records that were taken and then not needed cost nothing.
+    pub(crate) fn give_back(&mut self, records: u64) {
+        // The advance stays within bounds: the next settlement cuts it.
+        self.debt -= count(records);
+    }
+
     /// Lets the time up to `now` pay off debt. Time that goes back pays nothing.
     fn settle(&mut self, now: Time) {
         if let Some(limit) = self.limit {

@@ -12,20 +12,26 @@ use crate::rate::estimator::BatchSpeed;
 use crate::rate::records_per_second::RecordsPerSecond;
 use crate::time::Time;
 
-/// The weights of the estimator's terms, and its floor.
+/// The weights of the PID rate estimator's terms, and its floor. The defaults are Spark's.
+///
+/// ```
+/// use dstream_core::PidSettings;
+/// let gentle = PidSettings { proportional: 0.5, ..PidSettings::default() };
+/// assert_eq!(gentle.min_rate, 100.0);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct PidSettings {
+pub struct PidSettings {
     /// Weight of the difference between the last rate and the speed of the last batch. Default: 1, which follows the speed
     /// at once. Smaller follows more slowly; 0 does not follow.
-    pub(crate) proportional: f64,
+    pub proportional: f64,
     /// Weight of the records that wait because batches were late. Default: 0.2. Larger works off a backlog sooner, and
     /// swings more; with 0 a backlog stays as it is.
-    pub(crate) integral: f64,
+    pub integral: f64,
     /// Weight of the change of the difference. Default: 0. Larger reacts to trends, and to noise.
-    pub(crate) derived: f64,
+    pub derived: f64,
     /// The lowest rate, in records per second and receiver. Default: 100. Too low, and a stream that once stood still hardly
     /// starts again; too high, and it cannot be slowed down enough.
-    pub(crate) min_rate: f64,
+    pub min_rate: f64,
 }
 
 impl Default for PidSettings {
@@ -55,7 +61,7 @@ impl PidSettings {
 /// A setting of the PID rate estimator that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("the {field} of the PID rate estimator is {value}: {fix}")]
-pub(crate) struct PidSettingError {
+pub struct PidSettingError {
     field: &'static str,
     value: String,
     fix: &'static str,

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 /// Records per second and receiver; more than 0, and finite.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-pub(crate) struct RecordsPerSecond(f64);
+pub struct RecordsPerSecond(f64);
 
 impl RecordsPerSecond {
     /// The rate, if it is one: more than 0, and finite.
-    pub(crate) fn new(rate: f64) -> Option<Self> {
+    pub fn new(rate: f64) -> Option<Self> {
         (rate > 0.0 && rate.is_finite()).then_some(Self(rate))
     }
 
@@ -18,20 +18,14 @@ impl RecordsPerSecond {
         Self::new(count(records) / took.as_secs_f64())
     }
 
-    pub(crate) const fn get(self) -> f64 {
+    /// The number of records per second.
+    pub const fn get(self) -> f64 {
         self.0
     }
 
     /// The smaller of the two.
     pub(crate) fn min(self, other: Self) -> Self {
         Self(self.0.min(other.0))
-    }
-
-    /// Whole records of one second, rounded down, at least 1.
-    #[expect(clippy::as_conversions, reason = "the one conversion of a float; it saturates, and the float is positive")]
-    pub(crate) const fn whole(self) -> u64 {
-        let whole = self.0 as u64;
-        if whole == 0 { 1 } else { whole }
     }
 
     /// How many records come in `time`.
@@ -76,7 +70,5 @@ mod tests {
         assert_eq!(rate.to_string(), "1000 records/s");
         assert_eq!(rate.time_of(50.0), Duration::from_millis(50));
         assert!((rate.records_in(Duration::from_millis(50)) - 50.0).abs() < 1e-9);
-        assert_eq!(RecordsPerSecond::new(0.25).unwrap().whole(), 1);
-        assert_eq!(RecordsPerSecond::new(7.9).unwrap().whole(), 7);
     }
 }
