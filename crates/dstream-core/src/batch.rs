@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::block::StreamId;
+use crate::output_info::OutputInfo;
 use crate::time::Time;
 use crate::tracker::{Allocation, BlockInfo};
 
@@ -50,16 +51,20 @@ pub struct BatchInfo {
     pub submitted: Time,
     /// When its first output operation started; `None` before.
     pub started: Option<Time>,
-    /// When its last output operation succeeded; `None` before.
+    /// When its last output operation ended; `None` before.
     pub ended: Option<Time>,
-    /// Attempts that failed.
+    /// Attempts of its output operations that failed.
     pub failed_attempts: u32,
+    /// The program's output operations that the batch has, in the order of their numbers. While the batch runs, its own events
+    /// know how they go.
+    pub outputs: Vec<OutputInfo>,
 }
 
 impl BatchInfo {
     pub(crate) fn submitted(batch: &Batch, now: Time) -> Self {
         let inputs = batch.blocks.iter().map(|(stream, blocks)| (*stream, input_info(blocks))).collect();
-        Self { batch: batch.time, inputs, submitted: now, started: None, ended: None, failed_attempts: 0 }
+        let (started, ended, failed_attempts, outputs) = (None, None, 0, Vec::new());
+        Self { batch: batch.time, inputs, submitted: now, started, ended, failed_attempts, outputs }
     }
 
     /// Raw records of all streams.
@@ -72,7 +77,7 @@ impl BatchInfo {
         Some(self.started?.since(self.submitted))
     }
 
-    /// How long its output operations took, retries included: from start to end.
+    /// How long its output operations took, retries included: from start to end, that of the last one to end.
     pub fn processing_delay(&self) -> Option<Duration> {
         Some(self.ended?.since(self.started?))
     }

@@ -1,119 +1,176 @@
-//! Runs one batch: its output operations in the order in which the program made them, with retries.
+//! Runs one batch: which of its output operations run when, and how the batch ends.
 //!
-//! A failed attempt is repeated from the output operation that failed; those before it succeeded and are not done twice.
-//! Operations see the same blocks, and the same datasets, in every attempt.
+//! By default they run one after the other, in the order in which the program made them. A failed attempt is repeated from the
+//! output operation that failed; those before it succeeded and are not done twice. Operations see the same blocks, and the same
+//! datasets, in every attempt.
+//!
+//! Side by side, a batch first *opens*: the datasets of all its output operations are made, and the wide operators in them run,
+//! one after the other and after those of the batch before. So inputs are asked in the order of batches, what two outputs
+//! share is computed once, and what a batch carries to the next one is there. Only then its output operations run, at once.
 
-use std::ops::ControlFlow;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures::FutureExt;
+use futures::future::join_all;
+use tokio::sync::oneshot;
 
-use crate::batch::Batch;
-use crate::clock::Clock;
-use crate::error::{BoxError, StreamingError, error_chain, panic_message};
+use crate::batch::{Batch, BatchInfo};
+use crate::error::StreamingError;
 use crate::event::Event;
-use crate::graph::{Output, Role};
-use crate::job::{Engine, Job, JobError};
-use crate::retry::{RetryPolicy, Verdict};
-use crate::task_pool::PoolFailure;
+use crate::graph::Output;
+use crate::output_info::{OutputId, OutputInfo};
+use crate::output_run::{OutputEnd, OutputRun, OutputRunner, Work};
+use crate::scheduling::BatchFailure;
 
 pub(crate) struct BatchRun {
     pub(crate) batch: Arc<Batch>,
-    pub(crate) outputs: Vec<Arc<Output>>,
-    pub(crate) engine: Arc<Engine>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) retry: RetryPolicy,
+    pub(crate) info: BatchInfo,
+    pub(crate) outputs: Arc<[Arc<Output>]>,
+    pub(crate) runner: Arc<OutputRunner>,
+    pub(crate) on_failure: BatchFailure,
+    pub(crate) order: OutputOrder,
 }
 
-/// How a batch ended, after how many failed attempts.
+pub(crate) enum OutputOrder {
+    OneByOne,
+    SideBySide(Turn),
+}
+
+/// Lets batches open one after the other.
+pub(crate) struct Turn {
+    /// Resolves when the batch before has opened; fails when it never will.
+    pub(crate) before: Option<oneshot::Receiver<()>>,
+    pub(crate) opened: oneshot::Sender<()>,
+}
+
+/// A batch that runs no more.
+#[derive(Debug)]
+pub(crate) struct EndedBatch {
+    pub(crate) batch: Arc<Batch>,
+    pub(crate) info: BatchInfo,
+    pub(crate) end: BatchEnd,
+}
+
 #[derive(Debug)]
 pub(crate) enum BatchEnd {
     /// Every output operation succeeded.
-    Succeeded { failed_attempts: u32 },
+    Succeeded,
     /// The context stops; the batch was given up before it was done.
     GivenUp,
-    /// It failed as often as it may, or so that it cannot be tried again.
-    Failed { failed_attempts: u32, error: StreamingError },
+    /// An output operation failed for good; this is the first one's error.
+    Failed(StreamingError),
 }
 
 impl BatchRun {
-    /// Never panics: user code that runs outside of the task pool, such as the text of an error, may panic as well, and that
-    /// fails the batch for good.
+    /// Never panics.
     ///
     /// # Cancellation
-    /// Not to be dropped: a job that runs would go on without anybody waiting for it. To end it early, cancel the control.
-    pub(crate) async fn run(self) -> BatchEnd {
-        let mut failed_attempts = 0;
-        for output in self.outputs.iter().filter(|output| self.batch.is_due(output.node.slide())) {
-            let tried = AssertUnwindSafe(self.try_output(output, &mut failed_attempts)).catch_unwind().await;
-            match tried {
-                Ok(ControlFlow::Continue(())) => {}
-                Ok(ControlFlow::Break(end)) => return end,
-                Err(panic) => return self.panicked(output, failed_attempts, panic_message(&*panic)),
-            }
+    /// Not to be dropped; see [`OutputRun::run`].
+    pub(crate) async fn run(self) -> EndedBatch {
+        let Self { batch, mut info, outputs, runner, on_failure, mut order } = self;
+        if !may_begin(&mut order, &runner, on_failure).await {
+            return EndedBatch { batch, info, end: BatchEnd::GivenUp };
         }
-        BatchEnd::Succeeded { failed_attempts }
-    }
-
-    /// Runs one output operation until it succeeds, or the batch has ended.
-    async fn try_output(&self, output: &Arc<Output>, failed_attempts: &mut u32) -> ControlFlow<BatchEnd> {
-        while let Err(error) = self.run_output(output).await {
-            if self.engine.control.is_cancelled() {
-                return ControlFlow::Break(BatchEnd::GivenUp);
-            }
-            *failed_attempts = failed_attempts.saturating_add(1);
-            let verdict = self.retry.judge(*failed_attempts);
-            self.report_failure(output, &error, verdict);
-            let Verdict::RetryIn(wait) = verdict else {
-                return ControlFlow::Break(self.failed(output, *failed_attempts, error));
-            };
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = self.engine.control.urgent() => return ControlFlow::Break(BatchEnd::GivenUp),
-            }
-        }
-        ControlFlow::Continue(())
-    }
-
-    async fn run_output(&self, output: &Arc<Output>) -> Result<(), BoxError> {
-        let job = Job { engine: Arc::clone(&self.engine), batch: Arc::clone(&self.batch), output: output.name };
-        let run = Arc::clone(output);
-        let begun = self.clock.now();
-        let result = self.engine.pool.run_job(move || (run.run)(&job)).await;
-        result.unwrap_or_else(|failure| {
-            Err(BoxError::from(match failure {
-                PoolFailure::Ended => JobError::Stopped,
-                PoolFailure::Panicked(message) => {
-                    JobError::Panicked { output: output.name, batch: self.batch.time, message }
-                }
-            }))
-        })?;
-        if output.role == Role::Program {
-            let (batch, output, took) = (self.batch.time, output.name, self.clock.now().since(begun));
-            self.engine.control.emit(&Event::OutputCompleted { batch, output, took });
-        }
-        Ok(())
-    }
-
-    fn report_failure(&self, output: &Output, error: &BoxError, verdict: Verdict) {
-        let retry_in = match verdict {
-            Verdict::RetryIn(wait) => Some(wait),
-            Verdict::GiveUp => None,
+        info.started = Some(runner.clock.now());
+        runner.control().emit(&Event::BatchStarted(info.clone()));
+        let mut runs: Vec<OutputRun<'_>> = due(&outputs, &batch)
+            .map(|(id, output)| {
+                let info = OutputInfo::waiting(id, output.name, batch.time);
+                OutputRun { runner: &runner, batch: &batch, output, info }
+            })
+            .collect();
+        let ends = match order {
+            OutputOrder::OneByOne => one_by_one(&mut runs, on_failure).await,
+            OutputOrder::SideBySide(turn) => side_by_side(&mut runs, turn, on_failure).await,
         };
-        let (batch, output, reason) = (self.batch.time, output.name, error_chain(&**error));
-        tracing::warn!(%batch, %output, reason, ?retry_in, "an output operation failed");
-        self.engine.control.emit(&Event::OutputFailed { batch, output, reason, retry_in });
+        leave_out_failed_memories(&runs, &ends);
+        info.ended = Some(runner.clock.now());
+        info.failed_attempts = runs.iter().map(|run| run.info.failed_attempts).fold(0, u32::saturating_add);
+        info.outputs = runs.into_iter().filter(OutputRun::is_of_program).map(|run| run.info).collect();
+        EndedBatch { batch, info, end: BatchEnd::of(ends) }
     }
+}
 
-    fn failed(&self, output: &Output, failed_attempts: u32, error: BoxError) -> BatchEnd {
-        let (batch, output, attempts, source) = (self.batch.time, output.name, failed_attempts, Arc::from(error));
-        BatchEnd::Failed { failed_attempts, error: StreamingError::Batch { batch, output, attempts, source } }
+/// The output operations that `batch` has, hidden ones included, with their numbers.
+pub(crate) fn due<'a>(
+    outputs: &'a [Arc<Output>],
+    batch: &'a Batch,
+) -> impl Iterator<Item = (OutputId, &'a Arc<Output>)> {
+    // The program's own come first, so their place is their number.
+    (0..).map(OutputId::new).zip(outputs).filter(|(_, output)| batch.is_due(output.node.slide()))
+}
+
+/// Waits for the turn of the batch. False if it must not begin.
+async fn may_begin(order: &mut OutputOrder, runner: &OutputRunner, on_failure: BatchFailure) -> bool {
+    let opened = match order {
+        OutputOrder::SideBySide(Turn { before: Some(before), .. }) => before.await.is_ok(),
+        OutputOrder::SideBySide(Turn { before: None, .. }) | OutputOrder::OneByOne => true,
+    };
+    // If the batch before did not open, what it should have carried on is missing: for good, or until a restart.
+    (opened || on_failure == BatchFailure::Continue) && !runner.control().is_urgent()
+}
+
+async fn one_by_one(runs: &mut [OutputRun<'_>], on_failure: BatchFailure) -> Vec<OutputEnd> {
+    let mut ends = Vec::new();
+    for run in runs {
+        let end = run.run(Work::Output).await;
+        let last = is_last(&end, on_failure);
+        ends.push(end);
+        if last {
+            break;
+        }
     }
+    ends
+}
 
-    fn panicked(&self, output: &Output, failed_attempts: u32, message: String) -> BatchEnd {
-        let error = JobError::Panicked { output: output.name, batch: self.batch.time, message };
-        // The attempt may have been counted before it panicked, or not.
-        self.failed(output, failed_attempts.max(1), error.into())
+async fn side_by_side(runs: &mut [OutputRun<'_>], turn: Turn, on_failure: BatchFailure) -> Vec<OutputEnd> {
+    let mut opened = Vec::new();
+    for run in runs.iter_mut() {
+        let end = run.run(Work::Materialise).await;
+        let last = is_last(&end, on_failure);
+        opened.push(end);
+        if last {
+            return opened;
+        }
+    }
+    // Nobody listens if no batch follows.
+    let _ = turn.opened.send(());
+    let rest = runs.iter_mut().zip(opened).map(|(run, opened)| async move {
+        match opened {
+            OutputEnd::Succeeded if run.is_of_program() => run.run(Work::Output).await,
+            ended => ended,
+        }
+    });
+    join_all(rest).await
+}
+
+/// Whether the output operations after this one are not begun.
+const fn is_last(end: &OutputEnd, on_failure: BatchFailure) -> bool {
+    match end {
+        OutputEnd::Succeeded => false,
+        OutputEnd::GivenUp => true,
+        OutputEnd::Failed(_) => matches!(on_failure, BatchFailure::Stop),
+    }
+}
+
+/// If batches go on, they go on as if this one had brought nothing to the memories that it failed to compute.
+fn leave_out_failed_memories(runs: &[OutputRun<'_>], ends: &[OutputEnd]) {
+    for (run, end) in runs.iter().zip(ends) {
+        if let (OutputEnd::Failed(_), Some(memory)) = (end, run.output.node.memory()) {
+            memory.leave_out(run.batch.time);
+        }
+    }
+}
+
+impl BatchEnd {
+    fn of(ends: Vec<OutputEnd>) -> Self {
+        let mut result = Self::Succeeded;
+        for end in ends {
+            match (end, &result) {
+                (OutputEnd::GivenUp, _) => return Self::GivenUp,
+                (OutputEnd::Failed(error), Self::Succeeded) => result = Self::Failed(error),
+                (OutputEnd::Failed(_) | OutputEnd::Succeeded, _) => {}
+            }
+        }
+        result
     }
 }

@@ -12,7 +12,9 @@ use crate::block_store::{BlockStore, MemoryBlockStore};
 use crate::clock::{Clock, SystemClock};
 use crate::context::StreamingContext;
 use crate::master::{Master, ParseMasterError};
+use crate::rate::{RateChoices, RateSettingError, RateSettings};
 use crate::retry::RetryPolicy;
+use crate::scheduling::{Scheduling, SchedulingChoices};
 use crate::task_pool::PoolError;
 
 /// Where `print` writes to.
@@ -26,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) block_interval: Duration,
     pub(crate) memory_budget: usize,
     pub(crate) retry: RetryPolicy,
+    pub(crate) scheduling: Scheduling,
+    pub(crate) rates: RateSettings,
 }
 
 /// The parts that tests and embedders replace.
@@ -54,6 +58,8 @@ pub struct StreamingContextBuilder {
     memory_budget: usize,
     batch_attempts: u32,
     batch_retry_backoff: Duration,
+    pub(crate) scheduling: SchedulingChoices,
+    pub(crate) rates: RateChoices,
     components: Components,
 }
 
@@ -67,6 +73,8 @@ impl StreamingContextBuilder {
             memory_budget: DEFAULT_MEMORY_BUDGET,
             batch_attempts: DEFAULT_BATCH_ATTEMPTS,
             batch_retry_backoff: DEFAULT_BATCH_RETRY_BACKOFF,
+            scheduling: SchedulingChoices::default(),
+            rates: RateChoices::default(),
             components: Components {
                 clock: Arc::new(SystemClock),
                 blocks: Arc::new(MemoryBlockStore::default()),
@@ -110,7 +118,8 @@ impl StreamingContextBuilder {
         self
     }
 
-    /// How often a batch is tried before the context stops with its error, at least 1. Default: 4.
+    /// How often an output operation of a batch is tried before the batch has failed for good, at least 1. Default: 4, as
+    /// many as Spark gives a task. What follows then is a matter of [`on_batch_failure`](Self::on_batch_failure).
     pub const fn batch_attempts(mut self, attempts: u32) -> Self {
         self.batch_attempts = attempts;
         self
@@ -149,16 +158,20 @@ impl StreamingContextBuilder {
         if self.app_name.trim().is_empty() {
             return Err(ConfigError::EmptyAppName);
         }
+        let batch_interval =
+            interval("batch interval", self.batch_interval.ok_or(ConfigError::NoBatchInterval)?)?;
         let settings = Settings {
             app_name: self.app_name.into(),
             master: self.master?,
-            batch_interval: interval("batch interval", self.batch_interval.ok_or(ConfigError::NoBatchInterval)?)?,
+            batch_interval,
             block_interval: interval("block interval", self.block_interval)?,
             memory_budget: if self.memory_budget == 0 { Err(ConfigError::NoMemory)? } else { self.memory_budget },
             retry: RetryPolicy {
                 attempts: NonZeroU32::new(self.batch_attempts).ok_or(ConfigError::NoAttempts)?,
                 backoff: self.batch_retry_backoff,
             },
+            scheduling: self.scheduling.check()?,
+            rates: self.rates.check(batch_interval)?,
         };
         Ok(StreamingContext::new(settings, self.components)?)
     }
@@ -201,6 +214,12 @@ pub enum ConfigError {
     /// A batch may not be tried at all.
     #[error("batch attempts are 0: give at least 1")]
     NoAttempts,
+    /// No output operation may run.
+    #[error("concurrent jobs are 0: give at least 1")]
+    NoJobs,
+    /// A rate cannot be used.
+    #[error(transparent)]
+    Rate(#[from] RateSettingError),
     /// The task pool did not start.
     #[error(transparent)]
     Pool(#[from] PoolError),
@@ -241,6 +260,7 @@ mod tests {
         assert!(refused(builder().block_interval(Duration::ZERO)).contains("block interval is 0ns"));
         assert!(refused(builder().memory_budget(0)).contains("memory budget"));
         assert!(refused(builder().batch_attempts(0)).contains("attempts"));
+        assert!(refused(builder().concurrent_jobs(0)).contains("concurrent jobs"));
         assert!(refused(StreamingContext::builder(" ")).contains("application name"));
     }
 

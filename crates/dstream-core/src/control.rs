@@ -9,7 +9,9 @@ use tokio::sync::watch;
 
 use crate::block::StreamId;
 use crate::error::StreamingError;
-use crate::event::{Event, Listeners};
+use crate::event::Event;
+use crate::inside::{self, Place};
+use crate::listeners::Listeners;
 
 /// How to stop a context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,12 +26,19 @@ pub enum StopMode {
 pub(crate) struct Progress {
     pub(crate) stop: Option<StopMode>,
     pub(crate) failure: Option<StreamingError>,
+    /// An error that came before `failure`, and that the context survived.
+    survived: Option<StreamingError>,
     started: bool,
     unready: BTreeSet<StreamId>,
     ended: bool,
 }
 
 impl Progress {
+    /// The first error.
+    fn error(&self) -> Option<StreamingError> {
+        self.survived.as_ref().or(self.failure.as_ref()).cloned()
+    }
+
     fn is_ready(&self) -> bool {
         self.ended || (self.started && self.unready.is_empty())
     }
@@ -54,6 +63,7 @@ impl Control {
     }
 
     pub(crate) fn emit(&self, event: &Event) {
+        let _inside = inside::enter(self, Place::Listener);
         self.listeners.emit(event);
     }
 
@@ -72,6 +82,18 @@ impl Control {
             let first = progress.failure.is_none() && !progress.ended;
             if first {
                 progress.failure = Some(error);
+            }
+            first
+        });
+    }
+
+    /// Whoever waits for the end, or looks at how it was, gets this error, unless there was one before; the context does not
+    /// stop for it.
+    pub(crate) fn report(&self, error: StreamingError) {
+        self.progress.send_if_modified(|progress| {
+            let first = progress.error().is_none();
+            if first {
+                progress.survived = Some(error);
             }
             first
         });
@@ -108,7 +130,7 @@ impl Control {
     }
 
     pub(crate) fn end(&self) {
-        self.listeners.clear();
+        self.listeners.close();
         self.progress.send_modify(|progress| progress.ended = true);
     }
 
@@ -121,9 +143,20 @@ impl Control {
         let _ = self.watch().wait_for(Progress::is_ready).await;
     }
 
+    /// The context has ended: how.
     pub(crate) async fn ended(&self) -> Result<(), StreamingError> {
-        let _ = self.watch().wait_for(|progress| progress.ended).await;
-        self.failure().map_or(Ok(()), Err)
+        self.progress_until(|progress| progress.ended).await
+    }
+
+    /// The context has ended, or has met an error that it survives.
+    pub(crate) async fn ended_or_reported(&self) -> Result<(), StreamingError> {
+        self.progress_until(|progress| progress.ended || progress.survived.is_some()).await
+    }
+
+    async fn progress_until(&self, reached: impl Fn(&Progress) -> bool + Send) -> Result<(), StreamingError> {
+        let mut progress = self.watch();
+        let reached = progress.wait_for(|progress| reached(progress)).await;
+        reached.ok().and_then(|progress| progress.error()).map_or(Ok(()), Err)
     }
 
     /// Resolves when nothing more is to be begun.

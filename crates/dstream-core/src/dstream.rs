@@ -87,6 +87,7 @@ impl<T: Send + 'static> DStream<T> {
     }
 
     pub(crate) fn of_node(context: &StreamingContext, node: Arc<Node<T>>) -> Self {
+        context.note_operator(node.name);
         Self { context: context.clone(), node }
     }
 

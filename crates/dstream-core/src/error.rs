@@ -51,7 +51,7 @@ pub enum StreamingError {
         batch: Time,
         /// The output operation that failed.
         output: OperatorName,
-        /// How often the batch was tried.
+        /// How often the output operation was tried.
         attempts: u32,
         /// The last failure.
         #[source]
@@ -71,6 +71,26 @@ pub enum StreamingError {
     ChangedAfterStart {
         /// What was added.
         what: String,
+    },
+    /// The program changed the graph of a context that has ended.
+    #[error("{what} was added after the context was stopped: build a new context for it")]
+    ChangedAfterStop {
+        /// What was added.
+        what: String,
+    },
+    /// Code of the context waited for the context's own end, which would never have come. The context goes on.
+    #[error("{call} was called in {place} of the same context, and would wait for itself: call request_stop(..) there")]
+    WaitsForItself {
+        /// The call.
+        call: &'static str,
+        /// Where it was made.
+        place: String,
+    },
+    /// Something that the program handed to the context panicked when it was dropped.
+    #[error("user code panicked when the context dropped it: {message}; the context ended in order otherwise")]
+    PanickedInDrop {
+        /// What the panic said.
+        message: String,
     },
     /// The signals that should stop the context cannot be listened for.
     #[error("cannot listen for Ctrl-C and SIGTERM: call stop() when the program is to end")]
@@ -106,6 +126,14 @@ pub enum StartError {
     /// The program does not run on tokio.
     #[error("there is no tokio runtime: call start() from a tokio task, for example under #[tokio::main]")]
     NoRuntime,
+    /// Another context is active in this process.
+    #[error(
+        "another StreamingContext, {app:?}, is active in this process: stop it first, or build this one with allow_multiple()"
+    )]
+    AnotherActive {
+        /// The application of the other one.
+        app: Arc<str>,
+    },
     /// It was stopped before all receivers had started. Those that had were stopped and closed, and nothing was processed.
     #[error("the context was stopped while it was starting: build a new one")]
     StoppedWhileStarting,

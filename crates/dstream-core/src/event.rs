@@ -2,21 +2,23 @@
 //!
 //! Logs, progress displays, metrics and tests all live on these events.
 
-use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::batch::BatchInfo;
 use crate::block::StreamId;
-use crate::error::panic_message;
-use crate::lock::lock;
-use crate::operator::OperatorName;
+use crate::output_info::OutputInfo;
+use crate::rate::RecordsPerSecond;
 use crate::receiver::ReceiverError;
 use crate::time::Time;
 
-/// Something that happened in a context. The events of one batch come in order: submitted, started, those of its
-/// output operations, completed or failed.
+/// Something that happened in a context.
+///
+/// The events of one batch come in order: submitted, started, those of its output operations, completed or failed. Those of an
+/// output operation come in order as well: started, failed for each attempt that failed, completed. Batches are submitted, and
+/// completed or failed, in the order of their times; with
+/// [`concurrent_jobs`](crate::StreamingContextBuilder::concurrent_jobs), a batch may be started before an earlier one has
+/// ended. A batch that was given up, since the context stopped, is neither completed nor failed.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -59,34 +61,41 @@ pub enum Event {
     BatchSubmitted(BatchInfo),
     /// The first output operation of a batch is about to run.
     BatchStarted(BatchInfo),
+    /// The first attempt of an output operation of a batch is about to run.
+    OutputStarted(OutputInfo),
     /// An output operation succeeded.
-    OutputCompleted {
-        /// Its batch.
-        batch: Time,
-        /// The output operation.
-        output: OperatorName,
-        /// How long the successful run took.
-        took: Duration,
-    },
-    /// An output operation failed.
+    OutputCompleted(OutputInfo),
+    /// An attempt of an output operation failed.
     OutputFailed {
-        /// Its batch.
-        batch: Time,
-        /// The output operation.
-        output: OperatorName,
-        /// The text of the error, with its causes.
-        reason: String,
-        /// How long until the batch is tried again; `None` when it is not.
+        /// The output operation; its `failure` is the text of the error, with its causes.
+        output: OutputInfo,
+        /// How long until it is tried again; `None` when it is not.
         retry_in: Option<Duration>,
     },
     /// All output operations of a batch succeeded, and its positions were reported as processed.
     BatchCompleted(BatchInfo),
-    /// A batch failed for good; the context stops.
+    /// An output operation of a batch failed for good; what follows is a matter of
+    /// [`BatchFailure`](crate::BatchFailure).
     BatchFailed(BatchInfo),
+    /// So many batches are due that some were not made; the next one has the blocks that they would have held.
+    BatchesSkipped {
+        /// How many.
+        skipped: u128,
+        /// When they were found to be too many.
+        time: Time,
+    },
+    /// Back pressure has found a new limit for a receiver.
+    RateUpdated {
+        /// Its stream.
+        stream: StreamId,
+        /// The limit that is in force now: the estimate, or the maximum if that is lower.
+        limit: RecordsPerSecond,
+    },
 }
 
-/// Hears of events. Calls come from the tasks of the context, one at a time for batches: return quickly, do not block.
-/// A panic in a listener is logged and otherwise ignored. After the context has stopped no event is delivered.
+/// Hears of events. Calls come from the tasks of the context, one at a time for batches: return quickly, do not block, and
+/// do not wait for the context's end. A panic in a listener is logged and otherwise ignored. The stop of a context waits for
+/// listeners that run; after it no event is delivered.
 pub trait Listener: Send + Sync + 'static {
     /// Called for each event.
     fn on_event(&self, event: &Event);
@@ -95,38 +104,5 @@ pub trait Listener: Send + Sync + 'static {
 impl<F: Fn(&Event) + Send + Sync + 'static> Listener for F {
     fn on_event(&self, event: &Event) {
         self(event);
-    }
-}
-
-/// The listeners of a context.
-#[derive(Default)]
-pub(crate) struct Listeners {
-    // Held while the list is copied, never while a listener runs.
-    list: Mutex<Vec<Arc<dyn Listener>>>,
-}
-
-impl Listeners {
-    pub(crate) fn add(&self, listener: Arc<dyn Listener>) {
-        lock(&self.list).push(listener);
-    }
-
-    pub(crate) fn emit(&self, event: &Event) {
-        let listeners = lock(&self.list).clone();
-        for listener in listeners {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| listener.on_event(event))) {
-                tracing::error!(message = panic_message(&*panic), "a listener panicked");
-            }
-        }
-    }
-
-    /// Nobody hears anything any more.
-    pub(crate) fn clear(&self) {
-        lock(&self.list).clear();
-    }
-}
-
-impl fmt::Debug for Listeners {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Listeners").finish_non_exhaustive()
     }
 }

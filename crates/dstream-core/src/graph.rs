@@ -1,6 +1,7 @@
 //! The graph of a context: its inputs, its operators and its output operations. Fixed when the context starts.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::block::StreamId;
 use crate::error::BoxError;
@@ -45,6 +46,8 @@ pub(crate) struct Plan {
     pub(crate) outputs: Vec<Arc<Output>>,
     /// The streams that the outputs need, parents before children.
     pub(crate) nodes: Vec<Arc<dyn StreamNode>>,
+    /// How long datasets and blocks outlive their batch.
+    pub(crate) remember: Duration,
 }
 
 #[derive(Default)]
@@ -52,6 +55,7 @@ pub(crate) struct Graph {
     // Handed to the scheduler at the start, which drops it at the end: user code in it may hold the context.
     plan: Plan,
     sealed: bool,
+    remembers: bool,
     defects: Vec<GraphError>,
     next_operator: u32,
     next_stream: u32,
@@ -99,6 +103,23 @@ impl Graph {
             return Added::TooLate;
         }
         self.plan.outputs.push(Arc::new(output));
+        Added::InTime
+    }
+
+    /// An operator makes nothing happen, but one that comes too late never will.
+    pub(crate) const fn add_operator(&self) -> Added {
+        if self.sealed { Added::TooLate } else { Added::InTime }
+    }
+
+    pub(crate) fn remember(&mut self, duration: Duration) -> Added {
+        if self.sealed {
+            return Added::TooLate;
+        }
+        if self.remembers {
+            self.note_defect(GraphError::RememberedTwice { first: self.plan.remember, second: duration });
+        }
+        self.remembers = true;
+        self.plan.remember = duration;
         Added::InTime
     }
 

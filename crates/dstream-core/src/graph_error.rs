@@ -29,6 +29,14 @@ pub enum GraphError {
         /// The slide of another one.
         right: Duration,
     },
+    /// The time to remember was set more than once.
+    #[error("remember(..) was called with {first:?} and with {second:?}: call it once, with the longer one")]
+    RememberedTwice {
+        /// What the first call said.
+        first: Duration,
+        /// What the second call said.
+        second: Duration,
+    },
     /// A window does not fall on the batches of its stream.
     #[error(
         "the {what} of {operator} is {value:?}: it must be a multiple of the slide duration of its parent, {slide:?}, and not 0"

@@ -14,6 +14,7 @@ use crate::block_store::{BlockStore, BlockStoreError, StoredBlock};
 use crate::error::{StreamingError, panic_message};
 use crate::lock::lock;
 use crate::memory_budget::Reserved;
+use crate::rate::RecordsPerSecond;
 use crate::receiver::{Positions, Receiver, ReceiverError};
 use crate::receiver_store::{Intake, ReceiverStore};
 use crate::storage_level::StorageLevel;
@@ -35,6 +36,8 @@ pub(crate) trait Input: Send + Sync {
     fn release(&self, blocks: &[BlockInfo]);
     /// Drops every block that there is.
     fn release_all(&self);
+    /// Holds the receiver to this rate, or to its maximum; returns the limit.
+    fn limit_rate(&self, rate: RecordsPerSecond) -> Option<RecordsPerSecond>;
     /// Refuses pages from now on.
     fn refuse_pages(&self);
     async fn stop_fetching(&self);
@@ -104,8 +107,11 @@ impl<Rc: Receiver> Input for ReceiverInput<Rc> {
 
     async fn start(&self) -> Result<(), ReceiverError> {
         let mut receiver = self.receiver.lock().await;
-        let _ = self.positions.set(receiver.positions());
-        caught(receiver.start(ReceiverStore::new(Arc::clone(&self.intake)))).await?
+        let start = async {
+            let _ = self.positions.set(receiver.positions());
+            receiver.start(ReceiverStore::new(Arc::clone(&self.intake))).await
+        };
+        caught(start).await?
     }
 
     fn cut(&self) -> Result<Option<BlockInfo>, StreamingError> {
@@ -148,6 +154,10 @@ impl<Rc: Receiver> Input for ReceiverInput<Rc> {
             self.store.remove(id);
             self.intake.budget().give_back(reserved);
         }
+    }
+
+    fn limit_rate(&self, rate: RecordsPerSecond) -> Option<RecordsPerSecond> {
+        self.intake.rates().update(rate)
     }
 
     fn refuse_pages(&self) {

@@ -12,6 +12,7 @@ use crate::control::Control;
 use crate::dataset::{Task, TaskError};
 use crate::error::panic_message;
 use crate::exchange::{Exchange, ExchangeError};
+use crate::inside::{self, Place};
 use crate::operator::OperatorName;
 use crate::task_pool::TaskPool;
 use crate::time::Time;
@@ -50,6 +51,7 @@ impl Job {
         partition: usize,
         work: &(dyn Fn(usize, &Task<'_>) -> Result<R, TaskError> + Sync),
     ) -> Result<R, (OperatorName, TaskError)> {
+        let _inside = inside::enter(&self.engine.control, Place::Output);
         let task = Task::new(self.output, &self.engine.control);
         let result = task.check().and_then(|()| {
             catch_unwind(AssertUnwindSafe(|| work(partition, &task)))

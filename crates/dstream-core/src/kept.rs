@@ -68,6 +68,20 @@ impl<T: Data> Memory for Kept<T> {
         drop(forgotten);
     }
 
+    /// What the batch was made of is gone, so it could not be computed later either.
+    fn leave_out(&self, batch: Time) {
+        let mut batches = lock(&self.batches);
+        let uncomputed = batches.get(&batch).is_some_and(|kept| kept.all_rows().is_none());
+        let left_out = if uncomputed { batches.remove(&batch) } else { None };
+        drop(batches);
+        drop(left_out);
+    }
+
+    /// Each batch has rows of its own, and later ones only look back.
+    fn allows_overlap(&self) -> bool {
+        true
+    }
+
     fn encode(&self, through: Time) -> Result<Vec<Bytes>, CodecError> {
         let batches: Vec<_> =
             lock(&self.batches).range(..=through).map(|(time, batch)| (*time, Arc::clone(batch))).collect();

@@ -12,6 +12,7 @@ use crate::error::StreamingError;
 use crate::event::Event;
 use crate::lock::lock;
 use crate::memory_budget::MemoryBudget;
+use crate::rate::{Passed, RateCap, RateGate, RecordsPerSecond};
 use crate::receiver::ReceiverError;
 
 /// What a receiver stores through. Cheap to clone; all clones feed the same stream.
@@ -27,8 +28,9 @@ impl<R: BlockRecord, M: BlockRange> ReceiverStore<R, M> {
     /// Stores one page of records, all from `range`. The page is atomic: it lands whole in one block. Pages of one task
     /// are stored in the order of its calls. A page may be empty; its range then counts as stored all the same.
     ///
-    /// Waits while the memory budget of the context is used up; a page larger than the whole budget waits until it is
-    /// alone.
+    /// Waits until the rate limit of the receiver lets the page pass, if there is one: a page passes whole, and the next one
+    /// waits until it is paid for. Then waits while the memory budget of the context is used up; a page larger than the whole
+    /// budget waits until it is alone.
     ///
     /// # Errors
     /// [`StoreClosed`] when the context has stopped taking data: the page was not stored, and the caller should end.
@@ -38,15 +40,26 @@ impl<R: BlockRecord, M: BlockRange> ReceiverStore<R, M> {
     pub async fn store(&self, page: Vec<R>, range: M) -> Result<(), StoreClosed> {
         let bytes = page.iter().map(BlockRecord::size_bytes).fold(0, usize::saturating_add);
         let intake = &self.intake;
+        let records = u64::try_from(page.len()).unwrap_or(u64::MAX);
+        let passed = intake.rates.pass(records).await.map_err(|_| StoreClosed)?;
         let reserved = intake.budget.reserve(bytes).await.map_err(|_| StoreClosed)?;
         let push = lock(&intake.builder).push(Page { records: page, range, bytes, reserved });
         match push {
-            Push::Taken => Ok(()),
+            Push::Taken => {
+                Passed::kept(passed);
+                Ok(())
+            }
             Push::Refused(reserved) => {
                 intake.budget.give_back(reserved);
                 Err(StoreClosed)
             }
         }
+    }
+
+    /// The most records per second that `store` lets pass now; `None` when there is no limit. A receiver may ask for smaller
+    /// pages then, so that they come evenly.
+    pub fn rate_limit(&self) -> Option<RecordsPerSecond> {
+        self.intake.rates.limit()
     }
 
     /// Says that this receiver has all it needs: nothing that is produced from now on is missed. Once is enough.
@@ -97,11 +110,23 @@ pub(crate) struct Intake<R, M> {
     builder: Mutex<BlockBuilder<R, M>>,
     budget: Arc<MemoryBudget>,
     control: Arc<Control>,
+    rates: RateGate,
 }
 
 impl<R, M> Intake<R, M> {
     pub(crate) fn new(stream: StreamId, name: Arc<str>, budget: Arc<MemoryBudget>, control: Arc<Control>) -> Self {
-        Self { stream, name, builder: Mutex::new(BlockBuilder::new(stream)), budget, control }
+        let (builder, rates) = (Mutex::new(BlockBuilder::new(stream)), RateGate::new(RateCap::default()));
+        Self { stream, name, builder, budget, control, rates }
+    }
+
+    /// The same, held to a rate.
+    pub(crate) fn limited(mut self, cap: RateCap) -> Self {
+        self.rates = RateGate::new(cap);
+        self
+    }
+
+    pub(crate) const fn rates(&self) -> &RateGate {
+        &self.rates
     }
 
     pub(crate) const fn stream(&self) -> StreamId {
@@ -122,6 +147,7 @@ impl<R, M> Intake<R, M> {
 
     /// Refuses pages from now on.
     pub(crate) fn close(&self) {
+        self.rates.close();
         lock(&self.builder).close();
     }
 }

@@ -1,15 +1,18 @@
 //! All receivers of a context together: started, stopped and closed in parallel, and told of processed batches.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt, join_all};
 
 use crate::batch::Batch;
+use crate::block::StreamId;
 use crate::control::Control;
 use crate::error::{StartError, StreamingError};
 use crate::event::Event;
 use crate::input::Input;
 use crate::memory_budget::MemoryBudget;
+use crate::rate::RecordsPerSecond;
 use crate::receiver::ReceiverError;
 
 pub(crate) struct Receivers {
@@ -70,14 +73,28 @@ impl Receivers {
         }
     }
 
-    /// Reports the positions of each stream, and only then drops its blocks and gives their bytes back.
-    pub(crate) fn batch_processed(&self, batch: &Batch) {
-        for input in &self.inputs {
+    /// Reports the positions of each stream of the batch, but for those that are held back.
+    pub(crate) fn report_processed(&self, batch: &Batch, held_back: &BTreeSet<StreamId>) {
+        for input in self.inputs.iter().filter(|input| !held_back.contains(&input.stream())) {
             let blocks = batch.blocks_of(input.stream());
             if !blocks.is_empty() {
                 input.report_processed(batch.time, blocks);
-                input.release(blocks);
             }
+        }
+    }
+
+    /// Drops the blocks of the batch and gives their bytes back. Positions are reported before.
+    pub(crate) fn release(&self, batch: &Batch) {
+        for input in &self.inputs {
+            input.release(batch.blocks_of(input.stream()));
+        }
+    }
+
+    /// Holds the receiver of the stream to this rate, or to its maximum.
+    pub(crate) fn limit_rate(&self, stream: StreamId, rate: RecordsPerSecond) {
+        let limits = self.inputs.iter().filter(|input| input.stream() == stream);
+        for limit in limits.filter_map(|input| input.limit_rate(rate)) {
+            self.control.emit(&Event::RateUpdated { stream, limit });
         }
     }
 

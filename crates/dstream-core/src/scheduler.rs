@@ -1,4 +1,4 @@
-//! The one task that owns a running context: it cuts blocks, fills batches, runs them one at a time, and stops in order.
+//! The one task that owns a running context: it cuts blocks, fills batches, runs them, and stops in order.
 //!
 //! # The order of a graceful stop
 //! 1. The ticks that are due already are made.
@@ -11,47 +11,49 @@
 //! # The order of an immediate stop, and after a failure
 //! 1. Stores are refused, also those that wait for memory. Running tasks end at their next record; the batch they belong
 //!    to is done only if all its outputs were. No further batch runs.
-//! 2. All receivers stop fetching, in parallel; the running job is waited for.
+//! 2. All receivers stop fetching, in parallel; the running jobs are waited for.
 //! 3. As 6 above. Blocks that were not processed are dropped; their positions were never reported.
 
 use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, OptionFuture};
+use tokio::sync::Semaphore;
 
+use crate::aftermath::Aftermath;
 use crate::batch::{Batch, BatchInfo};
 use crate::batch_queue::{BatchQueue, Submitted};
-use crate::batch_run::{BatchEnd, BatchRun};
+use crate::batch_run::{BatchEnd, EndedBatch, due};
 use crate::batch_timer::BatchTimer;
 use crate::clock::Clock;
-use crate::config::Settings;
 use crate::event::Event;
-use crate::graph::Output;
+use crate::graph::Role;
 use crate::job::Engine;
+use crate::output_info::OutputInfo;
+use crate::output_run::OutputRunner;
+use crate::rate::RateController;
 use crate::receivers::Receivers;
-use crate::stream_node::StreamNode;
+use crate::running_batches::RunningBatches;
+use crate::scheduling::BatchFailure;
 use crate::supervisor::Parts;
 use crate::time::Time;
 use crate::tracker::{Allocated, Tracker};
 
 pub(crate) struct Scheduler {
-    settings: Settings,
+    on_batch_failure: BatchFailure,
     clock: Arc<dyn Clock>,
     engine: Arc<Engine>,
     receivers: Receivers,
-    outputs: Vec<Arc<Output>>,
-    nodes: Vec<Arc<dyn StreamNode>>,
     zero: Time,
     tracker: Tracker,
     timer: BatchTimer,
     queue: BatchQueue,
-    running: Option<Running>,
+    running: RunningBatches,
+    aftermath: Aftermath,
+    rates: Option<RateController>,
+    /// A batch was not processed, and the context stops: positions must not move over it.
+    broken_off: bool,
     phase: Phase,
-}
-
-struct Running {
-    submitted: Submitted,
-    end: BoxFuture<'static, BatchEnd>,
 }
 
 enum Phase {
@@ -68,7 +70,7 @@ enum Wake {
     Urgent,
     StopRequested,
     Quiet,
-    BatchEnded(BatchEnd),
+    BatchEnded(Box<EndedBatch>),
     Tick,
 }
 
@@ -78,18 +80,25 @@ impl Scheduler {
         let Parts { settings, clock, engine, receivers, plan } = parts;
         let timer = BatchTimer::start(clock.now(), settings.batch_interval, settings.block_interval);
         let zero = timer.next_batch().minus(settings.batch_interval);
+        let runner = OutputRunner {
+            engine: Arc::clone(&engine),
+            clock: Arc::clone(&clock),
+            retry: settings.retry,
+            permits: Semaphore::new(settings.scheduling.concurrent_jobs.get()),
+        };
         Self {
+            on_batch_failure: settings.scheduling.on_batch_failure,
             timer,
-            settings,
             clock,
             engine,
             receivers,
-            outputs: plan.outputs,
-            nodes: plan.nodes,
             zero,
             tracker: Tracker::default(),
             queue: BatchQueue::default(),
-            running: None,
+            running: RunningBatches::new(settings.scheduling, plan.outputs, runner),
+            aftermath: Aftermath::new(plan.nodes, plan.remember),
+            rates: settings.rates.controller,
+            broken_off: false,
             phase: Phase::Streaming,
         }
     }
@@ -106,8 +115,8 @@ impl Scheduler {
                     self.phase = Phase::Quiescing(self.receivers.stop_fetching());
                 }
                 Wake::Quiet => self.make_last_batch(),
-                Wake::BatchEnded(end) => {
-                    self.batch_ended(end);
+                Wake::BatchEnded(ended) => {
+                    self.batch_ended(*ended);
                     self.run_next();
                 }
                 Wake::Tick => self.tick(),
@@ -116,7 +125,7 @@ impl Scheduler {
     }
 
     fn is_drained(&self) -> bool {
-        matches!(self.phase, Phase::Draining) && self.running.is_none() && self.queue.is_empty()
+        matches!(self.phase, Phase::Draining) && self.running.is_empty() && self.queue.is_empty()
     }
 
     async fn next(&mut self) -> Wake {
@@ -127,11 +136,10 @@ impl Scheduler {
             Phase::Quiescing(quiet) => Some(quiet),
             Phase::Streaming | Phase::Draining => None,
         };
-        let batch = self.running.as_mut().map(|running| &mut running.end);
         tokio::select! {
             biased;
             () = control.urgent() => Wake::Urgent,
-            Some(end) = OptionFuture::from(batch) => Wake::BatchEnded(end),
+            Some(ended) = self.running.next_ended() => Wake::BatchEnded(Box::new(ended)),
             () = control.stop_requested(), if streaming => Wake::StopRequested,
             Some(()) = OptionFuture::from(quiescing) => Wake::Quiet,
             () = self.clock.sleep_until(self.timer.wake_at()), if ticking => Wake::Tick,
@@ -147,6 +155,7 @@ impl Scheduler {
         let skipped = self.timer.skip_beyond(self.queue.room(), now);
         if skipped > 0 {
             tracing::warn!(skipped, %now, "too many batches are due; some are not made, the next one has their blocks");
+            self.engine.control.emit(&Event::BatchesSkipped { skipped, time: now });
         }
         while let Some(batch) = self.timer.poll_batch(now) {
             self.submit(batch);
@@ -181,61 +190,53 @@ impl Scheduler {
     fn submit(&mut self, time: Time) {
         let Allocated::Batch(blocks) = self.tracker.allocate(time) else { return };
         let batch = Arc::new(Batch { time, zero: self.zero, blocks });
-        let info = BatchInfo::submitted(&batch, self.clock.now());
+        let mut info = BatchInfo::submitted(&batch, self.clock.now());
+        let outputs = due(self.running.outputs(), &batch).filter(|(_, output)| output.role == Role::Program);
+        info.outputs = outputs.map(|(id, output)| OutputInfo::waiting(id, output.name, time)).collect();
         self.engine.control.emit(&Event::BatchSubmitted(info.clone()));
         self.queue.push(Submitted { batch, info });
         self.run_next();
     }
 
-    /// Starts the next batch, unless one runs or nothing is to be begun any more.
+    /// Starts the next batches, as many as may run, unless nothing is to be begun any more.
     fn run_next(&mut self) {
-        if self.running.is_some() || self.engine.control.is_urgent() {
-            return;
+        while self.running.has_room() && !self.engine.control.is_urgent() {
+            let Some(submitted) = self.queue.pop() else { return };
+            self.running.start(submitted);
         }
-        let Some(mut submitted) = self.queue.pop() else { return };
-        submitted.info.started = Some(self.clock.now());
-        self.engine.control.emit(&Event::BatchStarted(submitted.info.clone()));
-        let run = BatchRun {
-            batch: Arc::clone(&submitted.batch),
-            outputs: self.outputs.clone(),
-            engine: Arc::clone(&self.engine),
-            clock: Arc::clone(&self.clock),
-            retry: self.settings.retry,
-        };
-        self.running = Some(Running { submitted, end: run.run().boxed() });
     }
 
-    fn batch_ended(&mut self, end: BatchEnd) {
-        let Some(Running { submitted: Submitted { batch, mut info }, .. }) = self.running.take() else { return };
+    /// All earlier batches have ended before.
+    fn batch_ended(&mut self, EndedBatch { batch, info, end }: EndedBatch) {
         match end {
-            BatchEnd::Succeeded { failed_attempts } => {
-                info.failed_attempts = failed_attempts;
-                info.ended = Some(self.clock.now());
-                self.complete(&batch);
-                self.engine.control.emit(&Event::BatchCompleted(info));
-            }
-            BatchEnd::GivenUp => {}
-            BatchEnd::Failed { failed_attempts, error } => {
-                info.failed_attempts = failed_attempts;
+            BatchEnd::Succeeded if !self.broken_off => self.complete(batch, info),
+            BatchEnd::Succeeded | BatchEnd::GivenUp => self.broken_off = true,
+            BatchEnd::Failed(error) => {
                 self.engine.control.emit(&Event::BatchFailed(info));
-                self.engine.control.fail(error);
+                match self.on_batch_failure {
+                    BatchFailure::Stop => {
+                        self.broken_off = true;
+                        self.engine.control.fail(error);
+                    }
+                    BatchFailure::Continue => {
+                        self.aftermath.of_failed(batch, &self.receivers);
+                        self.engine.control.report(error);
+                    }
+                }
             }
         }
     }
 
-    /// Datasets go before the blocks that they read. That nothing of the batch is needed any more was settled before: its
-    /// outputs succeeded.
-    fn complete(&self, batch: &Batch) {
-        for node in &self.nodes {
-            node.forget_through(batch.time);
-            if let Some(memory) = node.memory() {
-                memory.forget_through(batch.time);
-            }
+    fn complete(&mut self, batch: Arc<Batch>, info: BatchInfo) {
+        self.aftermath.of_processed(batch, &self.receivers);
+        let rates = self.rates.as_mut().map(|rates| rates.on_completed(&info)).unwrap_or_default();
+        self.engine.control.emit(&Event::BatchCompleted(info));
+        for (stream, rate) in rates {
+            self.receivers.limit_rate(stream, rate);
         }
-        self.receivers.batch_processed(batch);
     }
 
-    /// Receivers stop fetching, and the batch that runs ends, however `run` ended. To be followed by `close`.
+    /// Receivers stop fetching, and the batches that run end, however `run` ended. To be followed by `close`.
     pub(crate) async fn finish(&mut self) {
         if !self.is_drained() {
             self.engine.control.cancel();
@@ -246,10 +247,8 @@ impl Scheduler {
             Phase::Quiescing(quiet) => quiet,
             Phase::Draining => futures::future::ready(()).boxed(),
         };
-        let batch = OptionFuture::from(self.running.as_mut().map(|running| &mut running.end));
-        if let ((), Some(end)) = tokio::join!(quiet, batch) {
-            self.batch_ended(end);
-        }
+        let ((), ended) = tokio::join!(quiet, self.running.all_ended());
+        ended.into_iter().for_each(|batch| self.batch_ended(batch));
     }
 
     /// Receivers close, even if `finish` panicked.

@@ -36,6 +36,16 @@ pub(crate) trait Memory: Send + Sync {
     /// The batch is done; what no later batch needs can go.
     fn forget_through(&self, batch: Time);
 
+    /// The batch failed for good before the memory was computed in it, and later batches run: they are to see the batch as
+    /// if it had been empty, or had never been.
+    fn leave_out(&self, _batch: Time) {}
+
+    /// Whether datasets of a batch stay as they are while the memory of a later batch is computed. If not, batches run one
+    /// after the other.
+    fn allows_overlap(&self) -> bool {
+        false
+    }
+
     /// What the memory holds as of the end of the batch `through`, in parts of a reasonable size.
     fn encode(&self, through: Time) -> Result<Vec<Bytes>, CodecError>;
 

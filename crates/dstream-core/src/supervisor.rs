@@ -4,7 +4,7 @@
 //! who wait for the end hear of it.
 
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -34,11 +34,8 @@ pub(crate) async fn supervise(parts: Parts, started: oneshot::Sender<Result<(), 
     let engine = Arc::clone(&parts.engine);
     let control = &engine.control;
     // Nobody listens to `started` if the call of `start` was dropped; the context runs all the same.
-    if let Err(error) = parts.receivers.start().await {
-        // User code that the graph holds goes before anybody hears of the end.
-        drop(parts);
-        engine.pool.end();
-        control.end();
+    if let Err(error) = start_receivers(&parts).await {
+        end(&engine, parts).await;
         let _ = started.send(Err(error));
         return;
     }
@@ -50,10 +47,29 @@ pub(crate) async fn supervise(parts: Parts, started: oneshot::Sender<Result<(), 
     caught(control, scheduler.run()).await;
     caught(control, scheduler.finish()).await;
     caught(control, scheduler.close()).await;
-    // As above.
-    drop(scheduler);
-    engine.pool.end();
-    control.end();
+    end(&engine, scheduler).await;
+}
+
+async fn start_receivers(parts: &Parts) -> Result<(), StartError> {
+    let started = AssertUnwindSafe(parts.receivers.start()).catch_unwind().await;
+    started.unwrap_or_else(|panic| {
+        let error = StreamingError::Scheduler { message: panic_message(&*panic) };
+        parts.engine.control.fail(error.clone());
+        Err(StartError::Failed(error))
+    })
+}
+
+/// Everything that could run user code goes before anybody hears of the end: what the graph holds in `rest`, the threads of the
+/// task pool, the listeners.
+async fn end<T: Send>(engine: &Arc<Engine>, rest: T) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(rest))) {
+        engine.control.fail(StreamingError::PanickedInDrop { message: panic_message(&*panic) });
+    }
+    let pool = Arc::clone(engine);
+    // It blocks until the threads have ended. It does not panic; and if the runtime goes down, nobody is left to be told.
+    let _ = tokio::task::spawn_blocking(move || pool.pool.end()).await;
+    engine.control.listeners().closed().await;
+    engine.control.end();
 }
 
 /// A panic fails the context instead of leaving it half alive.

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use thiserror::Error;
@@ -18,6 +19,8 @@ use crate::master::Master;
 pub(crate) struct TaskPool {
     // `None` once the context has stopped. Held only to copy the handle.
     pool: Mutex<Option<Arc<ThreadPool>>>,
+    // Held to take them.
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// How a closure on the pool can fail to return.
@@ -29,11 +32,14 @@ pub(crate) enum PoolFailure {
 
 impl TaskPool {
     pub(crate) fn new(master: Master) -> Result<Self, PoolError> {
-        let builder = ThreadPoolBuilder::new()
-            .num_threads(master.threads().get())
-            .thread_name(|number| format!("dstream-task-{number}"));
+        let mut threads = Vec::new();
+        let builder = ThreadPoolBuilder::new().num_threads(master.threads().get()).spawn_handler(|thread| {
+            let named = std::thread::Builder::new().name(format!("dstream-task-{}", thread.index()));
+            threads.push(named.spawn(|| thread.run())?);
+            Ok(())
+        });
         let pool = builder.build().map_err(|source| PoolError { master, source })?;
-        Ok(Self { pool: Mutex::new(Some(Arc::new(pool))) })
+        Ok(Self { pool: Mutex::new(Some(Arc::new(pool))), threads: Mutex::new(threads) })
     }
 
     /// Runs `job` on one thread of the pool.
@@ -58,10 +64,16 @@ impl TaskPool {
         Some(self.handle()?.install(work))
     }
 
-    /// The threads end; later calls find no pool. To be called when no job runs.
+    /// Later calls find no pool, and the threads end; blocks until they have, which takes as long as whatever still runs on
+    /// them. Not to be called on one of them.
     pub(crate) fn end(&self) {
         let pool = lock(&self.pool).take();
         drop(pool);
+        let threads = std::mem::take(&mut *lock(&self.threads));
+        for thread in threads {
+            // Panics of jobs and tasks are caught before they reach it.
+            let _ = thread.join();
+        }
     }
 
     fn handle(&self) -> Option<Arc<ThreadPool>> {
@@ -81,4 +93,36 @@ impl fmt::Debug for TaskPool {
 pub struct PoolError {
     master: Master,
     source: rayon::ThreadPoolBuildError,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Counts itself out when its thread has really ended.
+    struct Ended(Arc<AtomicUsize>);
+
+    impl Drop for Ended {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    thread_local! {
+        static MARK: std::cell::RefCell<Option<Ended>> = const { std::cell::RefCell::new(None) };
+    }
+
+    #[test]
+    fn the_threads_have_ended_when_the_pool_has() {
+        let pool = TaskPool::new(Master::local(NonZeroUsize::new(3).unwrap())).unwrap();
+        let ended = Arc::new(AtomicUsize::new(0));
+        let mark = || MARK.set(Some(Ended(Arc::clone(&ended))));
+        pool.handle().unwrap().broadcast(|_| mark());
+        pool.end();
+        assert_eq!(ended.load(Ordering::SeqCst), 3);
+        assert!(pool.install(|| ()).is_none());
+    }
 }

@@ -12,6 +12,7 @@ use crate::dstream::DStream;
 use crate::error::{BoxError, StreamingError};
 use crate::lock::lock;
 use crate::memory_budget::MemoryBudget;
+use crate::rate::RecordsPerSecond;
 use crate::receiver_store::{Intake, ReceiverStore};
 use crate::time::Time;
 
@@ -40,6 +41,7 @@ pub async fn batches_of<T: Send + 'static>(
         .master("local[2]")
         .batch_interval(INTERVAL)
         .batch_attempts(1)
+        .allow_multiple()
         .clock(Arc::<ManualClock>::clone(&clock))
         .build()?;
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -103,6 +105,11 @@ impl<R, M> StoreProbe<R, M> {
     /// True once the receiver said that it is ready.
     pub fn is_ready(&self) -> bool {
         !self.control.is_waiting_for(self.intake.stream())
+    }
+
+    /// Holds the receiver to this rate, as back pressure would.
+    pub fn limit_rate(&self, rate: RecordsPerSecond) {
+        self.intake.rates().update(rate);
     }
 
     /// The error with which the receiver failed.
