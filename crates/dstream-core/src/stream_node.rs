@@ -24,6 +24,10 @@ pub(crate) trait StreamNode: Send + Sync {
     /// whether or not an output needs it then.
     fn memory(&self) -> Option<&Arc<dyn Memory>>;
 
+    /// Whether it carries state from batch to batch that goes back to the start of the program: without a checkpoint
+    /// directory, a restart loses it. A window does not; it fills again.
+    fn stateful(&self) -> bool;
+
     /// Computes this stream's memory of the batch of `job`.
     fn materialise(&self, job: &Job) -> Result<(), JobError>;
 
