@@ -81,9 +81,9 @@ mod task_pool;
 #[expect(unused_imports, reason = "used by the rate controller next")]
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the rate controller next"))]
 mod rate;
-#[expect(unused_imports, reason = "used by the state operators next")]
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the state operators next"))]
 mod state;
+mod stateful;
+mod windowed;
 
 // Streams.
 mod dstream;
@@ -129,11 +129,12 @@ pub use graph_error::GraphError;
 pub use job::JobError;
 pub use master::{Master, ParseMasterError};
 pub use operator::OperatorName;
-pub use ops::Printable;
+pub use ops::{MapWithState, Printable};
 pub use rdd::Rdd;
 pub use receiver::{Positions, Receiver, ReceiverError};
 pub use receiver_store::{ReceiverStore, StoreClosed};
 pub use state::State;
+pub use stateful::{StateSpec, UpdateSpec};
 pub use storage_level::{ParseStorageLevelError, StorageLevel};
 pub use task_pool::PoolError;
 pub use time::Time;

@@ -260,5 +260,3 @@ impl<'de, S: Deserialize<'de>> Deserialize<'de> for Shared<S> {
     }
 }
 
-#[cfg(test)]
-mod tests;

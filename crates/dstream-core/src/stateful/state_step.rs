@@ -10,9 +10,9 @@ use crate::batch::Batch;
 use crate::data::{Data, Key};
 use crate::dataset::{Dataset, SharedDataset, Sink, Task, TaskError};
 use crate::job::{Job, JobError};
-use crate::keyed_states::{KeyedStates, Update};
 use crate::lock::lock;
 use crate::operator::OperatorName;
+use crate::stateful::keyed_states::{KeyedStates, Update};
 
 /// What a stateful operator does with a partition.
 pub(crate) trait StateWork<K, S, T>: Send + Sync {
