@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use crate::context::StreamingContext;
 use crate::dataset::SharedDataset;
-use crate::graph_error::GraphError;
 use crate::job::{Job, JobError};
 use crate::lock::lock;
 use crate::operator::OperatorName;
@@ -123,13 +122,6 @@ impl<T: Send + 'static> DStream<T> {
     /// The time between two batches of this stream: the batch interval, or the slide of the window that it comes from.
     pub fn slide_duration(&self) -> Duration {
         self.node.lineage.slide
-    }
-
-    /// Lets the start fail if this stream was given no partitions.
-    pub(crate) fn check_partitions(&self, partitions: usize) {
-        if partitions == 0 {
-            self.context.graph().note_defect(GraphError::NoPartitions { operator: self.node.name });
-        }
     }
 
     pub(crate) const fn node(&self) -> &Arc<Node<T>> {

@@ -43,10 +43,4 @@ pub enum GraphError {
         /// The slide of the stream that is windowed.
         slide: Duration,
     },
-    /// An operator was asked to put its rows nowhere.
-    #[error("{operator} was given 0 partitions: give it at least 1, or leave the number out")]
-    NoPartitions {
-        /// The operator.
-        operator: OperatorName,
-    },
 }

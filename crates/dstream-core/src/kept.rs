@@ -65,11 +65,6 @@ impl<T: Data> Kept<T> {
         let later = batches.range(..=through).filter(|(time, _)| **time > after);
         later.map(|(_, batch)| Arc::clone(batch)).collect()
     }
-
-    #[cfg(test)]
-    pub(crate) fn batches_held(&self) -> usize {
-        lock(&self.batches).len()
-    }
 }
 
 impl<T: Data> Memory for Kept<T> {
@@ -102,6 +97,11 @@ impl<T: Data> Memory for Kept<T> {
         }
         *lock(&self.batches) = restored;
         Ok(())
+    }
+
+    #[cfg(test)]
+    fn held(&self) -> usize {
+        lock(&self.batches).len()
     }
 }
 

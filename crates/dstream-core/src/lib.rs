@@ -111,6 +111,9 @@ mod supervisor;
 
 pub mod testing;
 
+#[cfg(test)]
+mod stepper;
+
 pub use batch::{BatchInfo, InputInfo};
 pub use block::{Block, BlockId, BlockRange, BlockRecord, StreamId};
 pub use block_store::{BlockStore, BlockStoreError, MemoryBlockStore, StoredBlock};

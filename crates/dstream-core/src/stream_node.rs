@@ -45,6 +45,10 @@ pub(crate) trait Memory: Send + Sync {
 
     /// Takes over what [`encode`](Self::encode) gave in an earlier run, before the first batch.
     fn decode(&self, through: Time, parts: &[Bytes]) -> Result<(), CodecError>;
+
+    /// How many batches or versions are held, the most in any partition.
+    #[cfg(test)]
+    fn held(&self) -> usize;
 }
 
 /// All streams that `roots` are made of, themselves included: each once, parents before children.

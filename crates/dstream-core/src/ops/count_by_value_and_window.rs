@@ -27,13 +27,22 @@ impl<T: Key> DStream<T> {
     /// # Ok(()) }
     /// ```
     pub fn count_by_value_and_window(&self, window: Duration, slide: Duration) -> DStream<(T, u64)> {
+        self.count_by_value_and_window_into(self.context().parallelism(), window, slide)
+    }
+
+    /// [`count_by_value_and_window`](Self::count_by_value_and_window) into exactly `partitions` partitions; 0 counts as 1.
+    pub fn count_by_value_and_window_into(
+        &self,
+        partitions: usize,
+        window: Duration,
+        slide: Duration,
+    ) -> DStream<(T, u64)> {
         let counting = Reducing {
             add: Arc::new(u64::saturating_add),
             take_away: Box::new(u64::saturating_sub),
             keep: Some(Box::new(|_: &T, count: &u64| *count != 0)),
         };
-        let buckets = self.context().parallelism();
         let ones = self.map(|record| (record, 1));
-        ones.sliding_result("count_by_value_and_window", counting, buckets, (window, slide))
+        ones.sliding_result("count_by_value_and_window", counting, partitions, (window, slide))
     }
 }

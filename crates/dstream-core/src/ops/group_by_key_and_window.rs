@@ -26,8 +26,17 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     /// # Ok(()) }
     /// ```
     pub fn group_by_key_and_window(&self, window: Duration, slide: Duration) -> DStream<(K, Vec<V>)> {
-        let buckets = self.context().parallelism();
-        self.combined_in_window("group_by_key_and_window", into_lists(), buckets, (window, slide))
+        self.group_by_key_and_window_into(self.context().parallelism(), window, slide)
+    }
+
+    /// [`group_by_key_and_window`](Self::group_by_key_and_window) into exactly `partitions` partitions; 0 counts as 1.
+    pub fn group_by_key_and_window_into(
+        &self,
+        partitions: usize,
+        window: Duration,
+        slide: Duration,
+    ) -> DStream<(K, Vec<V>)> {
+        self.combined_in_window("group_by_key_and_window", into_lists(), partitions, (window, slide))
     }
 }
 

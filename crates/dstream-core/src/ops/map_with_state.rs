@@ -17,6 +17,7 @@ use crate::state::Expiry;
 use crate::stateful::{
     KeyedStates, MapRecord, Outcome, Records, Shared, StateRows, StateSpec, StateStep, StateWork, update_records,
 };
+use crate::time::Time;
 
 impl<K: Key, V: Data> DStream<(K, V)> {
     /// Gives what the function of `spec` makes of each record and the state of its key, which it may read, update and
@@ -59,7 +60,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         T: Clone + Send + Sync + 'static,
     {
         let StateSpec { function, initial, timeout, partitions } = spec;
-        let partitions = partitions.unwrap_or_else(|| self.context().parallelism());
+        let partitions = partitions.unwrap_or_else(|| self.context().parallelism()).max(1);
         let expiry = if timeout.is_some() { Expiry::ByTime } else { Expiry::Off };
         let states = Arc::new(KeyedStates::new(partitions, expiry, initial));
         let (parent, slide, memory) = (Arc::clone(self.node()), self.slide_duration(), Arc::clone(&states));
@@ -79,7 +80,6 @@ impl<K: Key, V: Data> DStream<(K, V)> {
                 Ok(Arc::new(StateStep::new(operator, &job.batch, &made, mapping)))
             })
         });
-        mapped.check_partitions(partitions);
         MapWithState { mapped, states }
     }
 }
@@ -133,6 +133,9 @@ impl<K, S, T> fmt::Debug for MapWithState<K, S, T> {
     }
 }
 
+/// Keys that time out, with their last states.
+type TimedOut<K, S> = Vec<(K, Shared<S>)>;
+
 /// One batch of the operator.
 struct Mapping<K, V, S, T> {
     operator: OperatorName,
@@ -182,12 +185,7 @@ impl<K: Key, V: Data, S: Data, T> Mapping<K, V, S, T> {
     }
 
     /// The states that time out when it is `time`, unless they are kept alive.
-    #[expect(clippy::type_complexity, reason = "a name for it would not say more")]
-    fn timed_out_at(
-        &self,
-        partition: usize,
-        time: Option<crate::time::Time>,
-    ) -> Result<Option<Vec<(K, Shared<S>)>>, TaskError> {
+    fn timed_out_at(&self, partition: usize, time: Option<Time>) -> Result<Option<TimedOut<K, S>>, TaskError> {
         let Some((time, timeout)) = time.zip(self.timeout) else { return Ok(Some(Vec::new())) };
         self.states.expired(partition, self.batch.time, time.minus(timeout)).map_err(TaskError::of_state)
     }

@@ -35,7 +35,18 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         window: Duration,
         slide: Duration,
     ) -> Self {
-        let buckets = self.context().parallelism();
-        self.combined_in_window("reduce_by_key_and_window", joined_by(f), buckets, (window, slide))
+        self.reduce_by_key_and_window_into(self.context().parallelism(), f, window, slide)
+    }
+
+    /// [`reduce_by_key_and_window`](Self::reduce_by_key_and_window) into exactly `partitions` partitions; 0 counts as 1.
+    #[must_use]
+    pub fn reduce_by_key_and_window_into(
+        &self,
+        partitions: usize,
+        f: impl Fn(V, V) -> V + Send + Sync + 'static,
+        window: Duration,
+        slide: Duration,
+    ) -> Self {
+        self.combined_in_window("reduce_by_key_and_window", joined_by(f), partitions, (window, slide))
     }
 }

@@ -1,14 +1,11 @@
 //! `reduce_by_key_and_window_inverse`: one value for each key in the last batches together, corrected from window to window.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::data::{Data, Key};
-use crate::dstream::{DStream, Lineage};
-use crate::ops::reduce_by_key::joined_by;
-use crate::state::Expiry;
-use crate::stateful::{KeyedStates, StateRows, StateStep};
-use crate::windowed::{Reducing, SlidingResult};
+use crate::dstream::DStream;
+use crate::windowed::Reducing;
 
 impl<K: Key, V: Data> DStream<(K, V)> {
     /// As [`reduce_by_key_and_window`](Self::reduce_by_key_and_window), but each window is made from the one before: what
@@ -41,9 +38,22 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         window: Duration,
         slide: Duration,
     ) -> Self {
+        self.reduce_by_key_and_window_inverse_into(self.context().parallelism(), f, inverse, window, slide)
+    }
+
+    /// [`reduce_by_key_and_window_inverse`](Self::reduce_by_key_and_window_inverse) into exactly `partitions` partitions; 0
+    /// counts as 1.
+    #[must_use]
+    pub fn reduce_by_key_and_window_inverse_into(
+        &self,
+        partitions: usize,
+        f: impl Fn(V, V) -> V + Send + Sync + 'static,
+        inverse: impl Fn(V, V) -> V + Send + Sync + 'static,
+        window: Duration,
+        slide: Duration,
+    ) -> Self {
         let reducing = Reducing { add: Arc::new(f), take_away: Box::new(inverse), keep: None };
-        let kind = "reduce_by_key_and_window_inverse";
-        self.sliding_result(kind, reducing, self.context().parallelism(), (window, slide))
+        self.sliding_result("reduce_by_key_and_window_inverse", reducing, partitions, (window, slide))
     }
 
     /// As [`reduce_by_key_and_window_inverse`](Self::reduce_by_key_and_window_inverse), but keys for whose value `keep` is
@@ -73,48 +83,22 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         slide: Duration,
         keep: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
     ) -> Self {
-        let reducing = Reducing { add: Arc::new(f), take_away: Box::new(inverse), keep: Some(Box::new(keep)) };
-        let kind = "reduce_by_key_and_window_filtered";
-        self.sliding_result(kind, reducing, self.context().parallelism(), (window, slide))
+        self.reduce_by_key_and_window_filtered_into(self.context().parallelism(), f, inverse, window, slide, keep)
     }
 
-    /// A window whose result is kept and corrected.
-    pub(crate) fn sliding_result(
+    /// [`reduce_by_key_and_window_filtered`](Self::reduce_by_key_and_window_filtered) into exactly `partitions` partitions;
+    /// 0 counts as 1.
+    #[must_use]
+    pub fn reduce_by_key_and_window_filtered_into(
         &self,
-        kind: &'static str,
-        reducing: Reducing<K, V>,
-        buckets: usize,
-        (window, slide): (Duration, Duration),
+        partitions: usize,
+        f: impl Fn(V, V) -> V + Send + Sync + 'static,
+        inverse: impl Fn(V, V) -> V + Send + Sync + 'static,
+        window: Duration,
+        slide: Duration,
+        keep: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
     ) -> Self {
-        let add = Arc::clone(&reducing.add);
-        let kept = self.combined_and_kept(kind, &joined_by(move |m, n| add(m, n)), buckets, window);
-        let states = Arc::new(KeyedStates::new(buckets, Expiry::Off, Vec::new()));
-        let floor = Arc::clone(&states);
-        // What is in the result is needed when it leaves, even if batch times are skipped until then.
-        kept.batches.keep_after(move || Some(floor.oldest()?.minus(window)));
-        let (parent, batches, reducing) = (Arc::clone(kept.stream.node()), kept.batches, Arc::new(reducing));
-        let memory = Arc::clone(&states);
-        let lineage = Lineage::of(&parent).sliding(slide).with_state(memory);
-        let windowed = Self::new(self.context(), kind, lineage, |operator| {
-            Box::new(move |job| {
-                // So that the batch of this very time is among the kept ones.
-                parent.dataset(job)?;
-                let batch = Arc::clone(&job.batch);
-                let (batches, reducing) = (Arc::clone(&batches), Arc::clone(&reducing));
-                let slid = SlidingResult {
-                    operator,
-                    batch: Arc::clone(&batch),
-                    window,
-                    batches,
-                    states: Arc::clone(&states),
-                    reducing,
-                    moved: OnceLock::new(),
-                };
-                let step = Arc::new(StateStep::new(operator, &batch, &states, slid));
-                Ok(Arc::new(StateRows { batch, states: Arc::clone(&states), step }))
-            })
-        });
-        self.check_window(&windowed, window, slide);
-        windowed
+        let reducing = Reducing { add: Arc::new(f), take_away: Box::new(inverse), keep: Some(Box::new(keep)) };
+        self.sliding_result("reduce_by_key_and_window_filtered", reducing, partitions, (window, slide))
     }
 }

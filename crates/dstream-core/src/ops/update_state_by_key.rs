@@ -57,13 +57,13 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     /// ```
     pub fn update_state_by_key_with<S: Data>(&self, spec: UpdateSpec<K, V, S>) -> DStream<(K, S)> {
         let UpdateSpec { function, initial, partitions } = spec;
-        let partitions = partitions.unwrap_or_else(|| self.context().parallelism());
+        let partitions = partitions.unwrap_or_else(|| self.context().parallelism()).max(1);
         let states = Arc::new(WholeStates::new(partitions, initial));
         let parent = Arc::clone(self.node());
         let slide = self.slide_duration();
         let memory = Arc::clone(&states);
         let lineage = Lineage::of(&parent).with_state(memory);
-        let updated = DStream::new(self.context(), "update_state_by_key", lineage, |operator| {
+        DStream::new(self.context(), "update_state_by_key", lineage, |operator| {
             Box::new(move |job| {
                 let pairs = Rdd::new(parent.dataset(job)?, job.clone(), operator);
                 Ok(Arc::new(UpdatedStates {
@@ -76,8 +76,6 @@ impl<K: Key, V: Data> DStream<(K, V)> {
                     rows: OnceLock::new(),
                 }))
             })
-        });
-        updated.check_partitions(partitions);
-        updated
+        })
     }
 }

@@ -14,10 +14,7 @@ mod time_index;
 mod undo_log;
 mod version_view;
 
-pub(crate) use codec::StateCodecError;
 pub(crate) use handle::Change;
 pub use handle::State;
-pub(crate) use live_entries::{Entry, Expiry};
-pub(crate) use open_version::OpenVersion;
+pub(crate) use live_entries::Expiry;
 pub(crate) use state_map::{StateMap, VersionError};
-pub(crate) use version_view::VersionView;

@@ -154,12 +154,6 @@ impl<K: Key, S: Data> KeyedStates<K, S> {
         self.parts.iter().map(|part| lock(part).map.oldest()).min().filter(|version| *version != UNBORN)
     }
 
-    /// How many versions are held, in the partition that holds most.
-    #[cfg(test)]
-    pub(crate) fn versions_held(&self) -> usize {
-        self.parts.iter().map(|part| lock(part).map.versions().count()).max().unwrap_or(0)
-    }
-
     fn part(&self, partition: usize) -> Option<std::sync::MutexGuard<'_, Part<K, S>>> {
         self.parts.get(partition).map(lock)
     }
@@ -169,6 +163,9 @@ impl<K: Key, S: Data> KeyedStates<K, S> {
         let version = maps.iter().map(StateMap::newest).max().unwrap_or(UNBORN);
         let empty = || StateMap::new(UNBORN, self.expiry);
         let mut made: Vec<_> = std::iter::repeat_with(empty).take(self.partitions()).collect();
+        if version == UNBORN {
+            return Ok(made);
+        }
         for (bucket, map) in made.iter_mut().enumerate() {
             let mut open = map.begin(version)?;
             for old in maps {
@@ -218,6 +215,11 @@ impl<K: Key, S: Data> Memory for KeyedStates<K, S> {
         }
         Ok(())
     }
+
+    #[cfg(test)]
+    fn held(&self) -> usize {
+        self.parts.iter().map(|part| lock(part).map.versions().count()).max().unwrap_or(0)
+    }
 }
 
 /// The version of states that no batch has made yet: before all times.
@@ -260,3 +262,5 @@ impl<'de, S: Deserialize<'de>> Deserialize<'de> for Shared<S> {
     }
 }
 
+#[cfg(test)]
+mod tests;

@@ -8,10 +8,14 @@ mod spec;
 mod state_step;
 mod whole_states;
 
-pub(crate) use every_key::{Grouped, update_every_key};
 pub(crate) use keyed_states::{KeyedStates, Shared, Update};
 pub(crate) use record_update::{Records, update_records};
 pub use spec::{StateSpec, UpdateSpec};
-pub(crate) use spec::{MapRecord, UpdateKey};
+pub(crate) use spec::MapRecord;
 pub(crate) use state_step::{Outcome, StateRows, StateStep, StateWork};
 pub(crate) use whole_states::{UpdatedStates, WholeStates};
+
+#[cfg(test)]
+mod cost;
+#[cfg(test)]
+mod properties;

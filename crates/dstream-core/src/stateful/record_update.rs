@@ -90,3 +90,5 @@ fn next_change<S, R>(
     result
 }
 
+#[cfg(test)]
+mod tests;

@@ -69,7 +69,7 @@ impl<K: 'static, V: 'static, S: 'static, T: 'static> StateSpec<K, V, S, T> {
         self
     }
 
-    /// How many partitions the states are in; at least 1. Default: one for each thread of the task pool. More let more
+    /// How many partitions the states are in; 0 counts as 1. Default: one for each thread of the task pool. More let more
     /// threads work on them, each costs a task in every batch.
     #[must_use]
     pub const fn partitions(mut self, partitions: usize) -> Self {
@@ -122,7 +122,7 @@ impl<K: 'static, V: 'static, S: 'static> UpdateSpec<K, V, S> {
         self
     }
 
-    /// How many partitions the states are in; at least 1. Default: one for each thread of the task pool. More let more
+    /// How many partitions the states are in; 0 counts as 1. Default: one for each thread of the task pool. More let more
     /// threads work on them, each costs a task in every batch.
     #[must_use]
     pub const fn partitions(mut self, partitions: usize) -> Self {

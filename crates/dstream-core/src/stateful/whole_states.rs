@@ -48,11 +48,6 @@ impl<K: Key, S: Data> WholeStates<K, S> {
     fn commit(&self, batch: Time, rows: &Partitions<(K, S)>) {
         lock(&self.versions).entry(batch).or_insert_with(|| rows.clone());
     }
-
-    #[cfg(test)]
-    pub(crate) fn versions_held(&self) -> usize {
-        lock(&self.versions).len()
-    }
 }
 
 impl<K: Key, S: Data> Memory for WholeStates<K, S> {
@@ -84,6 +79,11 @@ impl<K: Key, S: Data> Memory for WholeStates<K, S> {
         let restored = version.map(|version| (version, into_partitions(self.partitions, rows)));
         *lock(&self.versions) = restored.into_iter().collect();
         Ok(())
+    }
+
+    #[cfg(test)]
+    fn held(&self) -> usize {
+        lock(&self.versions).len()
     }
 }
 

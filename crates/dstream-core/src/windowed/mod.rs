@@ -7,3 +7,6 @@ mod sliding_result;
 
 pub(crate) use merged_window::MergedWindow;
 pub(crate) use sliding_result::{Reducing, SlidingResult};
+
+#[cfg(test)]
+mod properties;

@@ -1,9 +1,12 @@
 //! Cases of Spark's record update table, and of the chain of updates.
 
 use std::convert::Infallible;
+use std::collections::BTreeMap;
 
 use super::*;
-use crate::state::{Expiry, StateMap};
+use crate::batch::Batch;
+use crate::stateful::keyed_states::KeyedStates;
+use crate::time::Time;
 
 const KEY: &str = "k";
 const INIT: Time = Time::from_millis(1_000);
@@ -19,25 +22,54 @@ struct Found {
     state: Option<(i32, i64)>,
 }
 
+/// States of one partition that begin as `initial`, updated at `INIT`.
+fn states(expiry: Expiry, initial: Vec<(&str, i32)>) -> KeyedStates<String, i32> {
+    let initial = initial.into_iter().map(|(key, state)| (key.to_owned(), state)).collect();
+    let states = KeyedStates::new(1, expiry, initial);
+    states.be_born(0, &Batch { time: INIT, zero: Time::default(), blocks: BTreeMap::new() }).unwrap();
+    states
+}
+
+/// The batch of `now`: each key once, with its values.
+fn batch(
+    states: &KeyedStates<String, i32>,
+    now: Time,
+    records: &[(&str, &[i32])],
+    expiring: Vec<(String, Shared<i32>)>,
+    expiry: Expiry,
+) -> Records<String, i32, i32> {
+    let keys: Vec<String> = records.iter().map(|(key, _)| (*key).to_owned()).collect();
+    let held = states.read(0, states.version_before(0, now), keys.iter()).unwrap();
+    let records = keys.into_iter().zip(records).zip(held).map(|((key, (_, values)), held)| (key, values.to_vec(), held));
+    Records { expiry, gone: Vec::new(), records: records.collect(), expiring }
+}
+
 fn update(
     initial: Option<i32>,
     data: &[i32],
     threshold: Option<i64>,
     mut function: impl FnMut(&mut State<'_, i32>) -> Option<i32>,
 ) -> Found {
-    let mut map = StateMap::from_pairs(INIT, Expiry::ByTime, initial.map(|state| (KEY, state)));
-    let mut open = map.begin(NOW).unwrap();
+    let states = states(Expiry::ByTime, initial.map(|state| (KEY, state)).into_iter().collect());
+    let expiry = if threshold.is_some() { Expiry::ByTime } else { Expiry::Off };
+    let expiring = threshold.map(|at| states.expired(0, NOW, Time::from_millis(at)).unwrap().unwrap());
+    let records: &[(&str, &[i32])] = if data.is_empty() { &[] } else { &[(KEY, data)] };
+    let batch = batch(&states, NOW, records, expiring.unwrap_or_default(), expiry);
     let mut calls = Vec::new();
-    let data = data.iter().map(|value| (KEY, *value));
-    let mapped = update_records(&mut open, data, threshold.map(Time::from_millis), |time, key, value, state| {
-        assert_eq!((time, *key), (NOW, KEY));
+    let Ok(outcome) = update_records(batch, |key, value, state| {
+        assert_eq!(key, KEY);
         calls.push((value, state.get_option().copied(), state.is_timing_out()));
         Ok::<_, Infallible>(function(state))
-    })
-    .unwrap();
-    open.commit();
-    let state = map.newest_view().get(&KEY).map(|(state, updated)| (*state, updated.as_millis()));
-    Found { calls, mapped, state }
+    });
+    states.commit(0, NOW, outcome.changes).unwrap();
+    let rows = states.rows(0, NOW).unwrap();
+    // What is younger than a threshold does not time out; so the threshold from which it does tells its time.
+    let later = Time::from_millis(3_000);
+    let state = rows.first().map(|(_, state)| {
+        let older = |at: &i64| !states.expired(0, later, Time::from_millis(*at)).unwrap().unwrap().is_empty();
+        (*state.as_ref(), [1_001, 2_001].into_iter().find(older).unwrap() - 1)
+    });
+    Found { calls, mapped: outcome.rows, state }
 }
 
 fn noop(_: &mut State<'_, i32>) -> Option<i32> {
@@ -122,12 +154,11 @@ fn data_for_a_key_without_state_makes_none_even_with_a_threshold_t081() {
 #[test]
 fn an_update_touches_only_the_keys_in_the_data_and_no_earlier_version_t082() {
     let at = Time::from_millis;
-    let mut map = StateMap::from_pairs(at(0), Expiry::Off, [("k1", 0), ("k2", 0)]);
-    let mut step = |time, keys: &[&'static str]| {
-        let mut open = map.begin(at(time)).unwrap();
-        let data = keys.iter().map(|key| (*key, ()));
-        update_records(&mut open, data, None, |_, key, _, state| {
-            if *key == "x" {
+    let states = states(Expiry::Off, vec![("k1", 0), ("k2", 0)]);
+    let step = |time, keys: &[(&str, &[i32])]| {
+        let batch = batch(&states, at(time), keys, Vec::new(), Expiry::Off);
+        let Ok(outcome) = update_records(batch, |key, _, state| {
+            if key == "x" {
                 return Ok::<Option<()>, Infallible>(None);
             }
             match state.get_option() {
@@ -135,35 +166,64 @@ fn an_update_touches_only_the_keys_in_the_data_and_no_earlier_version_t082() {
                 other => state.update(other.map_or(0, |n| n + 1)),
             }
             Ok(None)
-        })
-        .unwrap();
-        open.commit();
-        let mut rows: Vec<_> =
-            map.versions().map(|each| map.at(each).unwrap().rows().into_iter().map(|row| (*row.0, *row.1)).collect::<Vec<_>>()).collect();
-        rows.iter_mut().for_each(|rows| rows.sort_unstable());
+        });
+        let touched = outcome.changes.len();
+        states.commit(0, at(time), outcome.changes).unwrap();
+        touched
+    };
+    assert_eq!(step(1, &[("k1", &[0])]), 1);
+    assert_eq!(step(2, &[("x", &[0]), ("k2", &[0, 0]), ("k3", &[0])]), 2);
+    assert_eq!(step(3, &[("k2", &[0]), ("k1", &[0, 0]), ("k3", &[0, 0, 0])]), 3);
+    let rows = |version| {
+        let rows = states.rows(0, version).unwrap();
+        let mut rows: Vec<(String, i32)> = rows.into_iter().map(|(key, state)| (key, *state.as_ref())).collect();
+        rows.sort_unstable();
         rows
     };
-    assert_eq!(step(1, &["k1"]).last().unwrap(), &[("k1", 1), ("k2", 0)]);
-    assert_eq!(step(2, &["x", "k2", "k2", "k3"]).last().unwrap(), &[("k1", 1), ("k2", 2), ("k3", 0)]);
-    let versions = step(3, &["k2", "k1", "k1", "k3", "k3", "k3"]);
-    assert_eq!(versions, [
-        vec![("k1", 0), ("k2", 0)],
-        vec![("k1", 1), ("k2", 0)],
-        vec![("k1", 1), ("k2", 2), ("k3", 0)],
-        vec![],
-    ]);
+    let named = |rows: &[(&str, i32)]| rows.iter().map(|(key, n)| ((*key).to_owned(), *n)).collect::<Vec<_>>();
+    assert_eq!(rows(Time::default()), named(&[("k1", 0), ("k2", 0)]));
+    assert_eq!(rows(at(1)), named(&[("k1", 1), ("k2", 0)]));
+    assert_eq!(rows(at(2)), named(&[("k1", 1), ("k2", 2), ("k3", 0)]));
+    assert_eq!(rows(at(3)), []);
 }
 
 #[test]
-fn an_error_of_the_function_ends_the_update_and_the_version_can_be_dropped() {
-    let mut map = StateMap::from_pairs(INIT, Expiry::Off, [(KEY, 1)]);
-    let mut open = map.begin(NOW).unwrap();
-    let failed = update_records(&mut open, [(KEY, 1), (KEY, 2)], None, |_, _, value, state| {
+fn the_first_error_of_the_function_ends_the_update() {
+    let states = states(Expiry::Off, vec![(KEY, 1)]);
+    let batch = batch(&states, NOW, &[(KEY, &[1, 2, 3])], Vec::new(), Expiry::Off);
+    let mut called = 0;
+    let failed = update_records(batch, |_, value, state| {
+        called += 1;
         state.update(9);
         if value == Some(2) { Err("no") } else { Ok(Some(())) }
     });
-    assert_eq!(failed, Err("no"));
-    open.roll_back();
-    assert_eq!(map.newest_view().get(&KEY), Some((&1, INIT)));
-    assert_eq!(map.newest(), INIT);
+    assert_eq!(failed.err(), Some("no"));
+    assert_eq!(called, 2);
+}
+
+/// A state that timed out at a time without a batch: what came of it, with `data` for its key.
+fn update_gone(data: &[(&str, &[i32])]) -> (Vec<(Option<i32>, Option<i32>)>, Vec<(String, Update<i32>)>) {
+    let states = states(Expiry::ByTime, vec![(KEY, 5)]);
+    let gone = states.expired(0, NOW, NOW).unwrap().unwrap();
+    let mut batch = batch(&states, NOW, data, gone.clone(), Expiry::ByTime);
+    batch.gone = gone;
+    let mut calls = Vec::new();
+    let Ok(outcome) = update_records(batch, |_, value, state| {
+        calls.push((value, state.get_option().copied()));
+        if value == Some(7) {
+            state.update(7);
+        }
+        Ok::<Option<()>, Infallible>(None)
+    });
+    (calls, outcome.changes)
+}
+
+#[test]
+fn a_state_that_is_gone_is_removed_once_and_no_record_finds_it() {
+    let key = KEY.to_owned();
+    assert_eq!(update_gone(&[]), (vec![(None, Some(5))], vec![(key.clone(), Update::Remove)]));
+    let nothing = update_gone(&[(KEY, &[1])]);
+    assert_eq!(nothing, (vec![(None, Some(5)), (Some(1), None)], vec![(key.clone(), Update::Remove)]));
+    let again = update_gone(&[(KEY, &[7])]);
+    assert_eq!(again, (vec![(None, Some(5)), (Some(7), None)], vec![(key, Update::Put(7))]));
 }
