@@ -38,8 +38,11 @@ pub(crate) struct Node<T> {
     datasets: Mutex<BTreeMap<Time, SharedDataset<T>>>,
     // Set when a window first looks back at this stream; see `kept.rs`, which knows the type. Held while the keeping stream
     // is made.
-    pub(crate) kept: Mutex<Option<(Weak<Self>, Arc<dyn Any + Send + Sync>)>>,
+    pub(crate) kept: Mutex<Option<KeptSlot<Self>>>,
 }
+
+/// The node that keeps a stream's batches, and the batches.
+type KeptSlot<N> = (Weak<N>, Arc<dyn Any + Send + Sync>);
 
 /// What a stream comes from, how often it has a batch, and what it carries from one batch to the next.
 pub(crate) struct Lineage {

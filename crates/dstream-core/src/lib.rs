@@ -81,6 +81,7 @@ mod task_pool;
 #[expect(unused_imports, reason = "used by the rate controller next")]
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the rate controller next"))]
 mod rate;
+#[cfg_attr(not(test), expect(dead_code, reason = "checkpoints of what changed will use the rest"))]
 mod state;
 mod stateful;
 mod windowed;

@@ -1,8 +1,8 @@
 //! State by key, batch by batch, as the acceptance table of Spark has it.
 //!
 //! Not applicable here: the iterator form of `update_state_by_key` (t032), which may change keys, so that they lie in other
-//! partitions than their own; a parent without a dataset (t033): every batch has one; clean-up by reference (t037, t038,
-//! t083, t084): what is held is what later batches ask for; the time between checkpoints of a state alone (t076, t078).
+//! partitions than their own; clean-up by reference (t037, t038, t083, t084): what is held is what later batches ask for;
+//! the time between checkpoints of a state alone (t078).
 
 mod support;
 
@@ -103,9 +103,10 @@ const COUNTED: [&str; 7] = ["", "a", "ab", "abc", "ab", "a", ""];
 
 #[tokio::test]
 async fn map_with_state_gives_one_record_for_each_record_t071() {
-    let mut batches = batches_of(7, |ctx| Ok((*letters(ctx, &COUNTED).map_with_state(StateSpec::function(count))).clone()))
-        .await
-        .unwrap();
+    let mut batches =
+        batches_of(7, |ctx| Ok((*letters(ctx, &COUNTED).map_with_state(StateSpec::function(count))).clone()))
+            .await
+            .unwrap();
     batches.iter_mut().for_each(|batch| batch.sort_unstable());
     assert_eq!(batches, [vec![], vec![1], vec![1, 2], vec![1, 2, 3], vec![3, 4], vec![5], vec![]]);
 }
@@ -123,10 +124,11 @@ async fn types_are_inferred_in_both_forms_t073() {
             state.update(format!("{key}{value:?}"));
             state.get().len()
         });
-        let timed = StateSpec::function_with_time(|time, key: &char, value: Option<i32>, state: &mut State<'_, i64>| {
-            state.update(time.as_millis());
-            value.map(|_| *key)
-        });
+        let timed =
+            StateSpec::function_with_time(|time, key: &char, value: Option<i32>, state: &mut State<'_, i64>| {
+                state.update(time.as_millis());
+                value.map(|_| *key)
+            });
         let pairs = letters(ctx, &["a", "bb"]);
         let plain: MapWithState<char, String, usize> = pairs.map_with_state(plain);
         plain.foreach_rdd(|_, _| Ok(()));
@@ -139,7 +141,8 @@ async fn types_are_inferred_in_both_forms_t073() {
 #[tokio::test]
 async fn mapped_records_are_of_the_touched_keys_only_t074() {
     let sums = sums_of(7, |ctx| {
-        let summed = StateSpec::function(|key: &char, value, state: &mut State<'_, i32>| (*key, count(key, value, state)));
+        let summed =
+            StateSpec::function(|key: &char, value, state: &mut State<'_, i32>| (*key, count(key, value, state)));
         (*letters(ctx, &COUNTED).map_with_state(summed)).clone()
     });
     assert_eq!(sums.await.unwrap(), ["", "a1", "a2 b1", "a3 b2 c1", "a4 b3", "a5", ""]);
@@ -181,11 +184,13 @@ fn timed_input() -> Vec<&'static str> {
 #[tokio::test]
 async fn keys_that_nothing_comes_for_time_out_once_and_those_kept_alive_do_not_t077() {
     let input = timed_input();
-    let batches = batches_of(26, |ctx| Ok((*letters(ctx, &input).map_with_state(with_timeout())).clone())).await.unwrap();
+    let batches =
+        batches_of(26, |ctx| Ok((*letters(ctx, &input).map_with_state(with_timeout())).clone())).await.unwrap();
     // 'c' came last at 1 s: at 4 s that is 3 s ago, and at 5 s longer.
     let timed_out: Vec<_> = (1..).zip(batches).filter(|(_, batch)| !batch.is_empty()).collect();
     assert_eq!(timed_out, [(5, vec!['c']), (6, vec!['b'])]);
-    let states = sums_of(26, |ctx| letters(ctx, &input).map_with_state(with_timeout()).state_snapshots()).await.unwrap();
+    let states =
+        sums_of(26, |ctx| letters(ctx, &input).map_with_state(with_timeout()).state_snapshots()).await.unwrap();
     assert_eq!(states[3], "a3 b2 c1");
     assert_eq!(states[25], "a24");
 }
@@ -260,17 +265,22 @@ async fn batch_times_that_are_skipped_are_empty_batches() {
     rig.batch().await;
     // More than may be due at once: all but the newest are left out.
     rig.clock.advance(SECOND * 1_999);
-    rig.until(|event| matches!(event, dstream_core::Event::BatchCompleted(info) if info.batch.as_millis() == 2_000_000))
-        .await;
+    rig.until(
+        |event| matches!(event, dstream_core::Event::BatchCompleted(info) if info.batch.as_millis() == 2_000_000),
+    )
+    .await;
     rig.ctx.stop(StopMode::Graceful).await.unwrap();
     let (first, second) = (1_000, 2_000_000);
-    assert_eq!(seen.all(), [
-        (first, String::new()),
-        (first, "a0 b0".to_owned()),
-        // 'a' came at that very time, but had timed out before.
-        (second, "ab".to_owned()),
-        (second, "a0 b1999".to_owned()),
-    ]);
+    assert_eq!(
+        seen.all(),
+        [
+            (first, String::new()),
+            (first, "a0 b0".to_owned()),
+            // 'a' came at that very time, but had timed out before.
+            (second, "ab".to_owned()),
+            (second, "a0 b1999".to_owned()),
+        ]
+    );
 }
 
 #[tokio::test]

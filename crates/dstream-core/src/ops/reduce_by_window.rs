@@ -32,8 +32,7 @@ impl<T: Data> DStream<T> {
         window: Duration,
         slide: Duration,
     ) -> Self {
-        let reduced =
-            self.under_one_key().combined_in_window("reduce_by_window", joined_by(f), 1, (window, slide));
+        let reduced = self.under_one_key().combined_in_window("reduce_by_window", joined_by(f), 1, (window, slide));
         reduced.map(|((), record)| record)
     }
 

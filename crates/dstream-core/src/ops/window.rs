@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cached::Cached;
 use crate::data::Data;
 use crate::dataset::SharedDataset;
 use crate::dstream::{DStream, Lineage};
@@ -40,7 +41,8 @@ impl<T: Data> DStream<T> {
                 // So that the batch of this very time is among the kept ones.
                 parent.dataset(job)?;
                 let parts = batches.between(now.minus(window), now);
-                Ok(Arc::new(Union { parts: parts.into_iter().map(|batch| batch as SharedDataset<T>).collect() }))
+                let untyped = |batch: Arc<Cached<T>>| -> SharedDataset<T> { batch };
+                Ok(Arc::new(Union { parts: parts.into_iter().map(untyped).collect() }))
             })
         });
         self.check_window(&windowed, window, slide);

@@ -91,7 +91,8 @@ impl RateLimiter {
 /// As many milliseconds as cover `wait`, at least 1: times are in whole milliseconds, and an earlier question is in vain.
 fn whole_millis_up(wait: Duration) -> Duration {
     let rest = wait.subsec_nanos() % NANOS_PER_MILLI;
-    let up = if rest == 0 { wait } else { wait.saturating_add(Duration::from_nanos(u64::from(NANOS_PER_MILLI - rest))) };
+    let up =
+        if rest == 0 { wait } else { wait.saturating_add(Duration::from_nanos(u64::from(NANOS_PER_MILLI - rest))) };
     up.max(Duration::from_millis(1))
 }
 

@@ -207,7 +207,9 @@ pub(crate) enum StateCodecError {
     #[error("these are changes, not a whole version: decode the version that they change first")]
     NotWhole,
     /// It is a whole, or a delta of another version.
-    #[error("the state is at version {newest}, the changes are to be applied to {after:?}: apply deltas in their order")]
+    #[error(
+        "the state is at version {newest}, the changes are to be applied to {after:?}: apply deltas in their order"
+    )]
     OtherBase {
         /// The newest version of the map.
         newest: Time,

@@ -22,6 +22,12 @@ use crate::time::Time;
 #[derive(Debug)]
 pub(crate) struct Shared<S>(Arc<S>);
 
+/// Keys and their states.
+pub(crate) type SharedRows<K, S> = Vec<(K, Shared<S>)>;
+
+/// What a batch does to the states of keys.
+pub(crate) type Changes<K, S> = Vec<(K, Update<S>)>;
+
 /// What a batch does to the state of a key.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Update<S> {
@@ -106,7 +112,7 @@ impl<K: Key, S: Data> KeyedStates<K, S> {
         partition: usize,
         batch: Time,
         threshold: Time,
-    ) -> Result<Option<Vec<(K, Shared<S>)>>, VersionError> {
+    ) -> Result<Option<SharedRows<K, S>>, VersionError> {
         let Some(mut part) = self.part(partition) else { return Ok(None) };
         if part.map.newest() >= batch {
             return Ok(None);
@@ -123,12 +129,7 @@ impl<K: Key, S: Data> KeyedStates<K, S> {
     }
 
     /// Makes the version of `batch`.
-    pub(crate) fn commit(
-        &self,
-        partition: usize,
-        batch: Time,
-        changes: Vec<(K, Update<S>)>,
-    ) -> Result<(), VersionError> {
+    pub(crate) fn commit(&self, partition: usize, batch: Time, changes: Changes<K, S>) -> Result<(), VersionError> {
         let Some(mut part) = self.part(partition) else { return Ok(()) };
         let mut open = part.map.begin(batch)?;
         for (key, update) in changes {
@@ -143,7 +144,7 @@ impl<K: Key, S: Data> KeyedStates<K, S> {
     }
 
     /// All rows of `version`, in an order that depends on the keys alone.
-    pub(crate) fn rows(&self, partition: usize, version: Time) -> Result<Vec<(K, Shared<S>)>, VersionError> {
+    pub(crate) fn rows(&self, partition: usize, version: Time) -> Result<SharedRows<K, S>, VersionError> {
         let Some(part) = self.part(partition) else { return Ok(Vec::new()) };
         let rows = part.map.at(version)?.rows();
         Ok(rows.into_iter().map(|(key, state, _)| (key.clone(), state.clone())).collect())

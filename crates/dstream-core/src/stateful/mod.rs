@@ -8,10 +8,10 @@ mod spec;
 mod state_step;
 mod whole_states;
 
-pub(crate) use keyed_states::{KeyedStates, Shared, Update};
+pub(crate) use keyed_states::{KeyedStates, Shared, SharedRows, Update};
 pub(crate) use record_update::{Records, update_records};
-pub use spec::{StateSpec, UpdateSpec};
 pub(crate) use spec::MapRecord;
+pub use spec::{StateSpec, UpdateSpec};
 pub(crate) use state_step::{Outcome, StateRows, StateStep, StateWork};
 pub(crate) use whole_states::{UpdatedStates, WholeStates};
 

@@ -128,7 +128,8 @@ impl Naive {
         }
         let Some(timeout) = self.timeout else { return };
         let out = |(_, updated): &(u32, u32)| updated + timeout < time;
-        self.mapped.extend(self.states.iter().filter(|(_, state)| out(state)).map(|(key, (n, _))| (*key, None, Some(*n))));
+        self.mapped
+            .extend(self.states.iter().filter(|(_, state)| out(state)).map(|(key, (n, _))| (*key, None, Some(*n))));
         self.states.retain(|_, state| !out(state));
     }
 }

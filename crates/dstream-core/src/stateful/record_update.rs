@@ -5,7 +5,7 @@ use std::hash::Hash;
 
 use crate::key_hash::KeyMap;
 use crate::state::{Change, Expiry, State};
-use crate::stateful::keyed_states::{Shared, Update};
+use crate::stateful::keyed_states::{Shared, SharedRows, Update};
 use crate::stateful::state_step::Outcome;
 
 /// What comes together in a batch.
@@ -13,11 +13,11 @@ pub(crate) struct Records<K, V, S> {
     /// Whether a record keeps the state of its key alive even if the function does not update it.
     pub(crate) expiry: Expiry,
     /// States that timed out at a batch time that was skipped: before the records, which do not find them any more.
-    pub(crate) gone: Vec<(K, Shared<S>)>,
+    pub(crate) gone: SharedRows<K, S>,
     /// Each key once, with its values in their order, and its state before the batch.
     pub(crate) records: Vec<(K, Vec<V>, Option<Shared<S>>)>,
     /// States that time out in this batch, unless a record keeps them alive. Those that are gone may be among them.
-    pub(crate) expiring: Vec<(K, Shared<S>)>,
+    pub(crate) expiring: SharedRows<K, S>,
 }
 
 /// Applies `function` to the keys that are gone, to each record in its order, and to each key that times out now. The states
@@ -71,11 +71,7 @@ where
 }
 
 /// Lets `call` see the state after `change`, and adds to that what it does.
-fn next_change<S, R>(
-    change: &mut Change<S>,
-    before: Option<&S>,
-    call: impl FnOnce(&mut State<'_, S>) -> R,
-) -> R {
+fn next_change<S, R>(change: &mut Change<S>, before: Option<&S>, call: impl FnOnce(&mut State<'_, S>) -> R) -> R {
     let held = match change {
         Change::None => before,
         Change::Updated(state) => Some(&*state),

@@ -8,8 +8,7 @@ use crate::state::State;
 use crate::time::Time;
 
 /// The function of `map_with_state` in its general form.
-pub(crate) type MapRecord<K, V, S, T> =
-    Arc<dyn Fn(Time, &K, Option<V>, &mut State<'_, S>) -> Option<T> + Send + Sync>;
+pub(crate) type MapRecord<K, V, S, T> = Arc<dyn Fn(Time, &K, Option<V>, &mut State<'_, S>) -> Option<T> + Send + Sync>;
 
 /// The function of `update_state_by_key` in its general form.
 pub(crate) type UpdateKey<K, V, S> = Arc<dyn Fn(Time, &K, Vec<V>, Option<S>) -> Option<S> + Send + Sync>;
@@ -108,9 +107,7 @@ impl<K: 'static, V: 'static, S: 'static> UpdateSpec<K, V, S> {
     }
 
     /// As [`function`](Self::function); `f` is also given the batch time and the key.
-    pub fn function_with_time(
-        f: impl Fn(Time, &K, Vec<V>, Option<S>) -> Option<S> + Send + Sync + 'static,
-    ) -> Self {
+    pub fn function_with_time(f: impl Fn(Time, &K, Vec<V>, Option<S>) -> Option<S> + Send + Sync + 'static) -> Self {
         Self { function: Arc::new(f), initial: Vec::new(), partitions: None }
     }
 

@@ -12,7 +12,7 @@ use crate::dataset::{Dataset, SharedDataset, Sink, Task, TaskError};
 use crate::job::{Job, JobError};
 use crate::lock::lock;
 use crate::operator::OperatorName;
-use crate::stateful::keyed_states::{KeyedStates, Update};
+use crate::stateful::keyed_states::{Changes, KeyedStates};
 
 /// What a stateful operator does with a partition.
 pub(crate) trait StateWork<K, S, T>: Send + Sync {
@@ -25,7 +25,7 @@ pub(crate) trait StateWork<K, S, T>: Send + Sync {
 
 /// What came of a partition.
 pub(crate) struct Outcome<K, S, T> {
-    pub(crate) changes: Vec<(K, Update<S>)>,
+    pub(crate) changes: Changes<K, S>,
     pub(crate) rows: Vec<T>,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct StateStep<K, S, T> {
 
 struct Computed<K, S, T> {
     // Taken by the one who makes the changes; held meanwhile.
-    changes: Mutex<Option<Vec<(K, Update<S>)>>>,
+    changes: Mutex<Option<Changes<K, S>>>,
     rows: Arc<[T]>,
 }
 

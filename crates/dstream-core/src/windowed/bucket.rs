@@ -6,11 +6,11 @@ use crate::key_hash::bucket_of;
 
 /// The rows of `bucket`, of `buckets`, in the order in which they are kept. A batch with that many partitions is kept by
 /// bucket; one that was restored from a run with another number of threads is looked through.
-pub(crate) fn bucket_rows<'a, K: Key, C>(
-    rows: &'a Partitions<(K, C)>,
+pub(crate) fn bucket_rows<K: Key, C>(
+    rows: &Partitions<(K, C)>,
     bucket: usize,
     buckets: usize,
-) -> impl Iterator<Item = &'a (K, C)> {
+) -> impl Iterator<Item = &(K, C)> {
     let cut_alike = rows.len() == buckets;
     let wanted = if cut_alike { bucket..bucket.saturating_add(1) } else { 0..rows.len() };
     let rows = rows.get(wanted).unwrap_or_default().iter().flat_map(|rows| rows.iter());

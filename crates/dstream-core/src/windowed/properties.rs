@@ -27,7 +27,11 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// The batches in the window that ends at `now`, oldest first.
-fn inside(batches: &BTreeMap<u32, Vec<Row>>, window: u32, now: u32) -> impl DoubleEndedIterator<Item = (&u32, &Vec<Row>)> {
+fn inside(
+    batches: &BTreeMap<u32, Vec<Row>>,
+    window: u32,
+    now: u32,
+) -> impl DoubleEndedIterator<Item = (&u32, &Vec<Row>)> {
     batches.range(..=now).filter(move |(time, _)| **time + window > now)
 }
 
@@ -52,7 +56,11 @@ impl Past<'_> {
 
     /// All rows that ever were in a window.
     fn ever(&self) -> Vec<Row> {
-        self.due.iter().flat_map(|now| inside(self.batches, self.window, *now)).flat_map(|(_, rows)| rows.clone()).collect()
+        self.due
+            .iter()
+            .flat_map(|now| inside(self.batches, self.window, *now))
+            .flat_map(|(_, rows)| rows.clone())
+            .collect()
     }
 }
 

@@ -21,8 +21,10 @@ pub(crate) struct Reducing<K, V> {
     pub(crate) add: Arc<dyn Fn(V, V) -> V + Send + Sync>,
     pub(crate) take_away: Box<dyn Fn(V, V) -> V + Send + Sync>,
     /// Keys for which it is false are dropped.
-    pub(crate) keep: Option<Box<dyn Fn(&K, &V) -> bool + Send + Sync>>,
+    pub(crate) keep: Option<Box<Keep<K, V>>>,
 }
+
+type Keep<K, V> = dyn Fn(&K, &V) -> bool + Send + Sync;
 
 /// One step of such a window.
 pub(crate) struct SlidingResult<K, V> {

@@ -1,7 +1,7 @@
 //! Cases of Spark's record update table, and of the chain of updates.
 
-use std::convert::Infallible;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 
 use super::*;
 use crate::batch::Batch;
@@ -40,7 +40,8 @@ fn batch(
 ) -> Records<String, i32, i32> {
     let keys: Vec<String> = records.iter().map(|(key, _)| (*key).to_owned()).collect();
     let held = states.read(0, states.version_before(0, now), keys.iter()).unwrap();
-    let records = keys.into_iter().zip(records).zip(held).map(|((key, (_, values)), held)| (key, values.to_vec(), held));
+    let records =
+        keys.into_iter().zip(records).zip(held).map(|((key, (_, values)), held)| (key, values.to_vec(), held));
     Records { expiry, gone: Vec::new(), records: records.collect(), expiring }
 }
 
