@@ -42,7 +42,7 @@ impl<T: Data> DStream<T> {
                 parent.dataset(job)?;
                 let parts = batches.between(now.minus(window), now);
                 let untyped = |batch: Arc<Cached<T>>| -> SharedDataset<T> { batch };
-                Ok(Arc::new(Union { parts: parts.into_iter().map(untyped).collect() }))
+                Ok(Arc::new(Union::of(parts.into_iter().map(untyped).collect())))
             })
         });
         self.check_window(&windowed, window, slide);

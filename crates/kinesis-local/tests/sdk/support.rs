@@ -15,7 +15,12 @@ pub(crate) const STREAM: &str = "words";
 
 /// Endpoints without delays and with an ACTIVE stream of so many shards.
 pub(crate) async fn start(shards: u32) -> Local {
-    let settings = Settings { status_delay: Duration::ZERO, ..Settings::default() };
+    start_with(Settings::default(), shards).await
+}
+
+/// The same with settings of the test's choice.
+pub(crate) async fn start_with(settings: Settings, shards: u32) -> Local {
+    let settings = Settings { status_delay: Duration::ZERO, ..settings };
     Local::builder().settings(settings).stream(STREAM, shards).start().await.unwrap()
 }
 
@@ -24,11 +29,15 @@ fn http() -> SharedHttpClient {
 }
 
 pub(crate) fn kinesis(local: &Local) -> aws_sdk_kinesis::Client {
+    kinesis_with(local, RetryConfig::disabled())
+}
+
+pub(crate) fn kinesis_with(local: &Local, retry: RetryConfig) -> aws_sdk_kinesis::Client {
     let config = aws_sdk_kinesis::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-west-1"))
         .credentials_provider(Credentials::for_tests())
-        .retry_config(RetryConfig::disabled())
+        .retry_config(retry)
         .http_client(http())
         .endpoint_url(local.kinesis_url())
         .build();
