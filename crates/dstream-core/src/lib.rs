@@ -78,10 +78,17 @@ mod rows;
 mod shuffle;
 mod task_pool;
 
-// Parts of what comes next: back pressure and keyed state.
+// Parts of what comes next: back pressure, keyed state, checkpoints, blocks on disk.
+#[expect(unused_imports, reason = "used by the recovery of a context next")]
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the recovery of a context next"))]
+mod checkpoint;
+mod fresh_dir;
 #[expect(unused_imports, reason = "used by the rate controller next")]
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the rate controller next"))]
 mod rate;
+#[expect(unused_imports, reason = "used by storage levels with disk next")]
+#[cfg_attr(not(test), expect(dead_code, reason = "used by storage levels with disk next"))]
+mod spill;
 #[cfg_attr(not(test), expect(dead_code, reason = "checkpoints of what changed will use the rest"))]
 mod state;
 mod stateful;

@@ -106,7 +106,7 @@ impl<K: Hash + Eq + Clone + DeserializeOwned, S: DeserializeOwned> StateMap<K, S
         let mut read = 0;
         while let Some(change) = reader.next::<Change<K, S>>()? {
             let Change::Put(key, value, age) = change else { return Err(FrameError::Corrupt.into()) };
-            map.live_mut().insert(key, Entry { value, updated: updated(version, age) });
+            map.live_mut().put(&key, Entry { value, updated: updated(version, age) });
             read += 1;
         }
         if read == header.changes { Ok(map) } else { Err(FrameError::Corrupt.into()) }

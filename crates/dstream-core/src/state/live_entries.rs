@@ -53,20 +53,21 @@ impl<K: Hash + Eq + Clone, S> LiveEntries<K, S> {
         self.entries.iter()
     }
 
-    /// Sets the entry of `key` and returns the one it had.
-    pub(crate) fn insert(&mut self, key: K, entry: Entry<S>) -> Option<Entry<S>> {
+    /// Sets the entry of `key` and returns the one it had. The key is copied only when it is new.
+    pub(crate) fn put(&mut self, key: &K, entry: Entry<S>) -> Option<Entry<S>> {
         let updated = entry.updated;
-        let Some(by_time) = &mut self.by_time else { return self.entries.insert(key, entry) };
-        let old = self.entries.insert(key.clone(), entry);
-        match &old {
-            Some(old) if old.updated == updated => {}
-            Some(old) => {
-                by_time.remove(old.updated, &key);
-                by_time.insert(updated, key);
+        if let Some(there) = self.entries.get_mut(key) {
+            let old = std::mem::replace(there, entry);
+            if let Some(by_time) = &mut self.by_time {
+                by_time.shift(old.updated, updated, key);
             }
-            None => by_time.insert(updated, key),
+            return Some(old);
         }
-        old
+        self.entries.insert(key.clone(), entry);
+        if let Some(by_time) = &mut self.by_time {
+            by_time.insert(updated, key.clone());
+        }
+        None
     }
 
     /// Removes `key` and returns the entry it had.
@@ -82,11 +83,8 @@ impl<K: Hash + Eq + Clone, S> LiveEntries<K, S> {
     pub(crate) fn touch(&mut self, key: &K, updated: Time) -> Option<Time> {
         let entry = self.entries.get_mut(key)?;
         let old = std::mem::replace(&mut entry.updated, updated);
-        if let Some(by_time) = &mut self.by_time
-            && old != updated
-        {
-            by_time.remove(old, key);
-            by_time.insert(updated, key.clone());
+        if let Some(by_time) = &mut self.by_time {
+            by_time.shift(old, updated, key);
         }
         Some(old)
     }

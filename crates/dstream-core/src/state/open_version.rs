@@ -42,14 +42,14 @@ impl<'a, K: Hash + Eq + Clone, S> OpenVersion<'a, K, S> {
         self.map.live().len()
     }
 
-    /// Every key with its state, in the order of the keys' hashes.
-    pub(crate) fn rows(&self) -> Vec<(&K, &S, Time)> {
-        self.map.newest_view().rows()
+    /// Every key with its state, in no order that means anything; [`VersionView::rows`](super::VersionView::rows) has one.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &S)> {
+        self.map.live().iter().map(|(key, entry)| (key, &entry.value))
     }
 
     /// Gives `key` a state, updated at `now`.
     pub(crate) fn put(&mut self, key: &K, value: S, now: Time) {
-        let replaced = self.map.live_mut().insert(key.clone(), Entry { value, updated: now });
+        let replaced = self.map.live_mut().put(key, Entry { value, updated: now });
         self.log.replaced(key, replaced);
     }
 

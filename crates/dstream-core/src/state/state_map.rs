@@ -35,7 +35,7 @@ impl<K: Hash + Eq + Clone, S> StateMap<K, S> {
     pub(crate) fn from_pairs(base: Time, expiry: Expiry, pairs: impl IntoIterator<Item = (K, S)>) -> Self {
         let mut map = Self::new(base, expiry);
         for (key, value) in pairs {
-            map.live.insert(key, Entry { value, updated: base });
+            map.live.put(&key, Entry { value, updated: base });
         }
         map
     }

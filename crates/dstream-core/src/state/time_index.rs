@@ -24,12 +24,21 @@ impl<K: Hash + Eq> TimeIndex<K> {
         self.by_time.entry(time).or_default().insert(key, ());
     }
 
-    pub(crate) fn remove(&mut self, time: Time, key: &K) {
-        if let Some(keys) = self.by_time.get_mut(&time) {
-            keys.remove(key);
-            if keys.is_empty() {
-                self.by_time.remove(&time);
-            }
+    pub(crate) fn remove(&mut self, time: Time, key: &K) -> Option<K> {
+        let keys = self.by_time.get_mut(&time)?;
+        let (removed, ()) = keys.remove_entry(key)?;
+        if keys.is_empty() {
+            self.by_time.remove(&time);
+        }
+        Some(removed)
+    }
+
+    /// Moves `key` from one time to another, without a copy.
+    pub(crate) fn shift(&mut self, from: Time, to: Time, key: &K) {
+        if from != to
+            && let Some(key) = self.remove(from, key)
+        {
+            self.insert(to, key);
         }
     }
 

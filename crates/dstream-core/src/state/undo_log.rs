@@ -80,7 +80,7 @@ impl<K: Hash + Eq + Clone, S> UndoLog<K, S> {
                     live.remove(&key);
                 }
                 Old::Was(entry) => {
-                    live.insert(key, entry);
+                    live.put(&key, entry);
                 }
                 Old::Touched(updated) => {
                     live.touch(&key, updated);

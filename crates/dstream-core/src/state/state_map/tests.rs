@@ -254,6 +254,55 @@ fn bytes_of_something_else_are_refused_and_change_nothing() {
     assert_eq!((other.newest(), states(&other, at(0))), (at(0), vec![(1, 1)]));
 }
 
+/// A key that counts how often keys are hashed.
+#[derive(Clone, PartialEq, Eq)]
+struct Counted(u32);
+
+thread_local! {
+    static HASHED: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+}
+
+impl Hash for Counted {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        HASHED.set(HASHED.get() + 1);
+        self.0.hash(state);
+    }
+}
+
+/// How often keys are hashed by a batch that touches 100 of `keys` keys in all ways, and by what is done around it.
+fn hashes_of_a_batch(keys: u32) -> u32 {
+    let mut map = StateMap::from_pairs(at(0), Expiry::ByTime, (0..keys).map(|key| (Counted(key), key)));
+    let batch = |map: &mut StateMap<Counted, u32>, time: i64, end: fn(OpenVersion<'_, Counted, u32>)| {
+        let mut open = map.begin(at(time)).unwrap();
+        (0..50).for_each(|key| open.put(&Counted(key), 1, at(time)));
+        (50..90).for_each(|key| open.touch(&Counted(key), at(time)));
+        (90..100).for_each(|key| open.remove(&Counted(key)));
+        assert_eq!(open.expired(at(0)).len(), 0);
+        end(open);
+    };
+    HASHED.set(0);
+    batch(&mut map, 1, |open| open.roll_back());
+    batch(&mut map, 1, |open| open.commit());
+    batch(&mut map, 2, |open| open.commit());
+    map.encode_delta(at(0), at(2), std::io::sink()).unwrap();
+    map.roll_back_to(at(1)).unwrap();
+    map.forget_before(at(1));
+    HASHED.get()
+}
+
+impl serde::Serialize for Counted {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+#[test]
+fn a_batch_costs_in_proportion_to_the_keys_it_touches_and_not_to_those_there_are_t082() {
+    let (few, many) = (hashes_of_a_batch(1_000), hashes_of_a_batch(300_000));
+    assert!(few < 100 * 40, "{few} for 100 keys, four times");
+    assert_eq!(few, many);
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     /// Changes, and whether they are committed.
