@@ -12,7 +12,7 @@ use crate::state::Expiry;
 use crate::stateful::{KeyedStates, StateRows, StateStep};
 use crate::windowed::{MergedWindow, Reducing, SlidingResult};
 
-impl<K: Key, V: Send + 'static> DStream<(K, V)> {
+impl<K: Key, V: Data> DStream<(K, V)> {
     /// Each batch combined by key, in `buckets` partitions, and kept for at least `span`.
     pub(crate) fn combined_and_kept<C: Data>(
         &self,
@@ -47,9 +47,7 @@ impl<K: Key, V: Send + 'static> DStream<(K, V)> {
         self.check_window(&windowed, window, slide);
         windowed
     }
-}
 
-impl<K: Key, V: Data> DStream<(K, V)> {
     /// A window whose result is kept and corrected.
     pub(crate) fn sliding_result(
         &self,

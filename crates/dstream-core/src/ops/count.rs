@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use crate::data::Data;
 use crate::dataset::{Dataset, SharedDataset, Sink, Task, TaskError};
 use crate::dstream::DStream;
 use crate::job::{Job, JobError};
@@ -30,7 +31,7 @@ impl<T: Send + 'static> DStream<T> {
     }
 }
 
-impl<V: Send + 'static> Rdd<((), V)> {
+impl<V: Data> Rdd<((), V)> {
     /// All values combined into one; 0 when there are none.
     pub(crate) fn value_or_zero(&self, combine: &Arc<dyn Combine<V, u64>>) -> Rdd<u64> {
         let total = self.shuffled(combine, 1).into_dataset();

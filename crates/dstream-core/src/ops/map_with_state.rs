@@ -15,7 +15,7 @@ use crate::ops::group_by_key_and_window::into_lists;
 use crate::rdd::Rdd;
 use crate::state::Expiry;
 use crate::stateful::{
-    KeyedStates, MapRecord, Outcome, Records, SharedRows, StateRows, StateSpec, StateStep, StateWork, update_records,
+    HeldStates, KeyedStates, MapRecord, Outcome, Records, StateRows, StateSpec, StateStep, StateWork, update_records,
 };
 use crate::time::Time;
 
@@ -182,7 +182,7 @@ impl<K: Key, V: Data, S: Data, T> Mapping<K, V, S, T> {
     }
 
     /// The states that time out when it is `time`, unless they are kept alive.
-    fn timed_out_at(&self, partition: usize, time: Option<Time>) -> Result<Option<SharedRows<K, S>>, TaskError> {
+    fn timed_out_at(&self, partition: usize, time: Option<Time>) -> Result<Option<HeldStates<K, S>>, TaskError> {
         let Some((time, timeout)) = time.zip(self.timeout) else { return Ok(Some(Vec::new())) };
         self.states.expired(partition, self.batch.time, time.minus(timeout)).map_err(TaskError::of_state)
     }

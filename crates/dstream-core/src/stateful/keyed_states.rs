@@ -23,7 +23,7 @@ use crate::time::Time;
 pub(crate) struct Shared<S>(Arc<S>);
 
 /// Keys and their states.
-pub(crate) type SharedRows<K, S> = Vec<(K, Shared<S>)>;
+pub(crate) type HeldStates<K, S> = Vec<(K, Shared<S>)>;
 
 /// What a batch does to the states of keys.
 pub(crate) type Changes<K, S> = Vec<(K, Update<S>)>;
@@ -112,7 +112,7 @@ impl<K: Key, S: Data> KeyedStates<K, S> {
         partition: usize,
         batch: Time,
         threshold: Time,
-    ) -> Result<Option<SharedRows<K, S>>, VersionError> {
+    ) -> Result<Option<HeldStates<K, S>>, VersionError> {
         let Some(mut part) = self.part(partition) else { return Ok(None) };
         if part.map.newest() >= batch {
             return Ok(None);
@@ -144,7 +144,7 @@ impl<K: Key, S: Data> KeyedStates<K, S> {
     }
 
     /// All rows of `version`, in an order that depends on the keys alone.
-    pub(crate) fn rows(&self, partition: usize, version: Time) -> Result<SharedRows<K, S>, VersionError> {
+    pub(crate) fn rows(&self, partition: usize, version: Time) -> Result<HeldStates<K, S>, VersionError> {
         let Some(part) = self.part(partition) else { return Ok(Vec::new()) };
         let rows = part.map.at(version)?.rows();
         Ok(rows.into_iter().map(|(key, state, _)| (key.clone(), state.clone())).collect())

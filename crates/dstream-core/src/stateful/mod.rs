@@ -8,7 +8,7 @@ mod spec;
 mod state_step;
 mod whole_states;
 
-pub(crate) use keyed_states::{KeyedStates, Shared, SharedRows, Update};
+pub(crate) use keyed_states::{HeldStates, KeyedStates, Shared, Update};
 pub(crate) use record_update::{Records, update_records};
 pub(crate) use spec::MapRecord;
 pub use spec::{StateSpec, UpdateSpec};

@@ -5,7 +5,7 @@ use std::hash::Hash;
 
 use crate::key_hash::KeyMap;
 use crate::state::{Change, Expiry, State};
-use crate::stateful::keyed_states::{Shared, SharedRows, Update};
+use crate::stateful::keyed_states::{HeldStates, Shared, Update};
 use crate::stateful::state_step::Outcome;
 
 /// What comes together in a batch.
@@ -13,11 +13,11 @@ pub(crate) struct Records<K, V, S> {
     /// Whether a record keeps the state of its key alive even if the function does not update it.
     pub(crate) expiry: Expiry,
     /// States that timed out at a batch time that was skipped: before the records, which do not find them any more.
-    pub(crate) gone: SharedRows<K, S>,
+    pub(crate) gone: HeldStates<K, S>,
     /// Each key once, with its values in their order, and its state before the batch.
     pub(crate) records: Vec<(K, Vec<V>, Option<Shared<S>>)>,
     /// States that time out in this batch, unless a record keeps them alive. Those that are gone may be among them.
-    pub(crate) expiring: SharedRows<K, S>,
+    pub(crate) expiring: HeldStates<K, S>,
 }
 
 /// Applies `function` to the keys that are gone, to each record in its order, and to each key that times out now. The states

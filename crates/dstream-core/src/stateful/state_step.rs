@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::batch::Batch;
 use crate::data::{Data, Key};
-use crate::dataset::{Dataset, SharedDataset, Sink, Task, TaskError};
+use crate::dataset::{Dataset, SharedDataset, SharedRows, Sink, Task, TaskError};
 use crate::job::{Job, JobError};
 use crate::lock::lock;
 use crate::operator::OperatorName;
@@ -49,7 +49,7 @@ pub(crate) struct StateStep<K, S, T> {
 struct Computed<K, S, T> {
     // Taken by the one who makes the changes; held meanwhile.
     changes: Mutex<Option<Changes<K, S>>>,
-    rows: Arc<[T]>,
+    rows: SharedRows<T>,
 }
 
 impl<K: Key, S: Data, T: Send + Sync> StateStep<K, S, T> {
@@ -68,11 +68,11 @@ impl<K: Key, S: Data, T: Send + Sync> StateStep<K, S, T> {
         let computed = job.run_tasks(0..self.states.partitions(), &|_| None, &|partition, task| {
             task.enter(self.operator);
             if self.computed.get().is_some() {
-                return Ok(Computed { changes: Mutex::new(None), rows: Arc::new([]) });
+                return Ok(Computed { changes: Mutex::new(None), rows: Arc::default() });
             }
             self.states.be_born(partition, &self.batch).map_err(TaskError::of_state)?;
             let Outcome { changes, rows } = self.work.compute(partition, task)?;
-            Ok(Computed { changes: Mutex::new(Some(changes)), rows: rows.into() })
+            Ok(Computed { changes: Mutex::new(Some(changes)), rows: Arc::new(rows) })
         })?;
         // Another output of the batch may have been faster, on the same rows and states.
         let _ = self.computed.set(computed);
@@ -116,7 +116,7 @@ impl<K: Key, S: Data, T: Clone + Send + Sync> Dataset<T> for StateStep<K, S, T> 
 
     fn run(&self, partition: usize, task: &Task<'_>, sink: &mut Sink<'_, T>) -> Result<(), TaskError> {
         let computed = self.computed.get().ok_or(TaskError::NotPrepared(self.operator))?;
-        for row in computed.get(partition).map_or(&[][..], |computed| &computed.rows) {
+        for row in computed.get(partition).map_or(&[][..], |computed| computed.rows.as_slice()) {
             task.check()?;
             if let ControlFlow::Break(()) = sink(row.clone()) {
                 break;
@@ -127,6 +127,10 @@ impl<K: Key, S: Data, T: Clone + Send + Sync> Dataset<T> for StateStep<K, S, T> 
 
     fn origin(&self, _partition: usize) -> Option<String> {
         None
+    }
+
+    fn in_memory(&self, partition: usize) -> Option<Vec<SharedRows<T>>> {
+        Some(vec![Arc::clone(&self.computed.get()?.get(partition)?.rows)])
     }
 }
 
@@ -160,5 +164,9 @@ impl<K: Key, S: Data, T> Dataset<(K, S)> for StateRows<K, S, T> {
 
     fn origin(&self, _partition: usize) -> Option<String> {
         None
+    }
+
+    fn buckets(&self) -> Option<usize> {
+        Some(self.states.partitions())
     }
 }

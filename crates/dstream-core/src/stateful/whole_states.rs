@@ -11,7 +11,7 @@ use crate::batch::Batch;
 use crate::cached::Partitions;
 use crate::codec::{self, CodecError};
 use crate::data::{Data, Key};
-use crate::dataset::{Dataset, SharedDataset, Sink, Task, TaskError};
+use crate::dataset::{Dataset, SharedDataset, SharedRows, Sink, Task, TaskError};
 use crate::job::{Job, JobError};
 use crate::key_hash::{KeyMap, bucket_of};
 use crate::lock::lock;
@@ -65,7 +65,7 @@ impl<K: Key, S: Data> Memory for WholeStates<K, S> {
     fn encode(&self, through: Time) -> Result<Vec<Bytes>, CodecError> {
         let newest = lock(&self.versions).range(..=through).next_back().map(|(version, rows)| (*version, rows.clone()));
         let Some((version, rows)) = newest else { return Ok(Vec::new()) };
-        rows.iter().map(|rows| codec::encode(&(version.as_millis(), &**rows))).collect()
+        rows.iter().map(|rows| codec::encode(&(version.as_millis(), rows.as_slice()))).collect()
     }
 
     fn decode(&self, _through: Time, parts: &[Bytes]) -> Result<(), CodecError> {
@@ -95,7 +95,7 @@ fn into_partitions<K: Key, S>(partitions: usize, rows: impl IntoIterator<Item = 
             part.push(row);
         }
     }
-    parts.into_iter().map(Into::into).collect()
+    parts.into_iter().map(Arc::new).collect()
 }
 
 /// The dataset of all states as of the end of a batch.
@@ -159,8 +159,8 @@ impl<K: Key, V: Data, S: Data> Dataset<(K, S)> for UpdatedStates<K, V, S> {
         self.values.prepare(job)?;
         let (version, before) = self.states.before(self.batch.time);
         let rows = job.run_tasks(0..self.states.partitions, &|_| None, &|partition, task| {
-            let rows = before.get(partition).map_or(&[][..], |rows| rows);
-            Ok(Arc::from(self.update(partition, task, (version, rows))?))
+            let rows = before.get(partition).map_or(&[][..], |rows| rows.as_slice());
+            Ok(Arc::new(self.update(partition, task, (version, rows))?))
         })?;
         // All partitions at once: an attempt that failed has changed nothing.
         self.states.commit(self.batch.time, self.rows.get_or_init(|| rows));
@@ -169,7 +169,7 @@ impl<K: Key, V: Data, S: Data> Dataset<(K, S)> for UpdatedStates<K, V, S> {
 
     fn run(&self, partition: usize, task: &Task<'_>, sink: &mut Sink<'_, (K, S)>) -> Result<(), TaskError> {
         let rows = self.rows.get().ok_or(TaskError::NotPrepared(self.operator))?;
-        for row in rows.get(partition).map_or(&[][..], |rows| rows) {
+        for row in rows.get(partition).map_or(&[][..], |rows| rows.as_slice()) {
             task.check()?;
             if let ControlFlow::Break(()) = sink(row.clone()) {
                 break;
@@ -180,5 +180,13 @@ impl<K: Key, V: Data, S: Data> Dataset<(K, S)> for UpdatedStates<K, V, S> {
 
     fn origin(&self, _partition: usize) -> Option<String> {
         None
+    }
+
+    fn in_memory(&self, partition: usize) -> Option<Vec<SharedRows<(K, S)>>> {
+        Some(vec![Arc::clone(self.rows.get()?.get(partition)?)])
+    }
+
+    fn buckets(&self) -> Option<usize> {
+        Some(self.states.partitions)
     }
 }

@@ -19,12 +19,14 @@ pub(crate) fn bucket_rows<K: Key, C>(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     /// The keys from 0 to 99 in `partitions` partitions.
     fn kept(partitions: usize) -> Partitions<(u32, ())> {
         let of = |p: usize| (0..100).filter(move |key| bucket_of(key, partitions) == p).map(|key| (key, ()));
-        (0..partitions).map(|p| of(p).collect::<Vec<_>>().into()).collect()
+        (0..partitions).map(|p| Arc::new(of(p).collect::<Vec<_>>())).collect()
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl<K: Key, V, C: Data> Dataset<(K, C)> for MergedWindow<K, V, C> {
         // Keys by reference: most are in several batches, and one copy of each is enough.
         let mut merged: KeyMap<&K, Option<C>> = KeyMap::default();
         for batch in &self.batches {
-            let rows = batch.rows().ok_or(TaskError::NotPrepared(self.operator))?;
+            let rows = batch.all_rows().ok_or(TaskError::NotPrepared(self.operator))?;
             for (key, value) in bucket_rows(rows, partition, self.buckets) {
                 task.check()?;
                 task.enter(self.operator);
@@ -56,5 +56,9 @@ impl<K: Key, V, C: Data> Dataset<(K, C)> for MergedWindow<K, V, C> {
 
     fn origin(&self, _partition: usize) -> Option<String> {
         None
+    }
+
+    fn buckets(&self) -> Option<usize> {
+        Some(self.buckets)
     }
 }

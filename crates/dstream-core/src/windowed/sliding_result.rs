@@ -80,7 +80,7 @@ impl<K: Key, V: Data> SlidingResult<K, V> {
         side: impl Fn(&mut Moves<V>) -> &mut Option<V>,
     ) -> Result<(), TaskError> {
         for batch in batches {
-            let rows = batch.rows().ok_or(TaskError::NotPrepared(self.operator))?;
+            let rows = batch.all_rows().ok_or(TaskError::NotPrepared(self.operator))?;
             for (key, value) in bucket_rows(rows, partition, self.states.partitions()) {
                 task.check()?;
                 let sum = side(moves.entry(key).or_default());
