@@ -8,6 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+use crate::error::BoxError;
+
 /// Rows could not be encoded or decoded.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -28,6 +30,18 @@ pub enum CodecError {
         /// Why.
         source: postcard::Error,
     },
+    /// The states of a keyed operator could not be encoded or decoded.
+    #[error("the states of a keyed operator could not be encoded or decoded")]
+    State {
+        /// Why, and what to do.
+        source: BoxError,
+    },
+}
+
+impl CodecError {
+    pub(crate) fn state(source: impl Into<BoxError>) -> Self {
+        Self::State { source: source.into() }
+    }
 }
 
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Bytes, CodecError> {

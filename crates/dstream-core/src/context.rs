@@ -117,6 +117,11 @@ impl StreamingContext {
         self.inner.engine.parallelism
     }
 
+    #[cfg(test)]
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.inner.engine
+    }
+
     pub(crate) fn printer(&self) -> &Printer {
         &self.inner.components.printer
     }

@@ -16,6 +16,7 @@ use crate::control::Control;
 use crate::error::BoxError;
 use crate::job::{Job, JobError};
 use crate::operator::OperatorName;
+use crate::state::VersionError;
 
 /// Takes the records of a partition; says when it has enough.
 pub(crate) type Sink<'a, T> = dyn FnMut(T) -> ControlFlow<()> + 'a;
@@ -113,4 +114,25 @@ pub enum TaskError {
     /// A wide operator was not run before the tasks; this is a defect of this library.
     #[error("the result of {0} is missing; please report this")]
     NotPrepared(OperatorName),
+    /// A value leaves a window that it never was in, as far as the running result knows.
+    #[error(
+        "neither previous window has value for key, nor do new batches, but one leaves the window (key type {key}): \
+         let the filter drop only keys that are no longer in the window, and let equal keys have equal hashes"
+    )]
+    NoPreviousValue {
+        /// The type of the keys.
+        key: &'static str,
+    },
+    /// The states of an earlier batch are not to be had; this is a defect of this library.
+    #[error("the state that the batch goes on from is missing; please report this")]
+    StateMissing {
+        /// Which versions there are.
+        source: BoxError,
+    },
+}
+
+impl TaskError {
+    pub(crate) fn of_state(source: VersionError) -> Self {
+        Self::StateMissing { source: source.into() }
+    }
 }

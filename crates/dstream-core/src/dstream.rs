@@ -38,20 +38,24 @@ pub(crate) struct Node<T> {
     datasets: Mutex<BTreeMap<Time, SharedDataset<T>>>,
     // Set when a window first looks back at this stream; see `kept.rs`, which knows the type. Held while the keeping stream
     // is made.
-    pub(crate) kept: Mutex<Option<(Weak<Self>, Arc<dyn Any + Send + Sync>)>>,
+    pub(crate) kept: Mutex<Option<KeptSlot<Self>>>,
 }
+
+/// The node that keeps a stream's batches, and the batches.
+type KeptSlot<N> = (Weak<N>, Arc<dyn Any + Send + Sync>);
 
 /// What a stream comes from, how often it has a batch, and what it carries from one batch to the next.
 pub(crate) struct Lineage {
     parents: Vec<Arc<dyn StreamNode>>,
     slide: Duration,
     memory: Option<Arc<dyn Memory>>,
+    stateful: bool,
 }
 
 impl Lineage {
     /// That of an input: a batch at every batch time.
     pub(crate) fn source(context: &StreamingContext) -> Self {
-        Self { parents: Vec::new(), slide: context.batch_interval(), memory: None }
+        Self { parents: Vec::new(), slide: context.batch_interval(), memory: None, stateful: false }
     }
 
     /// That of a stream made of one other, with the same slide.
@@ -60,7 +64,7 @@ impl Lineage {
     }
 
     pub(crate) const fn of_all(parents: Vec<Arc<dyn StreamNode>>, slide: Duration) -> Self {
-        Self { parents, slide, memory: None }
+        Self { parents, slide, memory: None, stateful: false }
     }
 
     pub(crate) const fn sliding(mut self, slide: Duration) -> Self {
@@ -71,6 +75,12 @@ impl Lineage {
     pub(crate) fn remembering(mut self, memory: Arc<dyn Memory>) -> Self {
         self.memory = Some(memory);
         self
+    }
+
+    /// The memory is a state that all earlier batches made; see [`StreamNode::stateful`].
+    pub(crate) fn with_state(mut self, states: Arc<dyn Memory>) -> Self {
+        self.stateful = true;
+        self.remembering(states)
     }
 }
 
@@ -154,6 +164,10 @@ impl<T: Send + 'static> StreamNode for Node<T> {
 
     fn memory(&self) -> Option<&Arc<dyn Memory>> {
         self.lineage.memory.as_ref()
+    }
+
+    fn stateful(&self) -> bool {
+        self.lineage.stateful
     }
 
     fn materialise(&self, job: &Job) -> Result<(), JobError> {

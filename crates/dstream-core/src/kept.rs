@@ -22,9 +22,14 @@ pub(crate) struct Kept<T> {
     operator: OperatorName,
     // Raised while the graph is made, read afterwards.
     span: Mutex<Duration>,
+    // As the span. Cloned to be asked, so that no lock is held meanwhile.
+    floors: Mutex<Vec<Floor>>,
     // Held for one map operation.
     batches: Mutex<BTreeMap<Time, Arc<Cached<T>>>>,
 }
+
+/// Gives a time after which all batches are wanted.
+type Floor = Arc<dyn Fn() -> Option<Time> + Send + Sync>;
 
 /// A stream and its kept batches.
 pub(crate) struct KeptStream<T> {
@@ -34,7 +39,7 @@ pub(crate) struct KeptStream<T> {
 
 impl<T: Data> Kept<T> {
     fn new(operator: OperatorName) -> Self {
-        Self { operator, span: Mutex::default(), batches: Mutex::default() }
+        Self { operator, span: Mutex::default(), floors: Mutex::default(), batches: Mutex::default() }
     }
 
     /// Batches are wanted for at least `span`.
@@ -49,17 +54,25 @@ impl<T: Data> Kept<T> {
         Arc::<Cached<T>>::clone(batches.entry(batch).or_insert_with(|| Arc::new(Cached::new(self.operator, parent))))
     }
 
+    /// Batches later than what `floor` gives are wanted as well; it is asked whenever batches can be forgotten.
+    pub(crate) fn keep_after(&self, floor: impl Fn() -> Option<Time> + Send + Sync + 'static) {
+        lock(&self.floors).push(Arc::new(floor));
+    }
+
     /// The kept batches after `after` and up to `through`, oldest first. Batches that never were are absent.
-    pub(crate) fn between(&self, after: Time, through: Time) -> Vec<SharedDataset<T>> {
+    pub(crate) fn between(&self, after: Time, through: Time) -> Vec<Arc<Cached<T>>> {
         let batches = lock(&self.batches);
         let later = batches.range(..=through).filter(|(time, _)| **time > after);
-        later.map(|(_, batch)| Arc::<Cached<T>>::clone(batch) as SharedDataset<T>).collect()
+        later.map(|(_, batch)| Arc::clone(batch)).collect()
     }
 }
 
 impl<T: Data> Memory for Kept<T> {
     fn forget_through(&self, batch: Time) {
-        let oldest = batch.minus(*lock(&self.span)).plus(Duration::from_millis(1));
+        let floors = lock(&self.floors).clone();
+        let after = batch.minus(*lock(&self.span));
+        let after = floors.iter().filter_map(|floor| floor()).fold(after, Time::min);
+        let oldest = after.plus(Duration::from_millis(1));
         let mut batches = lock(&self.batches);
         let kept = batches.split_off(&oldest);
         let forgotten = std::mem::replace(&mut *batches, kept);
@@ -98,6 +111,11 @@ impl<T: Data> Memory for Kept<T> {
         }
         *lock(&self.batches) = restored;
         Ok(())
+    }
+
+    #[cfg(test)]
+    fn held(&self) -> usize {
+        lock(&self.batches).len()
     }
 }
 

@@ -9,7 +9,6 @@ use std::hash::{BuildHasherDefault, Hash, Hasher};
 pub(crate) type KeyMap<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<KeyHasher>>;
 
 /// Which of `buckets` the key belongs to; 0 when there are none.
-#[cfg(test)]
 pub(crate) fn bucket_of<K: Hash + ?Sized>(key: &K, buckets: usize) -> usize {
     bucket_of_hash(hash_of(key), buckets)
 }

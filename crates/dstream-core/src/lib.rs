@@ -92,9 +92,10 @@ mod fresh_dir;
 #[expect(unused_imports, reason = "used by storage levels with disk next")]
 #[cfg_attr(not(test), expect(dead_code, reason = "used by storage levels with disk next"))]
 mod spill;
-#[expect(unused_imports, reason = "used by the state operators next")]
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the state operators next"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "checkpoints of what changed will use the rest"))]
 mod state;
+mod stateful;
+mod windowed;
 
 // Streams.
 mod dstream;
@@ -128,6 +129,9 @@ mod supervisor;
 
 pub mod testing;
 
+#[cfg(test)]
+mod stepper;
+
 pub use batch::{BatchInfo, InputInfo};
 pub use block::{Block, BlockId, BlockRange, BlockRecord, StreamId};
 pub use block_store::{BlockStore, BlockStoreError, MemoryBlockStore, StoredBlock};
@@ -147,7 +151,7 @@ pub use job::JobError;
 pub use life::ContextState;
 pub use master::{Master, ParseMasterError};
 pub use operator::OperatorName;
-pub use ops::Printable;
+pub use ops::{MapWithState, Printable};
 pub use output_info::{OutputId, OutputInfo};
 pub use rate::{PidSettingError, PidSettings, RateSettingError, RecordsPerSecond, UnknownEstimator};
 pub use rdd::Rdd;
@@ -155,6 +159,7 @@ pub use receiver::{Positions, Receiver, ReceiverError};
 pub use receiver_store::{ReceiverStore, StoreClosed};
 pub use scheduling::BatchFailure;
 pub use state::State;
+pub use stateful::{StateSpec, UpdateSpec};
 pub use storage_level::{ParseStorageLevelError, StorageLevel};
 pub use task_pool::PoolError;
 pub use time::Time;

@@ -1,6 +1,7 @@
 //! A stream as the scheduler sees it, without its type: when it is due, what it is made of, and what it remembers.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,11 @@ pub(crate) trait StreamNode: Send + Sync {
     /// What it carries from one batch to the next. A stream with a memory is computed in every batch in which it is due,
     /// whether or not an output needs it then.
     fn memory(&self) -> Option<&Arc<dyn Memory>>;
+
+    /// Whether it carries state from batch to batch that goes back to the start of the program: without a checkpoint
+    /// directory, a restart loses it. A window does not; it fills again.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the start will ask for a checkpoint directory"))]
+    fn stateful(&self) -> bool;
 
     /// Computes this stream's memory of the batch of `job`.
     fn materialise(&self, job: &Job) -> Result<(), JobError>;
@@ -47,10 +53,16 @@ pub(crate) trait Memory: Send + Sync {
     }
 
     /// What the memory holds as of the end of the batch `through`, in parts of a reasonable size.
+    #[cfg_attr(not(test), expect(dead_code, reason = "checkpoints will call it"))]
     fn encode(&self, through: Time) -> Result<Vec<Bytes>, CodecError>;
 
     /// Takes over what [`encode`](Self::encode) gave in an earlier run, before the first batch.
+    #[cfg_attr(not(test), expect(dead_code, reason = "checkpoints will call it"))]
     fn decode(&self, through: Time, parts: &[Bytes]) -> Result<(), CodecError>;
+
+    /// How many batches or versions are held, the most in any partition.
+    #[cfg(test)]
+    fn held(&self) -> usize;
 }
 
 /// All streams that `roots` are made of, themselves included: each once, parents before children.
@@ -59,9 +71,9 @@ pub(crate) fn reachable<'a>(roots: impl Iterator<Item = &'a Arc<dyn StreamNode>>
     let mut found = BTreeMap::new();
     let mut open: Vec<Arc<dyn StreamNode>> = roots.map(Arc::clone).collect();
     while let Some(node) = open.pop() {
-        if !found.contains_key(&node.name()) {
+        if let Entry::Vacant(entry) = found.entry(node.name()) {
             open.extend(node.parents().iter().map(Arc::clone));
-            found.insert(node.name(), node);
+            entry.insert(node);
         }
     }
     found.into_values().collect()

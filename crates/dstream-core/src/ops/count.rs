@@ -3,10 +3,12 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use crate::data::Data;
 use crate::dataset::{Dataset, SharedDataset, Sink, Task, TaskError};
 use crate::dstream::DStream;
 use crate::job::{Job, JobError};
 use crate::ops::combine_by_key::Functions;
+use crate::rdd::Rdd;
 use crate::shuffle::Combine;
 
 impl<T: Send + 'static> DStream<T> {
@@ -25,10 +27,15 @@ impl<T: Send + 'static> DStream<T> {
             add: |n: u64, ()| n.saturating_add(1),
             merge: u64::saturating_add,
         });
-        self.derive("count", move |rdd| {
-            let total = rdd.map(|_| ((), ())).shuffled(&combine, 1);
-            total.with(Arc::new(ValueOrZero { total: Arc::clone(total.dataset()) }))
-        })
+        self.derive("count", move |rdd| rdd.map(|_| ((), ())).value_or_zero(&combine))
+    }
+}
+
+impl<V: Data> Rdd<((), V)> {
+    /// All values combined into one; 0 when there are none.
+    pub(crate) fn value_or_zero(&self, combine: &Arc<dyn Combine<V, u64>>) -> Rdd<u64> {
+        let total = self.shuffled(combine, 1).into_dataset();
+        self.with(Arc::new(ValueOrZero { total }))
     }
 }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cached::Cached;
 use crate::data::Data;
+use crate::dataset::SharedDataset;
 use crate::dstream::{DStream, Lineage};
 use crate::graph_error::GraphError;
 use crate::ops::union::Union;
@@ -38,16 +40,24 @@ impl<T: Data> DStream<T> {
                 let now = job.batch.time;
                 // So that the batch of this very time is among the kept ones.
                 parent.dataset(job)?;
-                Ok(Arc::new(Union::of(batches.between(now.minus(window), now))))
+                let parts = batches.between(now.minus(window), now);
+                let untyped = |batch: Arc<Cached<T>>| -> SharedDataset<T> { batch };
+                Ok(Arc::new(Union::of(parts.into_iter().map(untyped).collect())))
             })
         });
-        self.check_multiple(&windowed, "window", window);
-        self.check_multiple(&windowed, "slide", slide);
+        self.check_window(&windowed, window, slide);
         windowed
     }
+}
 
-    /// Lets the start fail if `value` is no multiple of this stream's slide.
-    pub(crate) fn check_multiple<U: Send + 'static>(&self, made: &DStream<U>, what: &'static str, value: Duration) {
+impl<T: Send + 'static> DStream<T> {
+    /// Lets the start fail if `window` or `slide`, of `made`, is no multiple of this stream's slide.
+    pub(crate) fn check_window<U: Send + 'static>(&self, made: &DStream<U>, window: Duration, slide: Duration) {
+        self.check_multiple(made, "window", window);
+        self.check_multiple(made, "slide", slide);
+    }
+
+    fn check_multiple<U: Send + 'static>(&self, made: &DStream<U>, what: &'static str, value: Duration) {
         let slide = self.slide_duration();
         if value.is_zero() || value.as_nanos().checked_rem(slide.as_nanos()) != Some(0) {
             self.context().graph().note_defect(GraphError::NotAMultiple { operator: made.name(), what, value, slide });

@@ -5,22 +5,16 @@
 //! before and after a restart.
 
 mod codec;
-mod every_key;
 mod frames;
 mod handle;
 mod live_entries;
 mod open_version;
-mod record_update;
 mod state_map;
 mod time_index;
 mod undo_log;
 mod version_view;
 
-pub(crate) use codec::StateCodecError;
-pub(crate) use every_key::update_every_key;
+pub(crate) use handle::Change;
 pub use handle::State;
-pub(crate) use live_entries::{Entry, Expiry};
-pub(crate) use open_version::OpenVersion;
-pub(crate) use record_update::update_records;
+pub(crate) use live_entries::Expiry;
 pub(crate) use state_map::{StateMap, VersionError};
-pub(crate) use version_view::VersionView;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::state::StateCodecError;
+use crate::state::codec::StateCodecError;
 
 type Map = StateMap<u32, u32>;
 
