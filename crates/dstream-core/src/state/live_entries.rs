@@ -1,0 +1,96 @@
+//! The newest state, whole: the entry of every key, and, when states can time out, an index of them by time.
+
+use std::hash::Hash;
+
+use crate::key_hash::KeyMap;
+use crate::state::time_index::TimeIndex;
+use crate::time::Time;
+
+/// The state of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry<S> {
+    pub(crate) value: S,
+    /// When it was last updated, or kept alive by data.
+    pub(crate) updated: Time,
+}
+
+/// Whether keys can be asked for by the time of their last update. That takes a copy of each key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expiry {
+    Off,
+    ByTime,
+}
+
+/// Keeps the entries and their index in step.
+#[derive(Debug)]
+pub(crate) struct LiveEntries<K, S> {
+    entries: KeyMap<K, Entry<S>>,
+    by_time: Option<TimeIndex<K>>,
+}
+
+impl<K: Hash + Eq + Clone, S> LiveEntries<K, S> {
+    pub(crate) fn new(expiry: Expiry) -> Self {
+        let by_time = match expiry {
+            Expiry::Off => None,
+            Expiry::ByTime => Some(TimeIndex::default()),
+        };
+        Self { entries: KeyMap::default(), by_time }
+    }
+
+    pub(crate) fn reserve(&mut self, keys: usize) {
+        self.entries.reserve(keys);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn get(&self, key: &K) -> Option<&Entry<S>> {
+        self.entries.get(key)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &Entry<S>)> {
+        self.entries.iter()
+    }
+
+    /// Sets the entry of `key` and returns the one it had. The key is copied only when it is new.
+    pub(crate) fn put(&mut self, key: &K, entry: Entry<S>) -> Option<Entry<S>> {
+        let updated = entry.updated;
+        if let Some(there) = self.entries.get_mut(key) {
+            let old = std::mem::replace(there, entry);
+            if let Some(by_time) = &mut self.by_time {
+                by_time.shift(old.updated, updated, key);
+            }
+            return Some(old);
+        }
+        self.entries.insert(key.clone(), entry);
+        if let Some(by_time) = &mut self.by_time {
+            by_time.insert(updated, key.clone());
+        }
+        None
+    }
+
+    /// Removes `key` and returns the entry it had.
+    pub(crate) fn remove(&mut self, key: &K) -> Option<Entry<S>> {
+        let old = self.entries.remove(key)?;
+        if let Some(by_time) = &mut self.by_time {
+            by_time.remove(old.updated, key);
+        }
+        Some(old)
+    }
+
+    /// Sets the time of `key` alone and returns the one it had; `None` when it has no entry.
+    pub(crate) fn touch(&mut self, key: &K, updated: Time) -> Option<Time> {
+        let entry = self.entries.get_mut(key)?;
+        let old = std::mem::replace(&mut entry.updated, updated);
+        if let Some(by_time) = &mut self.by_time {
+            by_time.shift(old, updated, key);
+        }
+        Some(old)
+    }
+
+    /// The keys last updated before `threshold`, and not at it. None when they cannot be asked for by time.
+    pub(crate) fn updated_before(&self, threshold: Time) -> Vec<&K> {
+        self.by_time.as_ref().map(|by_time| by_time.before(threshold)).unwrap_or_default()
+    }
+}
