@@ -22,6 +22,7 @@ use crate::receiver::Receiver;
 use crate::receiver_store::Intake;
 use crate::receivers::Receivers;
 use crate::shared::Shared;
+use crate::spill::SpillDesk;
 use crate::storage_level::StorageLevel;
 use crate::supervisor::{Parts, supervise};
 use crate::task_pool::{PoolError, TaskPool};
@@ -40,6 +41,7 @@ struct Inner {
     components: Components,
     engine: Arc<Engine>,
     budget: Arc<MemoryBudget>,
+    desk: Arc<SpillDesk>,
     // Held while one thing is added.
     graph: Mutex<Graph>,
     // Held for one map operation, not while a value is made.
@@ -69,6 +71,7 @@ impl StreamingContext {
         };
         let inner = Inner {
             budget: Arc::new(MemoryBudget::new(settings.memory_budget)),
+            desk: Arc::new(SpillDesk::new(Arc::clone(&components.blocks))),
             settings,
             components,
             engine: Arc::new(engine),
@@ -191,7 +194,12 @@ impl StreamingContext {
             settings: self.inner.settings.clone(),
             clock: Arc::clone(&self.inner.components.clock),
             engine: Arc::clone(&self.inner.engine),
-            receivers: Receivers::new(inputs, Arc::clone(&self.inner.budget), Arc::clone(self.control())),
+            receivers: Receivers::new(
+                inputs,
+                Arc::clone(&self.inner.budget),
+                Arc::clone(&self.inner.desk),
+                Arc::clone(self.control()),
+            ),
             plan,
         };
         let (started, has_started) = oneshot::channel();
@@ -231,7 +239,7 @@ impl StreamingContext {
     ) -> ReceiverInput<Rc> {
         let stream = self.graph().stream_id();
         let intake = Intake::new(stream, name.into(), Arc::clone(&self.inner.budget), Arc::clone(self.control()));
-        ReceiverInput::new(receiver, level, Arc::clone(&self.inner.components.blocks), intake)
+        ReceiverInput::new(receiver, level, Arc::clone(&self.inner.desk), intake)
     }
 
     pub(crate) fn add_input(&self, input: Arc<dyn Input>) {
