@@ -5,10 +5,55 @@
 
 use std::fmt;
 
+use bytes::Bytes;
+
+use crate::error::BoxError;
+
 /// A raw record as a receiver stores it.
-pub trait BlockRecord: Send + Sync + 'static {
+///
+/// Blocks of records leave the memory for the disk, if the storage level of the stream says so, and are read back by the same
+/// process; so the encoding needs no version. `Bytes` and `String` are records; what is [`Data`](crate::Data) becomes one like
+/// this:
+///
+/// ```
+/// use bytes::Bytes;
+/// use dstream_core::{BlockRecord, BoxError, decode_data, encode_data};
+///
+/// #[derive(Clone, serde::Serialize, serde::Deserialize)]
+/// struct Reading {
+///     sensor: String,
+///     celsius: f32,
+/// }
+///
+/// impl BlockRecord for Reading {
+///     fn size_bytes(&self) -> usize {
+///         size_of::<Self>() + self.sensor.len()
+///     }
+///
+///     fn encode(&self, into: &mut Vec<u8>) -> Result<(), BoxError> {
+///         encode_data(self, into)
+///     }
+///
+///     fn decode(bytes: Bytes) -> Result<Self, BoxError> {
+///         decode_data(&bytes)
+///     }
+/// }
+/// ```
+pub trait BlockRecord: Sized + Send + Sync + 'static {
     /// What the record costs in memory, in bytes; it is counted against the memory budget.
     fn size_bytes(&self) -> usize;
+
+    /// Writes the record behind what `into` holds already.
+    ///
+    /// # Errors
+    /// When the record cannot be written; its block then stays in memory, or stops the context if its level is `DISK_ONLY`.
+    fn encode(&self, into: &mut Vec<u8>) -> Result<(), BoxError>;
+
+    /// Reads exactly what [`encode`](Self::encode) wrote. Parts of `bytes` may be kept: they share its memory.
+    ///
+    /// # Errors
+    /// When the bytes are no such record; the batch attempt that reads them fails.
+    fn decode(bytes: Bytes) -> Result<Self, BoxError>;
 }
 
 /// Where a page of records came from, in the source's own terms; for Kinesis a shard and two sequence numbers.

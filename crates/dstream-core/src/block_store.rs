@@ -1,60 +1,39 @@
-//! The block store seam: where sealed blocks wait until the batches that need them are done.
+//! The block store seam: where blocks go that leave the memory, until the batches that need them are done.
+//!
+//! Two versions: [`DiskBlockStore`](crate::DiskBlockStore) for programs and [`MemoryBlockStore`] for tests. Both are called
+//! where blocking does no harm: by tasks, and on threads for blocking work.
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
+use bytes::Bytes;
 use thiserror::Error;
 
-use crate::block::{Block, BlockId};
+use crate::block::BlockId;
 use crate::error::BoxError;
 use crate::lock::lock;
-use crate::storage_level::StorageLevel;
 
-/// Keeps blocks by name. Calls come from the scheduling task and from the task pool, and return quickly.
-pub trait BlockStore: Send + Sync + 'static {
+/// Keeps encoded blocks by name, for as long as the process lives. All calls may block.
+pub trait BlockStore: fmt::Debug + Send + Sync + 'static {
     /// Keeps `block` under `id`, in place of what was there.
     ///
     /// # Errors
-    /// When the block could not be kept; the context then stops with that error.
-    fn put(&self, id: BlockId, block: StoredBlock, level: StorageLevel) -> Result<(), BlockStoreError>;
+    /// When the block could not be kept; it stays in memory then, and the next steps are those of the
+    /// [`StorageLevel`](crate::StorageLevel).
+    fn put(&self, id: BlockId, block: &Bytes) -> Result<(), BlockStoreError>;
 
     /// The block under `id`, if there is one.
     ///
     /// # Errors
-    /// When the store cannot tell or cannot read it; the batch attempt that asked fails.
-    fn get(&self, id: BlockId) -> Result<Option<StoredBlock>, BlockStoreError>;
+    /// When the store cannot tell, or cannot read it as it was written; the batch attempt that asked fails.
+    fn get(&self, id: BlockId) -> Result<Option<Bytes>, BlockStoreError>;
 
     /// Forgets the block under `id`, if there is one.
     fn remove(&self, id: BlockId);
 }
 
-/// A block without its types, shared.
-#[derive(Clone)]
-pub struct StoredBlock {
-    block: Arc<dyn Any + Send + Sync>,
-}
-
-impl StoredBlock {
-    /// Hides the types of `block`.
-    pub fn new<R: Send + Sync + 'static, M: Send + Sync + 'static>(block: Block<R, M>) -> Self {
-        Self { block: Arc::new(block) }
-    }
-
-    /// The block, if these are its types.
-    pub fn downcast<R: Send + Sync + 'static, M: Send + Sync + 'static>(self) -> Option<Arc<Block<R, M>>> {
-        self.block.downcast().ok()
-    }
-}
-
-impl fmt::Debug for StoredBlock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoredBlock").finish_non_exhaustive()
-    }
-}
-
-/// The block store could not do what it was asked; its text says what to do.
+/// A block could not be kept, or not be had back; the text of its cause says where, and what to do.
 #[derive(Debug, Error)]
 #[error("the block store failed")]
 pub struct BlockStoreError {
@@ -68,52 +47,61 @@ impl BlockStoreError {
     }
 }
 
-/// Keeps every block in memory, whatever its storage level.
+/// Keeps encoded blocks in memory, outside of the memory budget: for tests of programs and of stores.
 #[derive(Debug, Default)]
 pub struct MemoryBlockStore {
     // Held for one map operation at a time.
-    blocks: Mutex<BTreeMap<BlockId, StoredBlock>>,
+    blocks: Mutex<BTreeMap<BlockId, Bytes>>,
+}
+
+impl MemoryBlockStore {
+    /// How many blocks there are.
+    pub fn len(&self) -> usize {
+        lock(&self.blocks).len()
+    }
+
+    /// True when there is no block.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 impl BlockStore for MemoryBlockStore {
-    fn put(&self, id: BlockId, block: StoredBlock, _level: StorageLevel) -> Result<(), BlockStoreError> {
-        lock(&self.blocks).insert(id, block);
+    fn put(&self, id: BlockId, block: &Bytes) -> Result<(), BlockStoreError> {
+        lock(&self.blocks).insert(id, block.clone());
         Ok(())
     }
 
-    fn get(&self, id: BlockId) -> Result<Option<StoredBlock>, BlockStoreError> {
+    fn get(&self, id: BlockId) -> Result<Option<Bytes>, BlockStoreError> {
         Ok(lock(&self.blocks).get(&id).cloned())
     }
 
     fn remove(&self, id: BlockId) {
-        let removed = lock(&self.blocks).remove(&id);
-        // Outside the lock: dropping a large block takes a while.
-        drop(removed);
+        lock(&self.blocks).remove(&id);
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::block::StreamId;
 
     /// What every block store promises.
-    fn conforms(store: &dyn BlockStore) {
-        let id = BlockId::new(StreamId::new(0), 0);
-        let put = |records: Vec<u32>| {
-            let block = StoredBlock::new(Block::new(id, records, vec!["r"], 4));
-            store.put(id, block, StorageLevel::MemoryAndDisk).unwrap();
-        };
-        let records = || Some(store.get(id).unwrap()?.downcast::<u32, &str>().unwrap().records().to_vec());
-        assert_eq!(records(), None);
-        put(vec![1]);
-        assert_eq!(records(), Some(vec![1]));
-        put(vec![2]);
-        assert_eq!(records(), Some(vec![2]));
-        assert!(store.get(id).unwrap().unwrap().downcast::<u64, &str>().is_none());
-        store.remove(id);
-        store.remove(id);
-        assert_eq!(records(), None);
+    pub(crate) fn conforms(store: &dyn BlockStore) {
+        let ids = [0, 1].map(|number| BlockId::new(StreamId::new(0), number));
+        assert_eq!(store.get(ids[0]).unwrap(), None);
+        store.put(ids[0], &Bytes::from_static(b"one")).unwrap();
+        store.put(ids[1], &Bytes::new()).unwrap();
+        assert_eq!(store.get(ids[0]).unwrap().unwrap(), "one");
+        assert_eq!(store.get(ids[1]).unwrap().unwrap(), "");
+        store.put(ids[0], &Bytes::from_static(b"two")).unwrap();
+        assert_eq!(store.get(ids[0]).unwrap().unwrap(), "two");
+        store.remove(ids[0]);
+        store.remove(ids[0]);
+        assert_eq!(store.get(ids[0]).unwrap(), None);
+        store.remove(ids[1]);
+        store.put(ids[0], &Bytes::from_static(b"again")).unwrap();
+        assert_eq!(store.get(ids[0]).unwrap().unwrap(), "again");
     }
 
     #[test]

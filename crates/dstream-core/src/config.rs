@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::block_store::{BlockStore, MemoryBlockStore};
+use crate::block_store::BlockStore;
 use crate::clock::{Clock, SystemClock};
 use crate::context::StreamingContext;
+use crate::disk_block_store::DiskBlockStore;
 use crate::master::{Master, ParseMasterError};
 use crate::rate::{RateChoices, RateSettingError, RateSettings};
 use crate::retry::RetryPolicy;
@@ -77,7 +78,7 @@ impl StreamingContextBuilder {
             rates: RateChoices::default(),
             components: Components {
                 clock: Arc::new(SystemClock),
-                blocks: Arc::new(MemoryBlockStore::default()),
+                blocks: Arc::new(DiskBlockStore::default()),
                 printer: Arc::new(Mutex::new(std::io::stdout())),
             },
         }
@@ -110,7 +111,7 @@ impl StreamingContextBuilder {
         self
     }
 
-    /// Bytes of records that may be stored and not yet processed, over all receivers. Default: 256 MiB; at most 4 GiB - 1
+    /// Bytes of records that may be in memory, stored and not yet processed, over all receivers. Default: 256 MiB; at most 4 GiB - 1
     /// are used. Must hold a few batches, or fetching stands still between batches. Counted by
     /// [`BlockRecord::size_bytes`](crate::BlockRecord::size_bytes).
     pub const fn memory_budget(mut self, bytes: usize) -> Self {
@@ -138,7 +139,8 @@ impl StreamingContextBuilder {
         self
     }
 
-    /// Where blocks are kept. Default: a [`MemoryBlockStore`].
+    /// Where blocks go that leave the memory, if a [`StorageLevel`](crate::StorageLevel) knows the disk. Default: a
+    /// [`DiskBlockStore`] among temporary files.
     pub fn block_store(mut self, blocks: Arc<dyn BlockStore>) -> Self {
         self.components.blocks = blocks;
         self

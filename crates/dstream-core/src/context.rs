@@ -19,6 +19,7 @@ use crate::operator::OperatorName;
 use crate::receiver::Receiver;
 use crate::receiver_store::Intake;
 use crate::shared::Shared;
+use crate::spill::SpillDesk;
 use crate::storage_level::StorageLevel;
 use crate::task_pool::{PoolError, TaskPool};
 
@@ -36,6 +37,7 @@ pub(crate) struct Inner {
     pub(crate) components: Components,
     pub(crate) engine: Arc<Engine>,
     pub(crate) budget: Arc<MemoryBudget>,
+    pub(crate) desk: Arc<SpillDesk>,
     // Held while one thing is added.
     graph: Mutex<Graph>,
     // Held for one map operation, not while a value is made.
@@ -58,6 +60,7 @@ impl StreamingContext {
         };
         let inner = Inner {
             budget: Arc::new(MemoryBudget::new(settings.memory_budget)),
+            desk: Arc::new(SpillDesk::new(Arc::clone(&components.blocks))),
             settings,
             components,
             engine: Arc::new(engine),
@@ -139,7 +142,7 @@ impl StreamingContext {
         let stream = self.graph().stream_id();
         let intake = Intake::new(stream, name.into(), Arc::clone(&self.inner.budget), Arc::clone(self.control()))
             .limited(self.inner.settings.rates.cap);
-        ReceiverInput::new(receiver, level, Arc::clone(&self.inner.components.blocks), intake)
+        ReceiverInput::new(receiver, level, Arc::clone(&self.inner.desk), intake)
     }
 
     pub(crate) fn add_input(&self, input: Arc<dyn Input>) {

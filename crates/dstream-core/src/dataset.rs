@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -107,6 +108,24 @@ pub enum TaskError {
         block: BlockId,
         /// Why.
         source: BlockStoreError,
+    },
+    /// A record of a block that was on disk cannot be read.
+    #[error("record {record} of block {block} cannot be decoded: look at how its type is encoded")]
+    Undecodable {
+        /// The block.
+        block: BlockId,
+        /// The place of the record in the block, from 0.
+        record: usize,
+        /// Why.
+        source: BoxError,
+    },
+    /// A file of the stream could not be read.
+    #[error("{} could not be read: leave files in place until their batch is done", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
     },
     /// The context is stopping.
     #[error("the context is stopping")]

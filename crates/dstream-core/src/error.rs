@@ -57,7 +57,7 @@ pub enum StreamingError {
         #[source]
         source: Arc<dyn Error + Send + Sync>,
     },
-    /// A block could not be put into the block store.
+    /// A block whose level is `DISK_ONLY` could not be written.
     #[error("block {block} could not be stored")]
     BlockStore {
         /// The block.

@@ -1,22 +1,20 @@
 //! A receiver stream as the scheduler sees it: start, cut, report, release, stop, close, without its types.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use futures::FutureExt;
 
-use crate::block::{Block, BlockId, StreamId};
-use crate::block_builder::SealedBlock;
-use crate::block_store::{BlockStore, BlockStoreError, StoredBlock};
+use crate::block::{BlockId, StreamId};
+use crate::block_store::BlockStoreError;
 use crate::error::{StreamingError, panic_message};
-use crate::lock::lock;
-use crate::memory_budget::Reserved;
+use crate::held_blocks::{Content, HeldBlocks};
 use crate::rate::RecordsPerSecond;
 use crate::receiver::{Positions, Receiver, ReceiverError};
 use crate::receiver_store::{Intake, ReceiverStore};
+use crate::spill::{Candidate, SpillDesk};
 use crate::storage_level::StorageLevel;
 use crate::time::Time;
 use crate::tracker::BlockInfo;
@@ -26,7 +24,7 @@ pub(crate) trait Input: Send + Sync {
     fn stream(&self) -> StreamId;
     fn name(&self) -> &Arc<str>;
     async fn start(&self) -> Result<(), ReceiverError>;
-    /// Seals what was stored since the last cut and puts it into the block store.
+    /// Seals what was stored since the last cut.
     fn cut(&self) -> Result<Option<BlockInfo>, StreamingError>;
     /// The block is queued for a batch.
     fn report_stored(&self, block: BlockId);
@@ -38,6 +36,12 @@ pub(crate) trait Input: Send + Sync {
     fn release_all(&self);
     /// Holds the receiver to this rate, or to its maximum; returns the limit.
     fn limit_rate(&self, rate: RecordsPerSecond) -> Option<RecordsPerSecond>;
+    /// Whether the storage level knows the disk.
+    fn uses_disk(&self) -> bool;
+    /// The blocks that may go to disk.
+    fn spillable(&self) -> Vec<Candidate>;
+    /// Takes a block to disk; blocks.
+    fn spill(&self, block: BlockId) -> Result<(), BlockStoreError>;
     /// Refuses pages from now on.
     fn refuse_pages(&self);
     async fn stop_fetching(&self);
@@ -45,53 +49,42 @@ pub(crate) trait Input: Send + Sync {
 }
 
 pub(crate) struct ReceiverInput<Rc: Receiver> {
-    level: StorageLevel,
-    store: Arc<dyn BlockStore>,
     // Asynchronous, because its calls are; they follow one another anyway.
     receiver: tokio::sync::Mutex<Rc>,
     positions: OnceLock<Arc<dyn Positions<Rc::Range>>>,
     intake: Arc<Intake<Rc::Record, Rc::Range>>,
-    // What is kept of a block outside of the store. Held for one map operation.
-    held: Mutex<BTreeMap<BlockId, Held<Rc::Range>>>,
+    held: HeldBlocks<Rc::Record, Rc::Range>,
 }
 
 /// A sealed block of a receiver.
-pub(crate) type BlockOf<Rc> = Arc<Block<<Rc as Receiver>::Record, <Rc as Receiver>::Range>>;
-
-struct Held<M> {
-    ranges: Arc<[M]>,
-    reserved: Reserved,
-}
+pub(crate) type ContentOf<Rc> = Content<<Rc as Receiver>::Record, <Rc as Receiver>::Range>;
 
 impl<Rc: Receiver> ReceiverInput<Rc> {
     pub(crate) fn new(
         receiver: Rc,
         level: StorageLevel,
-        store: Arc<dyn BlockStore>,
+        desk: Arc<SpillDesk>,
         intake: Intake<Rc::Record, Rc::Range>,
     ) -> Self {
+        let held = HeldBlocks::new(level.placement(), desk, Arc::clone(intake.budget()));
         let (receiver, intake) = (tokio::sync::Mutex::new(receiver), Arc::new(intake));
-        Self { level, store, receiver, positions: OnceLock::new(), intake, held: Mutex::default() }
+        Self { receiver, positions: OnceLock::new(), intake, held }
     }
 
-    /// The block, or `None` once it was released.
-    pub(crate) fn block(&self, id: BlockId) -> Result<Option<BlockOf<Rc>>, BlockStoreError> {
-        Ok(self.store.get(id)?.and_then(StoredBlock::downcast))
+    /// The block, or `None` once it was released. Blocks while it is read from disk.
+    pub(crate) fn block(&self, id: BlockId) -> Result<Option<ContentOf<Rc>>, BlockStoreError> {
+        self.held.content(id)
     }
 
     /// Where the records of a block came from, in words.
     pub(crate) fn describe(&self, id: BlockId) -> String {
-        let ranges = self.ranges(id);
+        let ranges = self.held.ranges(id);
         let mut text = format!("records of {:?}, block {id}", self.intake.name());
         for (separator, range) in std::iter::once(": ").chain(std::iter::repeat(", ")).zip(ranges.iter()) {
             text.push_str(separator);
             text.push_str(&range.to_string());
         }
         text
-    }
-
-    fn ranges(&self, id: BlockId) -> Arc<[Rc::Range]> {
-        lock(&self.held).get(&id).map_or_else(|| Arc::from([]), |held| Arc::clone(&held.ranges))
     }
 }
 
@@ -115,45 +108,40 @@ impl<Rc: Receiver> Input for ReceiverInput<Rc> {
     }
 
     fn cut(&self) -> Result<Option<BlockInfo>, StreamingError> {
-        let Some(SealedBlock { block, reserved }) = self.intake.cut() else { return Ok(None) };
-        let info = BlockInfo { id: block.id(), records: block.records().len(), bytes: block.size_bytes() };
-        let ranges = Arc::from(block.ranges());
-        lock(&self.held).insert(info.id, Held { ranges, reserved });
-        self.store
-            .put(info.id, StoredBlock::new(block), self.level)
-            .map_err(|source| StreamingError::BlockStore { block: info.id, source: Arc::new(source) })?;
-        Ok(Some(info))
+        Ok(self.intake.cut().map(|sealed| self.held.add(sealed)))
     }
 
     fn report_stored(&self, block: BlockId) {
         if let Some(positions) = self.positions.get() {
-            positions.on_stored(&self.ranges(block));
+            positions.on_stored(&self.held.ranges(block));
         }
     }
 
     fn report_processed(&self, batch: Time, blocks: &[BlockInfo]) {
-        let ranges: Vec<Rc::Range> = blocks.iter().flat_map(|block| self.ranges(block.id).to_vec()).collect();
+        let ranges: Vec<Rc::Range> = blocks.iter().flat_map(|block| self.held.ranges(block.id).to_vec()).collect();
         if let Some(positions) = self.positions.get() {
             positions.on_processed(batch, &ranges);
         }
     }
 
     fn release(&self, blocks: &[BlockInfo]) {
-        for block in blocks {
-            self.store.remove(block.id);
-            let held = lock(&self.held).remove(&block.id);
-            if let Some(held) = held {
-                self.intake.budget().give_back(held.reserved);
-            }
-        }
+        self.held.release(blocks.iter().map(|block| block.id));
     }
 
     fn release_all(&self) {
-        let held = std::mem::take(&mut *lock(&self.held));
-        for (id, Held { reserved, .. }) in held {
-            self.store.remove(id);
-            self.intake.budget().give_back(reserved);
-        }
+        self.held.release_all();
+    }
+
+    fn uses_disk(&self) -> bool {
+        self.held.uses_disk()
+    }
+
+    fn spillable(&self) -> Vec<Candidate> {
+        self.held.spillable()
+    }
+
+    fn spill(&self, block: BlockId) -> Result<(), BlockStoreError> {
+        self.held.spill(block)
     }
 
     fn limit_rate(&self, rate: RecordsPerSecond) -> Option<RecordsPerSecond> {

@@ -39,7 +39,8 @@
 //! - A record is reported as processed only after all outputs of its batch succeeded, and no later record of its stream
 //!   before it. A failed batch is tried again with the same records, then the context stops with its error, unless
 //!   [`on_batch_failure`](StreamingContextBuilder::on_batch_failure) says otherwise.
-//! - What is stored and not processed stays within the memory budget; when it is full, storing waits.
+//! - What is in memory, stored and not processed, stays within the memory budget; when it is full, blocks go to disk if their
+//!   storage level allows it, and storing waits.
 //! - After [`stop`](StreamingContext::stop) has returned, no user code runs.
 
 // The map, in reading order. Values and pure rules first.
@@ -52,6 +53,7 @@ mod graph_error;
 mod master;
 mod operator;
 mod output_info;
+mod plain_records;
 mod rate;
 mod retry;
 mod scheduling;
@@ -64,6 +66,7 @@ mod tracker;
 // Seams, and what stands right behind them.
 mod block_store;
 mod clock;
+mod disk_block_store;
 mod event;
 mod exchange;
 mod listeners;
@@ -89,8 +92,6 @@ mod task_pool;
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the recovery of a context next"))]
 mod checkpoint;
 mod fresh_dir;
-#[expect(unused_imports, reason = "used by storage levels with disk next")]
-#[cfg_attr(not(test), expect(dead_code, reason = "used by storage levels with disk next"))]
 mod spill;
 #[cfg_attr(not(test), expect(dead_code, reason = "checkpoints of what changed will use the rest"))]
 mod state;
@@ -100,6 +101,7 @@ mod windowed;
 // Streams.
 mod dstream;
 mod graph;
+mod held_blocks;
 mod input;
 mod inputs;
 mod joining;
@@ -134,7 +136,7 @@ mod stepper;
 
 pub use batch::{BatchInfo, InputInfo};
 pub use block::{Block, BlockId, BlockRange, BlockRecord, StreamId};
-pub use block_store::{BlockStore, BlockStoreError, MemoryBlockStore, StoredBlock};
+pub use block_store::{BlockStore, BlockStoreError, MemoryBlockStore};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use codec::CodecError;
 pub use config::{ConfigError, StreamingContextBuilder};
@@ -142,6 +144,7 @@ pub use context::StreamingContext;
 pub use control::StopMode;
 pub use data::{Data, Key};
 pub use dataset::TaskError;
+pub use disk_block_store::DiskBlockStore;
 pub use dstream::DStream;
 pub use error::{BoxError, StartError, StreamingError, error_chain};
 pub use event::{Event, Listener};
@@ -153,6 +156,7 @@ pub use master::{Master, ParseMasterError};
 pub use operator::OperatorName;
 pub use ops::{MapWithState, Printable};
 pub use output_info::{OutputId, OutputInfo};
+pub use plain_records::{decode_data, encode_data};
 pub use rate::{PidSettingError, PidSettings, RateSettingError, RecordsPerSecond, UnknownEstimator};
 pub use rdd::Rdd;
 pub use receiver::{Positions, Receiver, ReceiverError};

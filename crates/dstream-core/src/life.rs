@@ -197,7 +197,12 @@ impl StreamingContext {
             settings: self.inner.settings.clone(),
             clock: Arc::clone(&self.inner.components.clock),
             engine: Arc::clone(&self.inner.engine),
-            receivers: Receivers::new(inputs, Arc::clone(&self.inner.budget), Arc::clone(self.control())),
+            receivers: Receivers::new(
+                inputs,
+                Arc::clone(&self.inner.budget),
+                Arc::clone(&self.inner.desk),
+                Arc::clone(self.control()),
+            ),
             plan,
         }
     }

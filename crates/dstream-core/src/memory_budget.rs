@@ -3,14 +3,22 @@
 //! A page waits, first come first served, until its bytes fit. A page larger than the whole budget waits until it is
 //! alone, then passes: nothing is too big to be processed, and nothing deadlocks.
 
-use tokio::sync::Semaphore;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 /// One unit of the semaphore is one byte.
 #[derive(Debug)]
 pub(crate) struct MemoryBudget {
     limit: u32,
     free: Semaphore,
+    /// Pages that wait.
+    waiting: AtomicUsize,
+    shortage: Notify,
 }
+
+/// A page that waits; dropped when it waits no more.
+struct Waiting<'a>(&'a AtomicUsize);
 
 /// Bytes taken from the budget. Given back by value with [`MemoryBudget::give_back`]; it has no `Drop`, since its owner (a
 /// block) may be sealed, stored and forgotten in different places.
@@ -32,7 +40,8 @@ impl MemoryBudget {
     /// A budget of `bytes`; more than 4 GiB - 1 count as that, which is what one semaphore can hand out at a time.
     pub(crate) fn new(bytes: usize) -> Self {
         let limit = u32::try_from(bytes.min(Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
-        Self { limit, free: Semaphore::new(usize::try_from(limit).unwrap_or(Semaphore::MAX_PERMITS)) }
+        let free = Semaphore::new(usize::try_from(limit).unwrap_or(Semaphore::MAX_PERMITS));
+        Self { limit, free, waiting: AtomicUsize::new(0), shortage: Notify::new() }
     }
 
     /// Takes `bytes` from the budget, or all of it if they are more; waits until they are free.
@@ -41,10 +50,32 @@ impl MemoryBudget {
     /// Safe: a dropped call has taken nothing and only loses its place in the queue.
     pub(crate) async fn reserve(&self, bytes: usize) -> Result<Reserved, BudgetClosed> {
         let wanted = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.limit);
-        let permit = self.free.acquire_many(wanted).await.map_err(|_| BudgetClosed)?;
+        let permit = match self.free.try_acquire_many(wanted) {
+            Ok(permit) => permit,
+            Err(_) => self.wait_for(wanted).await?,
+        };
         let reserved = Reserved(permit.num_permits());
         permit.forget();
         Ok(reserved)
+    }
+
+    async fn wait_for(&self, bytes: u32) -> Result<SemaphorePermit<'_>, BudgetClosed> {
+        let _waiting = Waiting::among(&self.waiting);
+        self.shortage.notify_one();
+        self.free.acquire_many(bytes).await.map_err(|_| BudgetClosed)
+    }
+
+    /// True while a page waits.
+    pub(crate) fn is_short(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) > 0
+    }
+
+    /// Resolves when a page has begun to wait since the last call; for one who listens.
+    ///
+    /// # Cancellation
+    /// Safe.
+    pub(crate) async fn shortage(&self) {
+        self.shortage.notified().await;
     }
 
     pub(crate) fn give_back(&self, Reserved(bytes): Reserved) {
@@ -54,6 +85,25 @@ impl MemoryBudget {
     /// Whoever waits, now or later, gets [`BudgetClosed`].
     pub(crate) fn close(&self) {
         self.free.close();
+    }
+
+    /// Bytes that nobody holds.
+    #[cfg(test)]
+    pub(crate) fn free(&self) -> usize {
+        self.free.available_permits()
+    }
+}
+
+impl<'a> Waiting<'a> {
+    fn among(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::AcqRel);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -71,6 +121,22 @@ mod tests {
         assert!(second.as_mut().now_or_never().is_none());
         budget.give_back(first);
         assert_eq!(second.now_or_never().unwrap(), Ok(Reserved(30)));
+    }
+
+    #[test]
+    fn a_shortage_is_told_and_lasts_until_the_page_got_its_bytes_or_gave_up() {
+        let budget = MemoryBudget::new(10);
+        let all = budget.reserve(10).now_or_never().unwrap().unwrap();
+        assert!(!budget.is_short() && budget.shortage().now_or_never().is_none());
+        let mut waiting = Box::pin(budget.reserve(1));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        assert!(budget.is_short() && budget.shortage().now_or_never().is_some());
+        drop(waiting);
+        assert!(!budget.is_short());
+        let mut waiting = Box::pin(budget.reserve(1));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        budget.give_back(all);
+        assert!(waiting.now_or_never().unwrap().is_ok() && !budget.is_short());
     }
 
     #[test]

@@ -14,16 +14,24 @@ use crate::input::Input;
 use crate::memory_budget::MemoryBudget;
 use crate::rate::RecordsPerSecond;
 use crate::receiver::ReceiverError;
+use crate::spill::{SpillDesk, Spiller};
 
 pub(crate) struct Receivers {
     inputs: Vec<Arc<dyn Input>>,
     budget: Arc<MemoryBudget>,
     control: Arc<Control>,
+    spiller: Spiller,
 }
 
 impl Receivers {
-    pub(crate) const fn new(inputs: Vec<Arc<dyn Input>>, budget: Arc<MemoryBudget>, control: Arc<Control>) -> Self {
-        Self { inputs, budget, control }
+    pub(crate) fn new(
+        inputs: Vec<Arc<dyn Input>>,
+        budget: Arc<MemoryBudget>,
+        desk: Arc<SpillDesk>,
+        control: Arc<Control>,
+    ) -> Self {
+        let spiller = Spiller::new(&inputs, Arc::clone(&budget), desk, Arc::clone(&control));
+        Self { inputs, budget, control, spiller }
     }
 
     pub(crate) fn inputs(&self) -> &[Arc<dyn Input>] {
@@ -34,6 +42,7 @@ impl Receivers {
     /// first one, in the order of streams, and that is returned. The same happens to those that did start when a stop or an
     /// error comes before all of them have; the other starts are dropped.
     pub(crate) async fn start(&self) -> Result<(), StartError> {
+        self.spiller.start();
         let results = join_all(self.inputs.iter().map(|input| self.start_unless_stopped(input))).await;
         let mut started = Vec::new();
         for (input, result) in self.inputs.iter().zip(results) {
@@ -60,6 +69,7 @@ impl Receivers {
         self.refuse_pages();
         stop_fetching(started.clone()).await;
         self.close_some(&started).await;
+        self.spiller.stop().await;
         Err(error)
     }
 
@@ -112,6 +122,7 @@ impl Receivers {
     /// Closes all; the first error, in the order of streams, fails the context if nothing did before.
     pub(crate) async fn close(&self) {
         self.close_some(&self.inputs).await;
+        self.spiller.stop().await;
     }
 
     async fn close_some(&self, inputs: &[Arc<dyn Input>]) {

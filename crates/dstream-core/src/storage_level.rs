@@ -1,8 +1,8 @@
 //! Storage levels: where the blocks of a receiver stream may be kept.
 //!
-//! All of Spark's names are accepted. **This version keeps every block in memory**, within the context's memory budget,
-//! whatever the level: blocks are not yet spilled to disk, and "_2" and "_SER" change nothing, since there is one process
-//! and blocks hold raw bytes anyway. Data outlives a crash at its source, not in blocks.
+//! All of Spark's names are accepted. What they come to here is one of three [`Placement`]s: "_2" and "_3" change nothing, since
+//! there is one process; "_SER" changes nothing, since blocks hold raw bytes anyway; "OFF_HEAP" is memory and disk. Data outlives
+//! a crash at its source, not in blocks.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,8 +13,19 @@ macro_rules! storage_levels {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
         /// Where the blocks of a stream may be kept, under Spark's names.
         ///
-        /// **This version keeps every block in memory**, within the memory budget of the context, whatever the level:
-        /// nothing is spilled to disk, and `_2` and `_SER` change nothing.
+        /// - `MEMORY_ONLY…`: in memory. When the memory budget of the context is used up, storing waits until batches are done.
+        /// - `MEMORY_AND_DISK…`, `OFF_HEAP`: in memory. When a page has to wait for the budget, blocks go to disk, those first that
+        ///   are needed last, so that storing goes on. While the disk is full or fails, storing waits as above, with a warning.
+        /// - `DISK_ONLY…`: each block goes to disk once it is cut. When one cannot be written, the context stops with the error.
+        ///
+        /// A block that cannot be read back fails the batch attempt. In each case positions stay behind, so nothing is lost.
+        ///
+        /// `_2` and `_3` (Spark's copies on other machines) change nothing here, and neither does `_SER` (serialised): there is
+        /// one process, and blocks hold raw bytes in any case. What is on disk is gone with the process: a record outlives a crash
+        /// at its source.
+        ///
+        /// A task that reads a block from disk holds that block in memory meanwhile, outside of the budget; so does whoever writes
+        /// one, which is one block at a time.
         ///
         /// ```
         /// use dstream_core::StorageLevel;
@@ -59,6 +70,32 @@ storage_levels! {
     DiskOnly = "DISK_ONLY",
     /// Disk only, two copies asked for.
     DiskOnly2 = "DISK_ONLY_2",
+    /// Disk only, three copies asked for.
+    DiskOnly3 = "DISK_ONLY_3",
+    /// Memory outside of the JVM's heap, and disk when it is short.
+    OffHeap = "OFF_HEAP",
+}
+
+/// Where blocks are, in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Placement {
+    Memory,
+    MemoryAndDisk,
+    Disk,
+}
+
+impl StorageLevel {
+    pub(crate) const fn placement(self) -> Placement {
+        match self {
+            Self::MemoryOnly | Self::MemoryOnly2 | Self::MemoryOnlySer | Self::MemoryOnlySer2 => Placement::Memory,
+            Self::DiskOnly | Self::DiskOnly2 | Self::DiskOnly3 => Placement::Disk,
+            Self::MemoryAndDisk
+            | Self::MemoryAndDisk2
+            | Self::MemoryAndDiskSer
+            | Self::MemoryAndDiskSer2
+            | Self::OffHeap => Placement::MemoryAndDisk,
+        }
+    }
 }
 
 impl fmt::Display for StorageLevel {
@@ -96,6 +133,20 @@ mod tests {
     fn every_level_is_read_back_from_its_own_name() {
         for level in StorageLevel::ALL {
             assert_eq!(level.to_string().parse(), Ok(*level));
+        }
+    }
+
+    #[test]
+    fn copies_and_serialisation_do_not_change_where_blocks_are() {
+        for level in StorageLevel::ALL {
+            let plain = level.name().trim_end_matches("_2").trim_end_matches("_3").trim_end_matches("_SER");
+            let placed = match plain {
+                "MEMORY_ONLY" => Placement::Memory,
+                "MEMORY_AND_DISK" | "OFF_HEAP" => Placement::MemoryAndDisk,
+                "DISK_ONLY" => Placement::Disk,
+                other => panic!("{other} is new"),
+            };
+            assert_eq!(level.placement(), placed, "{level}");
         }
     }
 

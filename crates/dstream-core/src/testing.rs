@@ -63,16 +63,10 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// A [`ReceiverStore`] without a context, and a look behind it. `memory_budget` is in bytes.
 ///
 /// ```
-/// # use dstream_core::{BlockRecord, StreamId, testing::receiver_store};
-/// struct Line(&'static str);
-/// impl BlockRecord for Line {
-///     fn size_bytes(&self) -> usize {
-///         self.0.len()
-///     }
-/// }
+/// # use dstream_core::{StreamId, testing::receiver_store};
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), dstream_core::BoxError> {
-/// let (store, probe) = receiver_store::<Line, &str>(StreamId::new(0), 1_000);
-/// store.store(vec![Line("hello")], "from here").await?;
+/// let (store, probe) = receiver_store::<String, &str>(StreamId::new(0), 1_000);
+/// store.store(vec!["hello".to_owned()], "from here").await?;
 /// assert_eq!(probe.cut().ok_or("no block")?.ranges(), ["from here"]);
 /// # Ok(()) }
 /// ```

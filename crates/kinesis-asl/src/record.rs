@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use dstream_core::BlockRecord;
+use dstream_core::{BlockRecord, BoxError};
 
 use crate::position::Timestamp;
+use crate::record_bytes;
 use crate::sequence::Position;
 use crate::shard::ShardId;
 
@@ -80,5 +81,13 @@ impl KinesisRecord {
 impl BlockRecord for KinesisRecord {
     fn size_bytes(&self) -> usize {
         FIXED_COST + self.data.len() + self.partition_key.len()
+    }
+
+    fn encode(&self, into: &mut Vec<u8>) -> Result<(), BoxError> {
+        record_bytes::encode(self, into)
+    }
+
+    fn decode(bytes: Bytes) -> Result<Self, BoxError> {
+        Ok(record_bytes::decode(bytes)?)
     }
 }

@@ -36,6 +36,15 @@ impl SequenceNumber {
     /// The smallest of all.
     pub const ZERO: Self = Self { limbs: [0; 3] };
 
+    /// Most significant first.
+    pub(crate) const fn limbs(self) -> [u64; 3] {
+        self.limbs
+    }
+
+    pub(crate) const fn from_limbs(limbs: [u64; 3]) -> Self {
+        Self { limbs }
+    }
+
     /// `self * factor + add`, `None` when it needs more than 192 bits.
     fn mul_add(self, factor: u64, add: u64) -> Option<Self> {
         let mut carry = u128::from(add);

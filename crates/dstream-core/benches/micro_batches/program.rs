@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::Bytes;
 use dstream_core::{
-    BlockRecord, DStream, Event, ManualClock, Positions, Receiver, ReceiverError, ReceiverStore, StorageLevel,
+    BlockRecord, BoxError, DStream, Event, ManualClock, Positions, Receiver, ReceiverError, ReceiverStore, StorageLevel,
     StreamingContext, Time,
 };
 use tokio::sync::watch;
@@ -20,6 +20,15 @@ pub struct Line(pub Bytes);
 impl BlockRecord for Line {
     fn size_bytes(&self) -> usize {
         self.0.len()
+    }
+
+    fn encode(&self, into: &mut Vec<u8>) -> Result<(), BoxError> {
+        into.extend_from_slice(&self.0);
+        Ok(())
+    }
+
+    fn decode(bytes: Bytes) -> Result<Self, BoxError> {
+        Ok(Self(bytes))
     }
 }
 

@@ -3,14 +3,17 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use crate::block::{BlockId, BlockRecord as _};
 use crate::context::StreamingContext;
 use crate::dataset::{Dataset, Sink, Task, TaskError};
 use crate::dstream::{DStream, Lineage};
 use crate::error::BoxError;
+use crate::held_blocks::Content;
 use crate::input::{Input as _, ReceiverInput};
 use crate::job::{Job, JobError};
 use crate::operator::OperatorName;
 use crate::receiver::Receiver;
+use crate::spill::BlockFrames;
 use crate::storage_level::StorageLevel;
 use crate::tracker::BlockInfo;
 
@@ -25,18 +28,10 @@ impl StreamingContext {
     /// [`StreamingError::ChangedAfterStart`](crate::StreamingError::ChangedAfterStart).
     ///
     /// ```
-    /// use dstream_core::{BlockRecord, DStream, Receiver, StorageLevel, StreamingContext};
+    /// use dstream_core::{DStream, Receiver, StorageLevel, StreamingContext};
     ///
-    /// struct Line(String);
-    ///
-    /// impl BlockRecord for Line {
-    ///     fn size_bytes(&self) -> usize {
-    ///         self.0.len()
-    ///     }
-    /// }
-    ///
-    /// fn lengths<R: Receiver<Record = Line>>(ctx: &StreamingContext, receiver: R) -> DStream<usize> {
-    ///     ctx.receiver_stream("lines", StorageLevel::MemoryOnly, receiver, |line: &Line| Ok(line.0.len()))
+    /// fn lengths<R: Receiver<Record = String>>(ctx: &StreamingContext, receiver: R) -> DStream<usize> {
+    ///     ctx.receiver_stream("lines", StorageLevel::MemoryAndDisk, receiver, |line: &String| Ok(line.len()))
     /// }
     /// ```
     pub fn receiver_stream<Rc, T, F>(&self, name: &str, level: StorageLevel, receiver: Rc, handler: F) -> DStream<T>
@@ -68,6 +63,26 @@ struct Blocks<Rc: Receiver, F> {
     handler: Arc<F>,
 }
 
+impl<Rc: Receiver, F> Blocks<Rc, F> {
+    /// Pushes what the handler makes of a raw record.
+    fn push<T>(
+        &self,
+        block: BlockId,
+        record: usize,
+        raw: &Rc::Record,
+        task: &Task<'_>,
+        sink: &mut Sink<'_, T>,
+    ) -> Result<ControlFlow<()>, TaskError>
+    where
+        F: Fn(&Rc::Record) -> Result<T, BoxError>,
+    {
+        task.check()?;
+        task.enter(self.operator);
+        let value = (self.handler)(raw).map_err(|source| TaskError::Handler { block, record, source })?;
+        Ok(sink(value))
+    }
+}
+
 impl<Rc, T, F> Dataset<T> for Blocks<Rc, F>
 where
     Rc: Receiver,
@@ -86,12 +101,22 @@ where
         task.enter(self.operator);
         let block = self.input.block(id).map_err(|source| TaskError::BlockStore { block: id, source })?;
         let block = block.ok_or(TaskError::BlockGone(id))?;
-        for (record, raw) in block.records().iter().enumerate() {
-            task.check()?;
-            task.enter(self.operator);
-            let value = (self.handler)(raw).map_err(|source| TaskError::Handler { block: id, record, source })?;
-            if let ControlFlow::Break(()) = sink(value) {
-                break;
+        match block {
+            Content::Memory(block) => {
+                for (record, raw) in block.records().iter().enumerate() {
+                    if let ControlFlow::Break(()) = self.push(id, record, raw, task, sink)? {
+                        break;
+                    }
+                }
+            }
+            Content::Encoded(block) => {
+                for (record, frame) in BlockFrames::of(block).enumerate() {
+                    let raw = frame.and_then(Rc::Record::decode);
+                    let raw = raw.map_err(|source| TaskError::Undecodable { block: id, record, source })?;
+                    if let ControlFlow::Break(()) = self.push(id, record, &raw, task, sink)? {
+                        break;
+                    }
+                }
             }
         }
         Ok(())

@@ -57,6 +57,7 @@ impl<Id: Ord + Clone + Debug> SpillStore<Id> {
     }
 
     /// Where the files are.
+    #[cfg(test)]
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
     }

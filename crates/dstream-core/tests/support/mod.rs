@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use dstream_core::{
-    BlockRecord, DStream, Event, ManualClock, Positions, Receiver, ReceiverError, ReceiverStore, StorageLevel,
-    StreamingContext, StreamingContextBuilder, Time,
+    BlockRecord, BoxError, DStream, Event, ManualClock, Positions, Receiver, ReceiverError, ReceiverStore, StorageLevel,
+    StreamingContext, StreamingContextBuilder, Time, decode_data, encode_data,
 };
 use tokio::sync::watch;
 
@@ -23,7 +24,21 @@ impl BlockRecord for Number {
     fn size_bytes(&self) -> usize {
         8
     }
+
+    fn encode(&self, into: &mut Vec<u8>) -> Result<(), BoxError> {
+        if self.0 == UNWRITABLE.0 {
+            return Err("this number cannot be written".into());
+        }
+        encode_data(&self.0, into)
+    }
+
+    fn decode(bytes: Bytes) -> Result<Self, BoxError> {
+        decode_data(&bytes).map(Self)
+    }
 }
+
+/// A record that cannot leave the memory.
+pub const UNWRITABLE: Number = Number(u64::MAX);
 
 /// The numbers from `0` to `1`, exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +114,11 @@ impl Source {
     }
 
     pub fn stream(self: &Arc<Self>, ctx: &StreamingContext, name: &str) -> DStream<u64> {
-        ctx.receiver_stream(name, StorageLevel::MemoryOnly, TestReceiver(Arc::clone(self)), |n: &Number| Ok(n.0))
+        self.stream_at(ctx, name, StorageLevel::MemoryOnly)
+    }
+
+    pub fn stream_at(self: &Arc<Self>, ctx: &StreamingContext, name: &str, level: StorageLevel) -> DStream<u64> {
+        ctx.receiver_stream(name, level, TestReceiver(Arc::clone(self)), |n: &Number| Ok(n.0))
     }
 }
 
