@@ -8,12 +8,13 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::FutureExt;
+use futures::future::BoxFuture;
 
 use crate::batch::Batch;
 use crate::clock::Clock;
 use crate::error::{BoxError, StreamingError, error_chain, panic_message};
 use crate::event::Event;
-use crate::graph::{Output, Role};
+use crate::graph::{Ending, Output, Role};
 use crate::job::{Engine, Job, JobError};
 use crate::retry::{RetryPolicy, Verdict};
 use crate::task_pool::PoolFailure;
@@ -59,7 +60,8 @@ impl BatchRun {
     /// Runs one output operation until it succeeds, or the batch has ended.
     async fn try_output(&self, output: &Arc<Output>, failed_attempts: &mut u32) -> ControlFlow<BatchEnd> {
         while let Err(error) = self.run_output(output).await {
-            if self.engine.control.is_cancelled() {
+            // What waited on the runtime is given up a little before the tasks are.
+            if self.engine.control.is_cancelled() || self.engine.control.is_urgent() {
                 return ControlFlow::Break(BatchEnd::GivenUp);
             }
             *failed_attempts = failed_attempts.saturating_add(1);
@@ -81,7 +83,7 @@ impl BatchRun {
         let run = Arc::clone(output);
         let begun = self.clock.now();
         let result = self.engine.pool.run_job(move || (run.run)(&job)).await;
-        result.unwrap_or_else(|failure| {
+        let ending = result.unwrap_or_else(|failure| {
             Err(BoxError::from(match failure {
                 PoolFailure::Ended => JobError::Stopped,
                 PoolFailure::Panicked(message) => {
@@ -89,11 +91,40 @@ impl BatchRun {
                 }
             }))
         })?;
+        if let Ending::Awaiting(rest) = ending {
+            self.finish_output(output, rest).await?;
+        }
         if output.role == Role::Program {
             let (batch, output, took) = (self.batch.time, output.name, self.clock.now().since(begun));
             self.engine.control.emit(&Event::OutputCompleted { batch, output, took });
         }
         Ok(())
+    }
+
+    /// Runs what is left of an output operation as a task of its own: should it block, the scheduler goes on. It is given up
+    /// only when nothing more is to be begun, and then waited for all the same.
+    async fn finish_output(
+        &self,
+        output: &Output,
+        rest: BoxFuture<'static, Result<(), BoxError>>,
+    ) -> Result<(), BoxError> {
+        let mut task = tokio::spawn(rest);
+        let joined = tokio::select! {
+            joined = &mut task => joined,
+            () = self.engine.control.urgent() => {
+                task.abort();
+                task.await
+            }
+        };
+        joined.unwrap_or_else(|error| {
+            Err(BoxError::from(match error.try_into_panic() {
+                Ok(panic) => {
+                    let message = panic_message(&*panic);
+                    JobError::Panicked { output: output.name, batch: self.batch.time, message }
+                }
+                Err(_) => JobError::Stopped,
+            }))
+        })
     }
 
     fn report_failure(&self, output: &Output, error: &BoxError, verdict: Verdict) {

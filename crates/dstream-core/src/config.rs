@@ -11,6 +11,7 @@ use thiserror::Error;
 use crate::block_store::{BlockStore, MemoryBlockStore};
 use crate::clock::{Clock, SystemClock};
 use crate::context::StreamingContext;
+use crate::exchange::{Exchange, Solo};
 use crate::master::{Master, ParseMasterError};
 use crate::retry::RetryPolicy;
 use crate::task_pool::PoolError;
@@ -33,6 +34,7 @@ pub(crate) struct Components {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) blocks: Arc<dyn BlockStore>,
     pub(crate) printer: Printer,
+    pub(crate) exchange: Arc<dyn Exchange>,
 }
 
 /// Makes a [`StreamingContext`].
@@ -71,6 +73,7 @@ impl StreamingContextBuilder {
                 clock: Arc::new(SystemClock),
                 blocks: Arc::new(MemoryBlockStore::default()),
                 printer: Arc::new(Mutex::new(std::io::stdout())),
+                exchange: Arc::new(Solo),
             },
         }
     }
@@ -138,6 +141,13 @@ impl StreamingContextBuilder {
     /// Where [`DStream::print`](crate::DStream::print) writes to. Default: standard output.
     pub fn print_to(mut self, writer: impl Write + Send + 'static) -> Self {
         self.components.printer = Arc::new(Mutex::new(writer));
+        self
+    }
+
+    /// How blocks of wide operators reach the processes that own them. Default: [`Solo`].
+    #[cfg(test)]
+    pub(crate) fn exchange(mut self, exchange: Arc<dyn Exchange>) -> Self {
+        self.components.exchange = exchange;
         self
     }
 

@@ -1,7 +1,7 @@
 //! The streaming context: what a program makes its streams with, starts and stops.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -12,7 +12,6 @@ use crate::config::{Components, Printer, Settings, StreamingContextBuilder};
 use crate::control::{Control, StopMode};
 use crate::error::{StartError, StreamingError};
 use crate::event::Listener;
-use crate::exchange::Solo;
 use crate::graph::{Added, Graph, Output};
 use crate::input::{Input, ReceiverInput};
 use crate::job::Engine;
@@ -23,6 +22,7 @@ use crate::receiver_store::Intake;
 use crate::receivers::Receivers;
 use crate::shared::Shared;
 use crate::storage_level::StorageLevel;
+use crate::stream_node::StreamNode;
 use crate::supervisor::{Parts, supervise};
 use crate::task_pool::{PoolError, TaskPool};
 
@@ -63,8 +63,9 @@ impl StreamingContext {
     pub(crate) fn new(settings: Settings, components: Components) -> Result<Self, PoolError> {
         let engine = Engine {
             pool: TaskPool::new(settings.master)?,
-            exchange: Arc::new(Solo),
+            exchange: Arc::clone(&components.exchange),
             control: Arc::default(),
+            runtime: OnceLock::new(),
             parallelism: settings.master.threads().get(),
         };
         let inner = Inner {
@@ -194,6 +195,8 @@ impl StreamingContext {
             receivers: Receivers::new(inputs, Arc::clone(&self.inner.budget), Arc::clone(self.control())),
             plan,
         };
+        // A context starts once, so nobody was here before.
+        let _ = self.inner.engine.runtime.set(runtime.clone());
         let (started, has_started) = oneshot::channel();
         *life = Life::Started(Some(runtime.spawn(supervise(parts, started))));
         Ok(has_started)
@@ -243,6 +246,12 @@ impl StreamingContext {
     pub(crate) fn add_output(&self, output: Output) {
         let what = format!("output {}", output.name);
         let added = self.graph().add_output(output);
+        self.accept(added, what);
+    }
+
+    pub(crate) fn add_remembered(&self, node: Arc<dyn StreamNode>) {
+        let what = format!("memory {}", node.name());
+        let added = self.graph().add_remembered(node);
         self.accept(added, what);
     }
 

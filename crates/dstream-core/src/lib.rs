@@ -63,17 +63,22 @@ mod receiver;
 mod receiver_store;
 
 // Datasets, and the engine that computes them.
+mod actions;
 mod cached;
 mod codec;
 mod data;
 mod dataset;
+mod grouping;
 mod job;
 mod key_hash;
 mod narrow;
 mod rdd;
 mod rows;
 mod shuffle;
+mod slices;
 mod task_pool;
+mod text_output;
+mod wide;
 
 // Streams.
 mod dstream;
@@ -119,10 +124,11 @@ pub use graph_error::GraphError;
 pub use job::JobError;
 pub use master::{Master, ParseMasterError};
 pub use operator::OperatorName;
-pub use ops::Printable;
+pub use ops::{Printable, SliceError};
 pub use rdd::Rdd;
 pub use receiver::{Positions, Receiver, ReceiverError};
 pub use receiver_store::{ReceiverStore, StoreClosed};
 pub use storage_level::{ParseStorageLevelError, StorageLevel};
 pub use task_pool::PoolError;
+pub use text_output::SaveError;
 pub use time::Time;

@@ -1,20 +1,21 @@
-//! `combine_by_key`: the values of each key become one. What the other keyed operators are made of.
+//! `combine_by_key`: the values of each key become one. What `reduce_by_key` and `count_by_value` are made of.
 
+use std::collections::hash_map::Entry;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crate::data::{Data, Key};
-use crate::dataset::{Dataset, SharedDataset, Sink, Task, TaskError};
+use crate::dataset::{Sink, TaskError};
 use crate::dstream::DStream;
-use crate::exchange::ShuffleName;
-use crate::job::{Job, JobError};
-use crate::lock::lock;
+use crate::key_hash::{KeyMap, bucket_of};
 use crate::rdd::Rdd;
-use crate::shuffle::{Buckets, Combine, Shuffle};
+use crate::shuffle::Combine;
+use crate::wide::{Part, Wide, empty_buckets};
 
 impl<K: Key, V: Send + 'static> DStream<(K, V)> {
     /// Gives one `(key, combined)` for each key of the batch: `create` begins with a first value, `add` takes a further one
-    /// in, `merge` joins what two partitions have made. Values are combined inside each partition first.
+    /// in, `merge` joins what two partitions have made. Values are combined inside each partition first. Into one partition
+    /// for each thread of the task pool.
     ///
     /// ```
     /// # use dstream_core::testing::batches_of;
@@ -34,8 +35,20 @@ impl<K: Key, V: Send + 'static> DStream<(K, V)> {
         add: impl Fn(C, V) -> C + Send + Sync + 'static,
         merge: impl Fn(C, C) -> C + Send + Sync + 'static,
     ) -> DStream<(K, C)> {
-        let combine: Arc<dyn Combine<V, C>> = Arc::new(Functions { create, add, merge });
-        self.derive("combine_by_key", move |rdd| rdd.shuffled(&combine, rdd.job().engine.parallelism))
+        self.combine_by_key_into(self.context().parallelism(), create, add, merge)
+    }
+
+    /// [`combine_by_key`](Self::combine_by_key) into exactly `partitions` partitions; 0 counts as 1. Keyed operators with
+    /// the same number of partitions put equal keys into partitions of the same number.
+    pub fn combine_by_key_into<C: Data>(
+        &self,
+        partitions: usize,
+        create: impl Fn(V) -> C + Send + Sync + 'static,
+        add: impl Fn(C, V) -> C + Send + Sync + 'static,
+        merge: impl Fn(C, C) -> C + Send + Sync + 'static,
+    ) -> DStream<(K, C)> {
+        let combine = Arc::new(Functions { create, add, merge });
+        self.derive("combine_by_key", move |rdd| rdd.shuffled(&combine, partitions))
     }
 }
 
@@ -47,19 +60,26 @@ impl<K: Key, V: Send + 'static> Rdd<(K, V)> {
         add: impl Fn(C, V) -> C + Send + Sync + 'static,
         merge: impl Fn(C, C) -> C + Send + Sync + 'static,
     ) -> Rdd<(K, C)> {
-        let combine: Arc<dyn Combine<V, C>> = Arc::new(Functions { create, add, merge });
-        self.shuffled(&combine, self.job().engine.parallelism)
+        self.combine_by_key_into(self.parallelism(), create, add, merge)
     }
 
-    /// One shuffle into `buckets` buckets.
-    pub(crate) fn shuffled<C: Data>(&self, combine: &Arc<dyn Combine<V, C>>, buckets: usize) -> Rdd<(K, C)> {
-        self.with(Arc::new(Combined {
-            name: self.next_shuffle(),
-            parent: Arc::clone(self.dataset()),
-            combine: Arc::clone(combine),
-            buckets,
-            merged: Mutex::new(None),
-        }))
+    /// [`combine_by_key`](Self::combine_by_key) into exactly `partitions` partitions; 0 counts as 1.
+    pub fn combine_by_key_into<C: Data>(
+        &self,
+        partitions: usize,
+        create: impl Fn(V) -> C + Send + Sync + 'static,
+        add: impl Fn(C, V) -> C + Send + Sync + 'static,
+        merge: impl Fn(C, C) -> C + Send + Sync + 'static,
+    ) -> Rdd<(K, C)> {
+        self.shuffled(&Arc::new(Functions { create, add, merge }), partitions)
+    }
+
+    /// One shuffle into `buckets` buckets, the values of each key combined on both sides of it.
+    pub(crate) fn shuffled<C: Data, F>(&self, combine: &Arc<F>, buckets: usize) -> Rdd<(K, C)>
+    where
+        F: Combine<V, C> + ?Sized + 'static,
+    {
+        self.wide(Combining(Arc::clone(combine)), buckets)
     }
 }
 
@@ -88,51 +108,59 @@ where
     }
 }
 
-struct Combined<K, V, C> {
-    name: ShuffleName,
-    parent: SharedDataset<(K, V)>,
-    combine: Arc<dyn Combine<V, C>>,
-    buckets: usize,
-    // The buckets, once the shuffle has succeeded. Not held while it runs: a thread of the pool that waits for tasks may
-    // take up another job's task, and that must not find this lock taken.
-    merged: Mutex<Option<Arc<Buckets<K, C>>>>,
-}
+struct Combining<F: ?Sized>(Arc<F>);
 
-impl<K, V, C> Dataset<(K, C)> for Combined<K, V, C>
-where
-    K: Key,
-    V: 'static,
-    C: Data,
-{
-    fn partitions(&self) -> usize {
-        self.buckets
-    }
+impl<K: Key, V, C: Data, F: Combine<V, C> + ?Sized> Wide<(K, V), (K, C)> for Combining<F> {
+    type Row = (K, C);
+    type Kept = (K, C);
 
-    fn prepare(&self, job: &Job) -> Result<(), JobError> {
-        if lock(&self.merged).is_some() {
-            return Ok(());
-        }
-        let shuffle = Shuffle { job, name: self.name, buckets: self.buckets };
-        let merged = shuffle.run(&*self.parent, &*self.combine)?;
-        lock(&self.merged).get_or_insert_with(|| Arc::new(merged));
-        Ok(())
-    }
-
-    fn run(&self, partition: usize, task: &Task<'_>, sink: &mut Sink<'_, (K, C)>) -> Result<(), TaskError> {
-        let merged = lock(&self.merged).clone().ok_or(TaskError::NotPrepared(self.name.operator))?;
-        // No bucket is there when the parent had no partition at all.
-        let Some(bucket) = merged.get(partition) else { return Ok(()) };
-        for (key, value) in bucket.iter() {
-            task.check()?;
-            task.enter(self.name.operator);
-            if let ControlFlow::Break(()) = sink((key.clone(), value.clone())) {
-                break;
+    fn scatter(&self, part: &Part<'_, (K, V)>, buckets: usize) -> Result<Vec<Vec<(K, C)>>, TaskError> {
+        let mut combined: KeyMap<K, Option<C>> = KeyMap::default();
+        part.each(|(key, value)| match combined.entry(key) {
+            Entry::Vacant(entry) => {
+                entry.insert(Some(self.0.create(value)));
+            }
+            Entry::Occupied(mut entry) => {
+                // The slot is empty only while user code runs; if that panics, the whole map is thrown away.
+                let slot = entry.get_mut();
+                *slot = Some(match slot.take() {
+                    Some(before) => self.0.add(before, value),
+                    None => self.0.create(value),
+                });
+            }
+        })?;
+        let mut rows = empty_buckets(buckets);
+        for (key, value) in combined {
+            let bucket = bucket_of(&key, buckets);
+            if let (Some(rows), Some(value)) = (rows.get_mut(bucket), value) {
+                rows.push((key, value));
             }
         }
-        Ok(())
+        Ok(rows)
     }
 
-    fn origin(&self, _partition: usize) -> Option<String> {
-        None
+    fn gather(&self, sources: Vec<Vec<(K, C)>>) -> Vec<(K, C)> {
+        let most = sources.iter().map(Vec::len).max().unwrap_or(0);
+        let mut sources = sources.into_iter();
+        // The keys of one source differ from each other: alone, it is the result.
+        let Some(first) = sources.next() else { return Vec::new() };
+        if sources.len() == 0 {
+            return first;
+        }
+        let mut merged: KeyMap<K, Option<C>> = KeyMap::default();
+        merged.reserve(most);
+        merged.extend(first.into_iter().map(|(key, value)| (key, Some(value))));
+        for (key, value) in sources.flatten() {
+            let slot = merged.entry(key).or_default();
+            *slot = Some(match slot.take() {
+                Some(before) => self.0.merge(before, value),
+                None => value,
+            });
+        }
+        merged.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+    }
+
+    fn emit(&self, (key, value): &(K, C), sink: &mut Sink<'_, (K, C)>) -> ControlFlow<()> {
+        sink((key.clone(), value.clone()))
     }
 }

@@ -1,13 +1,10 @@
 //! `count`: how many records a batch has.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
-use crate::dataset::{Dataset, SharedDataset, Sink, Task, TaskError};
+use crate::dataset::{Sink, TaskError};
 use crate::dstream::DStream;
-use crate::job::{Job, JobError};
-use crate::ops::combine_by_key::Functions;
-use crate::shuffle::Combine;
+use crate::wide::{Part, Wide, empty_buckets};
 
 impl<T: Send + 'static> DStream<T> {
     /// Gives exactly one record for each batch: the number of its records, 0 for an empty batch.
@@ -20,44 +17,31 @@ impl<T: Send + 'static> DStream<T> {
     /// # Ok(()) }
     /// ```
     pub fn count(&self) -> DStream<u64> {
-        let combine: Arc<dyn Combine<(), u64>> = Arc::new(Functions {
-            create: |()| 1_u64,
-            add: |n: u64, ()| n.saturating_add(1),
-            merge: u64::saturating_add,
-        });
-        self.derive("count", move |rdd| {
-            let total = rdd.map(|_| ((), ())).shuffled(&combine, 1);
-            total.with(Arc::new(ValueOrZero { total: Arc::clone(total.dataset()) }))
-        })
+        self.derive("count", |rdd| rdd.wide(Counting, 1))
     }
 }
 
-/// The one value of the one key, or 0 if no record brought it.
-struct ValueOrZero {
-    total: SharedDataset<((), u64)>,
-}
+struct Counting;
 
-impl Dataset<u64> for ValueOrZero {
-    fn partitions(&self) -> usize {
-        1
+impl<T> Wide<T, u64> for Counting {
+    type Row = u64;
+    type Kept = u64;
+
+    fn scatter(&self, part: &Part<'_, T>, buckets: usize) -> Result<Vec<Vec<u64>>, TaskError> {
+        let mut count = 0_u64;
+        part.each(|_| count = count.saturating_add(1))?;
+        let mut rows = empty_buckets(buckets);
+        if let Some(first) = rows.first_mut() {
+            first.push(count);
+        }
+        Ok(rows)
     }
 
-    fn prepare(&self, job: &Job) -> Result<(), JobError> {
-        self.total.prepare(job)
+    fn gather(&self, sources: Vec<Vec<u64>>) -> Vec<u64> {
+        vec![sources.into_iter().flatten().fold(0, u64::saturating_add)]
     }
 
-    fn run(&self, partition: usize, task: &Task<'_>, sink: &mut Sink<'_, u64>) -> Result<(), TaskError> {
-        let mut count = 0;
-        self.total.run(partition, task, &mut |((), total)| {
-            count = total;
-            ControlFlow::Break(())
-        })?;
-        // There is no second record that a break could spare.
-        let _ = sink(count);
-        Ok(())
-    }
-
-    fn origin(&self, _partition: usize) -> Option<String> {
-        None
+    fn emit(&self, count: &u64, sink: &mut Sink<'_, u64>) -> ControlFlow<()> {
+        sink(*count)
     }
 }
