@@ -29,5 +29,6 @@ mod transform;
 pub(crate) mod union;
 mod window;
 
+pub(crate) use print::Line;
 pub use print::Printable;
 pub use slice::SliceError;
