@@ -66,11 +66,7 @@ impl Shuffle<'_> {
         pushed.into_iter().collect::<Result<(), ExchangeError>>().map_err(|error| self.failed(error))
     }
 
-    fn receive<T, U, W: Wide<T, U>>(
-        &self,
-        arrived: Vec<ShuffleBlock>,
-        wide: &W,
-    ) -> Result<Buckets<W::Kept>, JobError> {
+    fn receive<T, U, W: Wide<T, U>>(&self, arrived: Vec<ShuffleBlock>, wide: &W) -> Result<Buckets<W::Kept>, JobError> {
         let slots = self.by_bucket(arrived).map_err(|error| self.failed(error))?;
         let buckets = self.job.run_tasks(0..slots.len(), &|_| None, &|slot, task| {
             task.enter(self.name.operator);

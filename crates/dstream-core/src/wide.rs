@@ -110,3 +110,6 @@ impl<T, U, W: Wide<T, U>> Dataset<U> for Shuffled<T, W::Kept, W> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;

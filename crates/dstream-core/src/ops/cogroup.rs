@@ -34,11 +34,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     }
 
     /// [`cogroup`](Self::cogroup) into exactly `partitions` partitions; 0 counts as 1.
-    pub fn cogroup_into<W: Data>(
-        &self,
-        partitions: usize,
-        other: &DStream<(K, W)>,
-    ) -> DStream<(K, (Vec<V>, Vec<W>))> {
+    pub fn cogroup_into<W: Data>(&self, partitions: usize, other: &DStream<(K, W)>) -> DStream<(K, (Vec<V>, Vec<W>))> {
         self.derive_with(other, "cogroup", move |left, right| left.cogroup_into(partitions, right))
     }
 }

@@ -32,7 +32,11 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     }
 
     /// [`full_outer_join`](Self::full_outer_join) into exactly `partitions` partitions; 0 counts as 1.
-    pub fn full_outer_join_into<W: Data>(&self, partitions: usize, other: &DStream<(K, W)>) -> DStream<(K, (Option<V>, Option<W>))> {
+    pub fn full_outer_join_into<W: Data>(
+        &self,
+        partitions: usize,
+        other: &DStream<(K, W)>,
+    ) -> DStream<(K, (Option<V>, Option<W>))> {
         self.derive_with(other, "full_outer_join", move |left, right| left.full_outer_join_into(partitions, right))
     }
 }
@@ -44,7 +48,11 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     }
 
     /// [`full_outer_join`](Self::full_outer_join) into exactly `partitions` partitions; 0 counts as 1.
-    pub fn full_outer_join_into<W: Data>(&self, partitions: usize, other: &Rdd<(K, W)>) -> Rdd<(K, (Option<V>, Option<W>))> {
+    pub fn full_outer_join_into<W: Data>(
+        &self,
+        partitions: usize,
+        other: &Rdd<(K, W)>,
+    ) -> Rdd<(K, (Option<V>, Option<W>))> {
         self.cogrouped(partitions, other, pairs)
     }
 }

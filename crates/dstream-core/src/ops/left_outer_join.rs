@@ -32,7 +32,11 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     }
 
     /// [`left_outer_join`](Self::left_outer_join) into exactly `partitions` partitions; 0 counts as 1.
-    pub fn left_outer_join_into<W: Data>(&self, partitions: usize, other: &DStream<(K, W)>) -> DStream<(K, (V, Option<W>))> {
+    pub fn left_outer_join_into<W: Data>(
+        &self,
+        partitions: usize,
+        other: &DStream<(K, W)>,
+    ) -> DStream<(K, (V, Option<W>))> {
         self.derive_with(other, "left_outer_join", move |left, right| left.left_outer_join_into(partitions, right))
     }
 }

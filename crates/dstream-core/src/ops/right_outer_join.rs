@@ -32,7 +32,11 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     }
 
     /// [`right_outer_join`](Self::right_outer_join) into exactly `partitions` partitions; 0 counts as 1.
-    pub fn right_outer_join_into<W: Data>(&self, partitions: usize, other: &DStream<(K, W)>) -> DStream<(K, (Option<V>, W))> {
+    pub fn right_outer_join_into<W: Data>(
+        &self,
+        partitions: usize,
+        other: &DStream<(K, W)>,
+    ) -> DStream<(K, (Option<V>, W))> {
         self.derive_with(other, "right_outer_join", move |left, right| left.right_outer_join_into(partitions, right))
     }
 }

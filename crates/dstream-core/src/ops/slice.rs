@@ -94,7 +94,9 @@ pub enum SliceError {
         stream: OperatorName,
     },
     /// Some of the batches are remembered no more.
-    #[error("{stream} remembers only batches after {forgotten}, not from {from} on: call remember_for(..) with a longer span")]
+    #[error(
+        "{stream} remembers only batches after {forgotten}, not from {from} on: call remember_for(..) with a longer span"
+    )]
     Forgotten {
         /// The operator that makes the stream.
         stream: OperatorName,
