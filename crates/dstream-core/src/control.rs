@@ -150,6 +150,7 @@ impl Control {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
+    #[inline]
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
     }

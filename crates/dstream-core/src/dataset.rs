@@ -36,6 +36,8 @@ pub(crate) trait Dataset<T>: Send + Sync {
     fn origin(&self, partition: usize) -> Option<String>;
 }
 
+// What runs for each record is inlined: operators are generic, so compiled in the program's crate.
+
 /// A run over one partition: which operator's code runs right now, and whether to go on.
 #[derive(Debug)]
 pub(crate) struct Task<'a> {
@@ -50,6 +52,7 @@ impl<'a> Task<'a> {
     }
 
     /// Code of `operator` is about to run.
+    #[inline]
     pub(crate) fn enter(&self, operator: OperatorName) {
         self.at.set(operator);
     }
@@ -59,6 +62,7 @@ impl<'a> Task<'a> {
     }
 
     /// Sources ask before each record.
+    #[inline]
     pub(crate) fn check(&self) -> Result<(), TaskError> {
         if self.control.is_cancelled() { Err(TaskError::Cancelled) } else { Ok(()) }
     }

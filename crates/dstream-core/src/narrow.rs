@@ -20,6 +20,7 @@ pub(crate) struct Stage<'a, 'b> {
 }
 
 impl Stage<'_, '_> {
+    #[inline]
     pub(crate) fn enter(&self) {
         self.task.enter(self.operator);
     }

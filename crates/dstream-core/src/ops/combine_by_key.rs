@@ -10,7 +10,7 @@ use crate::dstream::DStream;
 use crate::key_hash::{KeyMap, bucket_of};
 use crate::rdd::Rdd;
 use crate::shuffle::Combine;
-use crate::wide::{Part, Wide, empty_buckets};
+use crate::wide::{Part, Wide};
 
 impl<K: Key, V: Send + 'static> DStream<(K, V)> {
     /// Gives one `(key, combined)` for each key of the batch: `create` begins with a first value, `add` takes a further one
@@ -129,7 +129,9 @@ impl<K: Key, V, C: Data, F: Combine<V, C> + ?Sized> Wide<(K, V), (K, C)> for Com
                 });
             }
         })?;
-        let mut rows = empty_buckets(buckets);
+        // About as many as fall to each.
+        let share = combined.len().div_ceil(buckets.max(1));
+        let mut rows: Vec<Vec<(K, C)>> = std::iter::repeat_with(|| Vec::with_capacity(share)).take(buckets).collect();
         for (key, value) in combined {
             let bucket = bucket_of(&key, buckets);
             if let (Some(rows), Some(value)) = (rows.get_mut(bucket), value) {
