@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::ops::ControlFlow;
 
 use crate::data::{Data, Key};
-use crate::dataset::{Sink, TaskError};
+use crate::dataset::{SharedRows, Sink, TaskError};
 use crate::key_hash::{KeyMap, bucket_of};
 use crate::wide::{Part, Wide, empty_buckets};
 
@@ -25,6 +25,8 @@ where
     type Row = (K, V);
     type Kept = (K, G);
 
+    const BY_KEY: bool = true;
+
     fn scatter(&self, part: &Part<'_, (K, V)>, buckets: usize) -> Result<Vec<Vec<(K, V)>>, TaskError> {
         scatter_by_key(part, buckets)
     }
@@ -35,6 +37,11 @@ where
             (self.add)(groups.entry(key).or_default(), value);
         }
         groups.into_iter().collect()
+    }
+
+    /// Groups are large, and seldom what is asked for: they are pushed.
+    fn in_memory(_: &SharedRows<(K, G)>) -> Option<SharedRows<U>> {
+        None
     }
 
     fn emit(&self, (key, group): &(K, G), sink: &mut Sink<'_, U>) -> ControlFlow<()> {

@@ -2,12 +2,12 @@
 //!
 //! A [wide operator](Wide) cuts each partition into buckets; the blocks go through the
 //! [`Exchange`](crate::exchange::Exchange), and the operator makes its result from those of each bucket that this process
-//! owns. Both sides run in parallel on the task pool. Equal input in equal partitions gives equal output, order included,
+//! owns. Both sides run in parallel on the task pool. Rows that lie in the right buckets already stay where they are. Equal input in equal partitions gives equal output, order included,
 //! whatever the number of threads and the order in which blocks arrive.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, SharedRows};
 use crate::exchange::{Epoch, ExchangeError, OpenEpoch, Seat, ShuffleBlock, ShuffleName, Source};
 use crate::job::{Job, JobError};
 use crate::lock::lock;
@@ -30,7 +30,7 @@ pub(crate) struct Shuffle<'a> {
 }
 
 /// The buckets that this process owns, in order, each with what a wide operator keeps of it.
-pub(crate) type Buckets<Kept> = Vec<Vec<Kept>>;
+pub(crate) type Buckets<Kept> = Vec<SharedRows<Kept>>;
 
 impl Shuffle<'_> {
     /// Returns all buckets that this process owns, empty ones too.
@@ -40,11 +40,28 @@ impl Shuffle<'_> {
         wide: &W,
     ) -> Result<Buckets<W::Kept>, JobError> {
         parent.prepare(self.job)?;
+        if W::BY_KEY && parent.buckets() == Some(self.buckets) {
+            return self.run_in_place(parent, wide);
+        }
         let epoch = Epoch { batch: self.job.batch.time, shuffle: self.name };
         let open = self.job.engine.exchange.open(epoch).map_err(|error| self.failed(error))?;
         self.send(parent, wide, &*open)?;
         let arrived = open.finish().map_err(|error| self.failed(error))?;
         self.receive(arrived, wide)
+    }
+
+    /// Rows of equal keys lie in one partition already: nothing goes through the exchange.
+    fn run_in_place<T, U, W: Wide<T, U>>(
+        &self,
+        parent: &dyn Dataset<T>,
+        wide: &W,
+    ) -> Result<Buckets<W::Kept>, JobError> {
+        self.job.run_tasks(0..parent.partitions(), &|p| parent.origin(p), &|number, task| {
+            let part = Part { parent, number, task, operator: self.name.operator };
+            let rows = wide.scatter(&part, 1)?;
+            task.enter(self.name.operator);
+            Ok(Arc::new(wide.gather(rows)))
+        })
     }
 
     fn send<T, U, W: Wide<T, U>>(
@@ -74,7 +91,7 @@ impl Shuffle<'_> {
             let mut blocks = slots.get(slot).map(|slot| std::mem::take(&mut *lock(slot))).unwrap_or_default();
             blocks.sort_unstable_by_key(|block| block.source);
             let rows: Result<Vec<_>, _> = blocks.into_iter().map(|block| block.rows.into_rows::<W::Row>()).collect();
-            Ok(rows.map(|sources| wide.gather(sources)).map_err(ExchangeError::new))
+            Ok(rows.map(|sources| Arc::new(wide.gather(sources))).map_err(ExchangeError::new))
         })?;
         buckets.into_iter().collect::<Result<_, ExchangeError>>().map_err(|error| self.failed(error))
     }

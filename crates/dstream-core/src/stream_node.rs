@@ -1,6 +1,7 @@
 //! A stream as the scheduler sees it, without its type: when it is due, what it is made of, and what it remembers.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,9 +50,9 @@ pub(crate) fn reachable<'a>(roots: impl Iterator<Item = &'a Arc<dyn StreamNode>>
     let mut found = BTreeMap::new();
     let mut open: Vec<Arc<dyn StreamNode>> = roots.map(Arc::clone).collect();
     while let Some(node) = open.pop() {
-        if !found.contains_key(&node.name()) {
+        if let Entry::Vacant(entry) = found.entry(node.name()) {
             open.extend(node.parents().iter().map(Arc::clone));
-            found.insert(node.name(), node);
+            entry.insert(node);
         }
     }
     found.into_values().collect()

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
 
 use crate::data::Data;
-use crate::dataset::{Dataset, SharedDataset, Sink, Task, TaskError};
+use crate::dataset::{Dataset, SharedDataset, SharedRows, Sink, Task, TaskError};
 use crate::exchange::ShuffleName;
 use crate::job::{Job, JobError};
 use crate::operator::OperatorName;
@@ -21,11 +21,17 @@ pub(crate) trait Wide<T, U>: Send + Sync {
     /// What is kept of a bucket, one for each key or record.
     type Kept: Send + Sync;
 
+    /// Whether a row belongs to the bucket of its key, and what comes of it has the same key.
+    const BY_KEY: bool;
+
     /// Cuts the records of a partition into exactly `buckets` buckets.
     fn scatter(&self, part: &Part<'_, T>, buckets: usize) -> Result<Vec<Vec<Self::Row>>, TaskError>;
 
     /// What is kept of a bucket; `sources` are its rows from each partition that had any, in a fixed order.
     fn gather(&self, sources: Vec<Vec<Self::Row>>) -> Vec<Self::Kept>;
+
+    /// The rows of a bucket where they lie, if what is kept is what comes of it.
+    fn in_memory(kept: &SharedRows<Self::Kept>) -> Option<SharedRows<U>>;
 
     /// Pushes what comes of one that was kept.
     fn emit(&self, kept: &Self::Kept, sink: &mut Sink<'_, U>) -> ControlFlow<()>;
@@ -47,6 +53,19 @@ impl<T> Part<'_, T> {
             f(record);
             ControlFlow::Continue(())
         })
+    }
+
+    /// The records where they lie, if they lie in memory. To be gone through with [`begin_record`](Self::begin_record).
+    pub(crate) fn in_memory(&self) -> Option<Vec<SharedRows<T>>> {
+        self.parent.in_memory(self.number)
+    }
+
+    /// Code of the operator is about to run for a record that nobody pushed.
+    #[inline]
+    pub(crate) fn begin_record(&self) -> Result<(), TaskError> {
+        self.task.check()?;
+        self.task.enter(self.operator);
+        Ok(())
     }
 }
 
@@ -96,7 +115,7 @@ impl<T, U, W: Wide<T, U>> Dataset<U> for Shuffled<T, W::Kept, W> {
 
     fn run(&self, partition: usize, task: &Task<'_>, sink: &mut Sink<'_, U>) -> Result<(), TaskError> {
         let buckets = self.kept.get().ok_or(TaskError::NotPrepared(self.name.operator))?;
-        for kept in buckets.get(partition).into_iter().flatten() {
+        for kept in buckets.get(partition).map_or(&[][..], |kept| kept.as_slice()) {
             task.check()?;
             task.enter(self.name.operator);
             if let ControlFlow::Break(()) = self.wide.emit(kept, sink) {
@@ -108,6 +127,14 @@ impl<T, U, W: Wide<T, U>> Dataset<U> for Shuffled<T, W::Kept, W> {
 
     fn origin(&self, _partition: usize) -> Option<String> {
         None
+    }
+
+    fn in_memory(&self, partition: usize) -> Option<Vec<SharedRows<U>>> {
+        Some(vec![W::in_memory(self.kept.get()?.get(partition)?)?])
+    }
+
+    fn buckets(&self) -> Option<usize> {
+        W::BY_KEY.then_some(self.buckets)
     }
 }
 

@@ -1,4 +1,5 @@
 //! Streams that meet by key: cogroup and the joins.
+#![allow(clippy::unwrap_used, reason = "part of tests, outside of their functions")]
 
 use dstream_core::testing::batches_of;
 use dstream_core::{DStream, Data, GraphError, StartError, StreamingContext};
@@ -8,15 +9,15 @@ type Pairs<V> = DStream<(String, V)>;
 
 /// Keys with 1 for each.
 fn ones(ctx: &StreamingContext, batches: [&[&str]; 4]) -> Pairs<i32> {
-    with(ctx, batches, 1)
+    with(ctx, batches, &1)
 }
 
 /// Keys with `x` for each.
 fn xs(ctx: &StreamingContext, batches: [&[&str]; 4]) -> Pairs<char> {
-    with(ctx, batches, 'x')
+    with(ctx, batches, &'x')
 }
 
-fn with<V: Data>(ctx: &StreamingContext, batches: [&[&str]; 4], value: V) -> Pairs<V> {
+fn with<V: Data>(ctx: &StreamingContext, batches: [&[&str]; 4], value: &V) -> Pairs<V> {
     ctx.queue_stream(batches.map(|keys| keys.iter().map(|key| ((*key).to_owned(), value.clone())).collect()))
 }
 
@@ -28,7 +29,7 @@ const LEFT: [&[&str]; 4] = [&["a", "b"], &["a", ""], &[""], &[]];
 const RIGHT: [&[&str]; 4] = [&["a", "b"], &["b", ""], &[], &[""]];
 
 async fn batches<T: Send + Ord + 'static>(
-    make: impl Fn(&Pairs<i32>, &Pairs<char>) -> DStream<T> + Send,
+    make: impl Fn(&Pairs<i32>, &Pairs<char>) -> DStream<T> + Send + Sync,
 ) -> Vec<Vec<T>> {
     let batches = batches_of(4, |ctx| Ok(make(&ones(ctx, LEFT), &xs(ctx, RIGHT))));
     let mut batches = batches.await.unwrap();

@@ -1,4 +1,5 @@
 //! The keyed operators against naive models, over random pairs and numbers of partitions.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "part of tests, outside of their functions")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! The operators that know about partitions: map_partitions, glom, repartition.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "part of tests, outside of their functions")]
 
 mod support;
 

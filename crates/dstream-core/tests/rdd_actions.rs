@@ -1,4 +1,5 @@
 //! The actions on a dataset, and that equal input gives equal output.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "part of tests, outside of their functions")]
 
 mod support;
 
@@ -35,7 +36,10 @@ async fn actions_give_what_they_promise_in_the_order_of_the_partitions() {
             let joined = numbers.fold(String::new, |text, n| text + &n.to_string(), |a, b| a + &b).unwrap();
             assert_eq!(joined, "12345678910");
             let sum = AtomicU64::new(0);
-            numbers.for_each(|n| drop(sum.fetch_add(n, Ordering::Relaxed))).unwrap();
+            let add = |n| {
+                sum.fetch_add(n, Ordering::Relaxed);
+            };
+            numbers.for_each(add).unwrap();
             assert_eq!(sum.into_inner(), 55);
             let parity = numbers.map(|n| n % 2).count_by_value().collect_as_map().unwrap();
             assert_eq!(parity, HashMap::from([(0, 5), (1, 5)]));
@@ -108,7 +112,10 @@ async fn outputs(master: &str) -> Vec<(usize, Vec<String>)> {
     let seen = Seeing::new();
     for (number, stream) in wide_operators(&words, &other).into_iter().enumerate() {
         let sink = seen.clone();
-        stream.foreach_rdd(move |rdd, _| Ok(sink.push((number, rdd.collect()?))));
+        stream.foreach_rdd(move |rdd, _| {
+            sink.push((number, rdd.collect()?));
+            Ok(())
+        });
     }
     rig.ctx.start().await.unwrap();
     rig.batch().await;

@@ -1,4 +1,5 @@
 //! remember_for and slice.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "part of tests, outside of their functions")]
 
 mod support;
 
@@ -22,7 +23,10 @@ async fn remembered(span: Duration, batches: u32) -> (Rig, DStream<i32>) {
 
 fn slice(stream: &DStream<i32>, from: i64, to: i64) -> Result<Vec<i32>, SliceError> {
     let batches = stream.slice(Time::from_millis(from), Time::from_millis(to))?;
-    assert!(batches.iter().all(|(time, rows)| time.as_millis() == i64::from(rows[0]) * 1_000), "{batches:?}");
+    assert!(
+        batches.iter().all(|(time, rows)| time.as_millis() == i64::from(*rows.first().unwrap()) * 1_000),
+        "{batches:?}"
+    );
     Ok(batches.into_iter().flat_map(|(_, rows)| rows).collect())
 }
 
@@ -79,7 +83,10 @@ async fn the_remembered_stream_and_the_stream_itself_give_the_same_slices() {
     let rig = Rig::new();
     let stream = rig.ctx.queue_stream((1..).map(|n| vec![n]));
     let remembered = stream.remember_for(SECOND * 10);
-    remembered.map(|n| n + 1).foreach_rdd(|rdd, _| Ok(drop(rdd.collect()?)));
+    remembered.map(|n| n + 1).foreach_rdd(|rdd, _| {
+        rdd.collect()?;
+        Ok(())
+    });
     rig.ctx.start().await.unwrap();
     rig.batch().await;
     rig.batch().await;

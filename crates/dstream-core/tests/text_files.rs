@@ -1,4 +1,5 @@
 //! save_as_text_files and save_as_text_file, on the local file system.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "part of tests, outside of their functions")]
 
 mod support;
 

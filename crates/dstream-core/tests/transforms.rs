@@ -1,4 +1,5 @@
 //! transform in its three forms, constant streams and caches.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "part of tests, outside of their functions")]
 
 mod support;
 
@@ -107,7 +108,8 @@ async fn transform_of_a_list_sees_all_streams_in_their_order_t023() {
 #[tokio::test]
 async fn a_transform_of_no_streams_is_refused_at_the_start() {
     let rig = Rig::new();
-    rig.ctx.transform([] as [DStream<i32>; 0], |_, _| Err::<dstream_core::Rdd<i32>, _>("never called".into())).print();
+    let none: [DStream<i32>; 0] = [];
+    rig.ctx.transform(none, |_, _| Err::<dstream_core::Rdd<i32>, _>("never called".into())).print();
     let error = rig.ctx.start().await.unwrap_err();
     assert!(error.to_string().contains("list of streams to transform is empty"), "{error}");
 }
@@ -143,7 +145,10 @@ async fn what_is_cached_is_computed_once_for_all_outputs_and_attempts_of_a_batch
     });
     let cached = stream.cache();
     let (first, second) = (seen.clone(), seen.clone());
-    cached.foreach_rdd(move |rdd, _| Ok(first.push(rdd.count()?)));
+    cached.foreach_rdd(move |rdd, _| {
+        first.push(rdd.count()?);
+        Ok(())
+    });
     let failed = AtomicU32::new(0);
     cached.foreach_rdd(move |rdd, _| {
         second.push(rdd.count()?);

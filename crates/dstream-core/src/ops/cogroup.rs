@@ -58,7 +58,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         emit: EmitBoth<K, V, W, U>,
     ) -> Rdd<U> {
         let (left, right) = (self.map_values(Side::Left), other.map_values(Side::Right));
-        let both = self.with(Arc::new(Union { parts: vec![left.into_dataset(), right.into_dataset()] }));
+        let both = self.with(Arc::new(Union::of(vec![left.into_dataset(), right.into_dataset()])));
         both.wide(Grouping { add, emit }, partitions)
     }
 }

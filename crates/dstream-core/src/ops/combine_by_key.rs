@@ -1,18 +1,17 @@
 //! `combine_by_key`: the values of each key become one. What `reduce_by_key` and `count_by_value` are made of.
 
-use std::collections::hash_map::Entry;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::data::{Data, Key};
-use crate::dataset::{Sink, TaskError};
+use crate::dataset::{SharedRows, Sink, TaskError};
 use crate::dstream::DStream;
-use crate::key_hash::{KeyMap, bucket_of};
 use crate::rdd::Rdd;
+use crate::row_table::RowTable;
 use crate::shuffle::Combine;
 use crate::wide::{Part, Wide};
 
-impl<K: Key, V: Send + 'static> DStream<(K, V)> {
+impl<K: Key, V: Data> DStream<(K, V)> {
     /// Gives one `(key, combined)` for each key of the batch: `create` begins with a first value, `add` takes a further one
     /// in, `merge` joins what two partitions have made. Values are combined inside each partition first. Into one partition
     /// for each thread of the task pool.
@@ -52,7 +51,7 @@ impl<K: Key, V: Send + 'static> DStream<(K, V)> {
     }
 }
 
-impl<K: Key, V: Send + 'static> Rdd<(K, V)> {
+impl<K: Key, V: Data> Rdd<(K, V)> {
     /// Gives one `(key, combined)` for each key; see [`DStream::combine_by_key`].
     pub fn combine_by_key<C: Data>(
         &self,
@@ -110,56 +109,47 @@ where
 
 struct Combining<F: ?Sized>(Arc<F>);
 
-impl<K: Key, V, C: Data, F: Combine<V, C> + ?Sized> Wide<(K, V), (K, C)> for Combining<F> {
+impl<K: Key, V: Data, C: Data, F: Combine<V, C> + ?Sized> Wide<(K, V), (K, C)> for Combining<F> {
     type Row = (K, C);
     type Kept = (K, C);
 
+    const BY_KEY: bool = true;
+
     fn scatter(&self, part: &Part<'_, (K, V)>, buckets: usize) -> Result<Vec<Vec<(K, C)>>, TaskError> {
-        let mut combined: KeyMap<K, Option<C>> = KeyMap::default();
-        part.each(|(key, value)| match combined.entry(key) {
-            Entry::Vacant(entry) => {
-                entry.insert(Some(self.0.create(value)));
-            }
-            Entry::Occupied(mut entry) => {
-                // The slot is empty only while user code runs; if that panics, the whole map is thrown away.
-                let slot = entry.get_mut();
-                *slot = Some(match slot.take() {
-                    Some(before) => self.0.add(before, value),
-                    None => self.0.create(value),
-                });
-            }
-        })?;
-        // About as many as fall to each.
-        let share = combined.len().div_ceil(buckets.max(1));
-        let mut rows: Vec<Vec<(K, C)>> = std::iter::repeat_with(|| Vec::with_capacity(share)).take(buckets).collect();
-        for (key, value) in combined {
-            let bucket = bucket_of(&key, buckets);
-            if let (Some(rows), Some(value)) = (rows.get_mut(bucket), value) {
-                rows.push((key, value));
-            }
+        let join = |before: Option<C>, value: V| match before {
+            Some(before) => self.0.add(before, value),
+            None => self.0.create(value),
+        };
+        let Some(pieces) = part.in_memory() else {
+            let mut table = RowTable::with_capacity(0);
+            part.each(|(key, value)| table.join(key, |before| join(before, value)))?;
+            return Ok(table.into_buckets(buckets));
+        };
+        let mut table = RowTable::with_capacity(pieces.iter().map(|rows| rows.len()).max().unwrap_or(0));
+        for (key, value) in pieces.iter().flat_map(|rows| rows.iter()) {
+            part.begin_record()?;
+            table.join_shared(key, |before| join(before, value.clone()));
         }
-        Ok(rows)
+        Ok(table.into_buckets(buckets))
     }
 
-    fn gather(&self, sources: Vec<Vec<(K, C)>>) -> Vec<(K, C)> {
-        let most = sources.iter().map(Vec::len).max().unwrap_or(0);
-        let mut sources = sources.into_iter();
-        // The keys of one source differ from each other: alone, it is the result.
-        let Some(first) = sources.next() else { return Vec::new() };
-        if sources.len() == 0 {
-            return first;
+    fn gather(&self, mut sources: Vec<Vec<(K, C)>>) -> Vec<(K, C)> {
+        if sources.len() <= 1 {
+            // The keys of one source are different from each other already.
+            return sources.pop().unwrap_or_default();
         }
-        let mut merged: KeyMap<K, Option<C>> = KeyMap::default();
-        merged.reserve(most);
-        merged.extend(first.into_iter().map(|(key, value)| (key, Some(value))));
-        for (key, value) in sources.flatten() {
-            let slot = merged.entry(key).or_default();
-            *slot = Some(match slot.take() {
+        let mut table = RowTable::with_capacity(sources.iter().map(Vec::len).max().unwrap_or(0));
+        for (key, value) in sources.into_iter().flatten() {
+            table.join(key, |before| match before {
                 Some(before) => self.0.merge(before, value),
                 None => value,
             });
         }
-        merged.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+        table.into_rows()
+    }
+
+    fn in_memory(kept: &SharedRows<(K, C)>) -> Option<SharedRows<(K, C)>> {
+        Some(Arc::clone(kept))
     }
 
     fn emit(&self, (key, value): &(K, C), sink: &mut Sink<'_, (K, C)>) -> ControlFlow<()> {

@@ -1,8 +1,9 @@
 //! `count`: how many records a batch has.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use crate::dataset::{Sink, TaskError};
+use crate::dataset::{SharedRows, Sink, TaskError};
 use crate::dstream::DStream;
 use crate::wide::{Part, Wide, empty_buckets};
 
@@ -27,6 +28,8 @@ impl<T> Wide<T, u64> for Counting {
     type Row = u64;
     type Kept = u64;
 
+    const BY_KEY: bool = false;
+
     fn scatter(&self, part: &Part<'_, T>, buckets: usize) -> Result<Vec<Vec<u64>>, TaskError> {
         let mut count = 0_u64;
         part.each(|_| count = count.saturating_add(1))?;
@@ -39,6 +42,10 @@ impl<T> Wide<T, u64> for Counting {
 
     fn gather(&self, sources: Vec<Vec<u64>>) -> Vec<u64> {
         vec![sources.into_iter().flatten().fold(0, u64::saturating_add)]
+    }
+
+    fn in_memory(kept: &SharedRows<u64>) -> Option<SharedRows<u64>> {
+        Some(Arc::clone(kept))
     }
 
     fn emit(&self, count: &u64, sink: &mut Sink<'_, u64>) -> ControlFlow<()> {

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::dstream::DStream;
+use crate::narrow::Keys;
 use crate::rdd::Rdd;
 
 impl<K: Clone + Send + 'static, V: Send + 'static> DStream<(K, V)> {
@@ -39,7 +40,7 @@ impl<K: Clone + Send + 'static, V: Send + 'static> Rdd<(K, V)> {
         I: IntoIterator,
         I::Item: Send + 'static,
     {
-        self.narrow(move |(key, value), stage, sink| {
+        self.narrow(Keys::Kept, move |(key, value), stage, sink| {
             for item in f(value) {
                 sink((key.clone(), item))?;
                 // The iterator is user code as well.

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::data::Data;
-use crate::dataset::{Sink, TaskError};
+use crate::dataset::{SharedRows, Sink, TaskError};
 use crate::dstream::DStream;
 use crate::job::JobError;
 use crate::rdd::Rdd;
@@ -52,6 +52,8 @@ impl<T: Data, F: Fn(T, T) -> T + Send + Sync> Wide<T, T> for Reducing<F> {
     type Row = T;
     type Kept = T;
 
+    const BY_KEY: bool = false;
+
     fn scatter(&self, part: &Part<'_, T>, buckets: usize) -> Result<Vec<Vec<T>>, TaskError> {
         let mut joined = None;
         part.each(|record| joined = Some(join_to(joined.take(), record, &*self.0)))?;
@@ -64,6 +66,10 @@ impl<T: Data, F: Fn(T, T) -> T + Send + Sync> Wide<T, T> for Reducing<F> {
 
     fn gather(&self, sources: Vec<Vec<T>>) -> Vec<T> {
         Vec::from_iter(sources.into_iter().flatten().reduce(&*self.0))
+    }
+
+    fn in_memory(kept: &SharedRows<T>) -> Option<SharedRows<T>> {
+        Some(Arc::clone(kept))
     }
 
     fn emit(&self, joined: &T, sink: &mut Sink<'_, T>) -> ControlFlow<()> {

@@ -1,9 +1,10 @@
 //! `repartition`: the same records in another number of partitions.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use crate::data::Data;
-use crate::dataset::{Sink, TaskError};
+use crate::dataset::{SharedRows, Sink, TaskError};
 use crate::dstream::DStream;
 use crate::rdd::Rdd;
 use crate::wide::{Part, Wide, empty_buckets};
@@ -39,6 +40,8 @@ impl<T: Data> Wide<T, T> for Dealing {
     type Row = T;
     type Kept = T;
 
+    const BY_KEY: bool = false;
+
     fn scatter(&self, part: &Part<'_, T>, buckets: usize) -> Result<Vec<Vec<T>>, TaskError> {
         let mut rows = empty_buckets(buckets);
         // Every partition begins with another bucket, or the first ones would get all that is left over.
@@ -55,6 +58,10 @@ impl<T: Data> Wide<T, T> for Dealing {
 
     fn gather(&self, sources: Vec<Vec<T>>) -> Vec<T> {
         sources.into_iter().flatten().collect()
+    }
+
+    fn in_memory(kept: &SharedRows<T>) -> Option<SharedRows<T>> {
+        Some(Arc::clone(kept))
     }
 
     fn emit(&self, record: &T, sink: &mut Sink<'_, T>) -> ControlFlow<()> {

@@ -15,9 +15,9 @@ use crate::rows::Rows;
 use crate::time::Time;
 
 /// What arrives at the other end of a wire.
-fn over_the_wire(block: ShuffleBlock) -> Result<ShuffleBlock, ExchangeError> {
+fn over_the_wire(block: &ShuffleBlock) -> Result<ShuffleBlock, ExchangeError> {
     let rows = Rows::encoded(block.rows.encode().map_err(ExchangeError::new)?);
-    Ok(ShuffleBlock { rows, ..block })
+    Ok(ShuffleBlock { rows, bucket: block.bucket, source: block.source })
 }
 
 /// One seat; every block is encoded, and the last one arrives first.
@@ -41,7 +41,7 @@ struct WireEpoch(Box<dyn OpenEpoch>);
 
 impl OpenEpoch for WireEpoch {
     fn push(&self, seat: Seat, block: ShuffleBlock) -> Result<(), ExchangeError> {
-        self.0.push(seat, over_the_wire(block)?)
+        self.0.push(seat, over_the_wire(&block)?)
     }
 
     fn finish(self: Box<Self>) -> Result<Vec<ShuffleBlock>, ExchangeError> {
@@ -90,7 +90,7 @@ struct SittingEpoch {
 
 impl OpenEpoch for SittingEpoch {
     fn push(&self, Seat(to): Seat, block: ShuffleBlock) -> Result<(), ExchangeError> {
-        let block = if to == self.seat { block } else { over_the_wire(block)? };
+        let block = if to == self.seat { block } else { over_the_wire(&block)? };
         lock(&self.table.epochs).entry(self.epoch).or_default().blocks[to].push(block);
         Ok(())
     }

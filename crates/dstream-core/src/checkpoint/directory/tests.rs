@@ -254,9 +254,9 @@ async fn a_snapshot_whose_part_is_missing_or_damaged_gives_way_to_the_one_before
         let second = draft.publish(bytes("two")).await.unwrap();
         let file = dir.path().join(part.name.to_string());
         if damage.is_empty() {
-            std::fs::remove_file(file).unwrap()
+            std::fs::remove_file(file).unwrap();
         } else {
-            std::fs::write(file, damage).unwrap()
+            std::fs::write(file, damage).unwrap();
         }
         let snapshot = open(&dir).await.read_newest().await.unwrap().unwrap();
         assert_eq!((snapshot.payload, snapshot.skipped), (bytes("one"), vec![second]));
