@@ -12,6 +12,7 @@ use crate::block_store::BlockStore;
 use crate::clock::{Clock, SystemClock};
 use crate::context::StreamingContext;
 use crate::disk_block_store::DiskBlockStore;
+use crate::exchange::{Exchange, Solo};
 use crate::master::{Master, ParseMasterError};
 use crate::rate::{RateChoices, RateSettingError, RateSettings};
 use crate::retry::RetryPolicy;
@@ -38,6 +39,7 @@ pub(crate) struct Components {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) blocks: Arc<dyn BlockStore>,
     pub(crate) printer: Printer,
+    pub(crate) exchange: Arc<dyn Exchange>,
 }
 
 /// Makes a [`StreamingContext`].
@@ -80,6 +82,7 @@ impl StreamingContextBuilder {
                 clock: Arc::new(SystemClock),
                 blocks: Arc::new(DiskBlockStore::default()),
                 printer: Arc::new(Mutex::new(std::io::stdout())),
+                exchange: Arc::new(Solo),
             },
         }
     }
@@ -152,6 +155,13 @@ impl StreamingContextBuilder {
         self
     }
 
+    /// How blocks of wide operators reach the processes that own them. Default: [`Solo`].
+    #[cfg(test)]
+    pub(crate) fn exchange(mut self, exchange: Arc<dyn Exchange>) -> Self {
+        self.components.exchange = exchange;
+        self
+    }
+
     /// Checks the settings and makes the context. Nothing runs yet but the idle threads of the task pool.
     ///
     /// # Errors
@@ -160,8 +170,7 @@ impl StreamingContextBuilder {
         if self.app_name.trim().is_empty() {
             return Err(ConfigError::EmptyAppName);
         }
-        let batch_interval =
-            interval("batch interval", self.batch_interval.ok_or(ConfigError::NoBatchInterval)?)?;
+        let batch_interval = interval("batch interval", self.batch_interval.ok_or(ConfigError::NoBatchInterval)?)?;
         let settings = Settings {
             app_name: self.app_name.into(),
             master: self.master?,

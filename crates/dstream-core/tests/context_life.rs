@@ -101,7 +101,7 @@ async fn the_events_of_a_batch_come_in_order_and_none_after_the_stop_t260_t262_t
             Event::StreamingStarted { time } => format!("started {time}"),
             Event::BatchSubmitted(info) => format!("submitted {:?}", info.scheduling_delay()),
             Event::BatchStarted(info) => format!("running {}", info.started.unwrap()),
-            Event::OutputCompleted { output, .. } => output.to_string(),
+            Event::OutputCompleted(info) => info.name.to_string(),
             Event::BatchCompleted(info) => format!("completed {}", info.ended.unwrap()),
             other => format!("{other:?}"),
         })

@@ -16,6 +16,6 @@ mod name;
 pub(crate) use directory::{CheckpointDir, Snapshot};
 pub(crate) use draft::Draft;
 pub(crate) use error::CheckpointError;
-pub(crate) use location::LocationError;
+pub(crate) use location::{Location, LocationError};
 pub(crate) use manifest::PartRef;
 pub(crate) use name::{CheckpointName, PartName};
