@@ -113,7 +113,9 @@ pub enum RateSettingError {
         value: f64,
     },
     /// Nothing would ever replace the initial rate.
-    #[error("the initial rate is set and backpressure is off, so it would hold for ever: call backpressure(true), or max_rate(..) instead")]
+    #[error(
+        "the initial rate is set and backpressure is off, so it would hold for ever: call backpressure(true), or max_rate(..) instead"
+    )]
     InitialForEver,
     /// There is no estimator of that name.
     #[error(transparent)]
