@@ -1,4 +1,5 @@
 //! One active context in a process. A test binary of its own with one test, since it is about its process.
+#![allow(clippy::unwrap_used, reason = "the parts of a test stand outside of test functions")]
 
 use std::sync::Arc;
 use std::time::Duration;

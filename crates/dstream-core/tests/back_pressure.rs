@@ -1,4 +1,5 @@
 //! Receivers are held to the speed of processing.
+#![allow(clippy::unwrap_used, reason = "the parts of a test stand outside of test functions")]
 
 mod support;
 
