@@ -5,7 +5,10 @@
 
 use serde::Deserialize;
 
+use super::administration;
 use super::command::Command;
+use super::consumer_request::{ConsumerWire, DeleteStreamWire, ListConsumersWire, RegisterConsumerWire};
+use super::consumer_response::Described;
 use super::face::Face;
 use super::put_request::{EntryWire, PutRecordsWire};
 use super::read_request::{GetRecordsWire, GetShardIteratorWire};
@@ -22,9 +25,11 @@ pub(super) fn answer(face: &Face, command: Command<'_>) -> Result<String, Kinesi
     match command.operation {
         "PutRecords" => call.run::<PutRecordsWire<'_>, _>(Model::put_records),
         "PutRecord" => call.run::<EntryWire<'_>, _>(Model::put_record),
-        "GetRecords" => call.run::<GetRecordsWire, _>(|model, now, request| model.get_records(now, &request)),
+        "GetRecords" => {
+            call.run::<GetRecordsWire, _>(|model, now, (stream, request)| model.get_records_of(now, &stream, &request))
+        }
         "GetShardIterator" => {
-            call.run::<GetShardIteratorWire, _>(|model, now, request| model.get_shard_iterator(now, &request))
+            call.run::<GetShardIteratorWire, _>(|model, now, named| named.answer(model, now, Model::get_shard_iterator))
         }
         "ListShards" => call.run::<ListShardsWire, _>(|model, now, request| model.list_shards(now, &request)),
         "DescribeStream" => {
@@ -35,30 +40,56 @@ pub(super) fn answer(face: &Face, command: Command<'_>) -> Result<String, Kinesi
         }
         "ListStreams" => call.run::<ListStreamsWire, _>(|model, now, request| model.list_streams(now, &request)),
         "CreateStream" => call.run::<CreateStreamWire, _>(|model, now, request| model.create_stream(now, &request)),
-        "DeleteStream" => call.run::<StreamWire, _>(|model, now, stream| model.delete_stream(now, &stream)),
-        "SplitShard" => call.run::<SplitShardWire, _>(|model, now, request| model.split_shard(now, &request)),
-        "MergeShards" => call.run::<MergeShardsWire, _>(|model, now, request| model.merge_shards(now, &request)),
+        "DeleteStream" => call.run::<DeleteStreamWire, _>(|model, now, (stream, consumers_too)| {
+            if consumers_too {
+                model.delete_stream_and_consumers(now, &stream)
+            } else {
+                model.delete_stream(now, &stream)
+            }
+        }),
+        "SplitShard" => call.run::<SplitShardWire, _>(|model, now, named| named.answer(model, now, Model::split_shard)),
+        "MergeShards" => {
+            call.run::<MergeShardsWire, _>(|model, now, named| named.answer(model, now, Model::merge_shards))
+        }
         "IncreaseStreamRetentionPeriod" => {
             call.run::<RetentionWire, _>(|model, now, (stream, hours)| model.increase_retention(now, &stream, hours))
         }
         "DecreaseStreamRetentionPeriod" => {
             call.run::<RetentionWire, _>(|model, now, (stream, hours)| model.decrease_retention(now, &stream, hours))
         }
-        other => Err(KinesisError::new(
-            ErrorKind::UnknownOperation,
-            format!("The operation {other} is not part of this endpoint."),
-        )),
+        "RegisterStreamConsumer" => {
+            call.run::<RegisterConsumerWire, _>(|model, now, request| model.register_stream_consumer(now, &request))
+        }
+        "DeregisterStreamConsumer" => {
+            call.run::<ConsumerWire, _>(|model, now, consumer| model.deregister_stream_consumer(now, &consumer))
+        }
+        "DescribeStreamConsumer" => call.run::<ConsumerWire, _>(|model, now, consumer| {
+            model.describe_stream_consumer(now, &consumer).map(Described)
+        }),
+        "ListStreamConsumers" => {
+            call.run::<ListConsumersWire, _>(|model, now, request| model.list_stream_consumers(now, &request))
+        }
+        other => administration::answer(call, other),
     }
 }
 
+/// The request in a body.
+pub(super) fn parse<'a, W: Wire + Deserialize<'a>>(body: &'a [u8]) -> Result<W::Request, KinesisError> {
+    // A request without members may come without a body.
+    let body = if body.is_empty() { b"{}" } else { body };
+    let wire: W =
+        serde_json::from_slice(body).map_err(|error| KinesisError::new(ErrorKind::Serialization, error.to_string()))?;
+    wire.into_request()
+}
+
 /// One request on its way.
-struct Call<'a> {
+pub(super) struct Call<'a> {
     face: &'a Face,
     command: Command<'a>,
 }
 
 impl<'a> Call<'a> {
-    fn run<W, R>(
+    pub(super) fn run<W, R>(
         self,
         operation: impl FnOnce(&mut Model, Millis, W::Request) -> Result<R, KinesisError>,
     ) -> Result<String, KinesisError>
@@ -66,9 +97,7 @@ impl<'a> Call<'a> {
         W: Wire + Deserialize<'a>,
         R: Reply,
     {
-        let wire: W = serde_json::from_slice(self.command.body())
-            .map_err(|error| KinesisError::new(ErrorKind::Serialization, error.to_string()))?;
-        let request = wire.into_request()?;
+        let request = parse::<W>(self.command.body())?;
         let reply = self.face.apply(self.command, |model, now| operation(model, now, request))?;
         Ok(reply.body())
     }

@@ -1,4 +1,4 @@
-//! What all requests share: the model behind its lock, the addresses, and the count of holders.
+//! What all requests share: the model behind its lock, the addresses, the bells of the subscribers, and the count of holders.
 //!
 //! Promises: the lock is held for one operation of the model, never across an await, and never while a body is parsed or
 //! a reply is written.
@@ -9,10 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use super::bells::Bells;
 use super::command::Command;
 use super::keeping::Keeping;
 use super::response::Reply;
 use crate::clock;
+use crate::journal::Confirm;
 use crate::model::{KinesisError, Millis, Model, Settings};
 
 /// The model, and where its changes are kept. Under one lock, so that the order in the log is the order of the changes.
@@ -20,6 +22,24 @@ use crate::model::{KinesisError, Millis, Model, Settings};
 struct Kept {
     model: Model,
     keeping: Keeping,
+}
+
+impl Kept {
+    fn apply<R: Reply>(
+        &mut self,
+        command: Command<'_>,
+        operation: impl FnOnce(&mut Model, Millis) -> Result<R, KinesisError>,
+    ) -> Result<(R, Confirm), KinesisError> {
+        let Self { model, keeping } = self;
+        let now = model.advance(command.at.unwrap_or_else(clock::now));
+        if !command.changes() {
+            return Ok((operation(model, now)?, Confirm::Now));
+        }
+        keeping.check()?;
+        let reply = operation(model, now)?;
+        let confirm = keeping.keep(command, now, &reply.failed_places(), model)?;
+        Ok((reply, confirm))
+    }
 }
 
 /// The shared state of the HTTP face.
@@ -32,6 +52,7 @@ pub(crate) struct Face {
     dynamodb_url: String,
     holders: AtomicUsize,
     requests: AtomicUsize,
+    bells: Bells,
     stopping: watch::Receiver<bool>,
 }
 
@@ -48,16 +69,22 @@ impl Face {
             dynamodb_url: format!("http://{dynamodb}"),
             holders: AtomicUsize::new(0),
             requests: AtomicUsize::new(0),
+            bells: Bells::default(),
             stopping,
         }
     }
 
     /// Runs one operation at the current time. A panic in an earlier one leaves the model usable: each operation checks
-    /// before it changes anything.
+    /// before it changes anything. Subscribers that the operation has news for are called afterwards.
     pub(crate) fn with_model<R>(&self, operation: impl FnOnce(&mut Model, Millis) -> R) -> R {
-        let model = &mut self.lock().model;
+        let mut kept = self.lock();
+        let model = &mut kept.model;
         let now = model.advance(clock::now());
-        operation(model, now)
+        let result = operation(model, now);
+        let woken = model.take_woken();
+        drop(kept);
+        self.bells.ring(woken);
+        result
     }
 
     /// Runs the operation of a command, and keeps it if it changes something.
@@ -66,17 +93,12 @@ impl Face {
         command: Command<'_>,
         operation: impl FnOnce(&mut Model, Millis) -> Result<R, KinesisError>,
     ) -> Result<R, KinesisError> {
-        let (reply, confirm) = {
-            let Kept { model, keeping } = &mut *self.lock();
-            let now = model.advance(command.at.unwrap_or_else(clock::now));
-            if !command.changes() {
-                return operation(model, now);
-            }
-            keeping.check()?;
-            let reply = operation(model, now)?;
-            let confirm = keeping.keep(command, now, &reply.failed_places(), model)?;
-            (reply, confirm)
-        };
+        let mut kept = self.lock();
+        let outcome = kept.apply(command, operation);
+        let woken = kept.model.take_woken();
+        drop(kept);
+        self.bells.ring(woken);
+        let (reply, confirm) = outcome?;
         confirm.wait().map_err(|error| Keeping::failure(&error))?;
         Ok(reply)
     }
@@ -136,6 +158,11 @@ impl Face {
     /// A number for each request, for the request id.
     pub(super) fn next_request(&self) -> usize {
         self.requests.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The bells that `with_model` rings.
+    pub(super) fn bells(&self) -> &Bells {
+        &self.bells
     }
 
     /// Turns true when the endpoints stop.

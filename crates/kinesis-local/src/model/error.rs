@@ -35,10 +35,15 @@ impl KinesisError {
 
     /// The `ValidationException` for one member that breaks one constraint.
     pub(crate) fn validation(value: impl fmt::Display, member: &str, constraint: &str) -> Self {
+        Self::constraint(value, member, &format!("Member must {constraint}"))
+    }
+
+    /// The same where the constraint is not one of the member itself but of what is in it.
+    pub(crate) fn constraint(value: impl fmt::Display, member: &str, constraint: &str) -> Self {
         Self::new(
             ErrorKind::Validation,
             format!(
-                "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: Member must {constraint}"
+                "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"
             ),
         )
     }
@@ -85,6 +90,8 @@ pub enum ErrorKind {
     LimitExceeded,
     /// A throughput limit, or here the memory cap, is reached: try again later.
     ProvisionedThroughputExceeded,
+    /// The request asked for a dry run and would have succeeded.
+    DryRunOperation,
     /// The operation does not exist, or not here.
     UnknownOperation,
     /// The body is not what the protocol asks for.
@@ -106,6 +113,7 @@ impl ErrorKind {
             Self::ExpiredNextToken => "ExpiredNextTokenException",
             Self::LimitExceeded => "LimitExceededException",
             Self::ProvisionedThroughputExceeded => "ProvisionedThroughputExceededException",
+            Self::DryRunOperation => "DryRunOperationException",
             Self::UnknownOperation => "UnknownOperationException",
             Self::Serialization => "SerializationException",
             Self::InternalFailure => "InternalFailure",

@@ -14,6 +14,7 @@ use super::hash_key::HashKeyRange;
 use super::millis::Millis;
 use super::payload::Payload;
 use super::sequence::{Parts, SequenceNumber};
+use super::shard_rates::ShardRates;
 
 /// The name of a shard inside its stream.
 ///
@@ -106,6 +107,9 @@ pub(crate) struct Shard {
     /// The second in the shard's sequence numbers: later than its parents', even when that is ahead of the clock.
     pub(crate) created_second: u64,
     pub(crate) closed: Option<Closed>,
+    /// Present once the shard was used with limits on.
+    #[serde(skip)]
+    pub(crate) rates: Option<Box<ShardRates>>,
     first_index: u64,
     records: VecDeque<Stored>,
 }
@@ -128,6 +132,7 @@ impl Shard {
             opened,
             created_second,
             closed: None,
+            rates: None,
             first_index: FIRST_INDEX,
             records: VecDeque::new(),
         }
@@ -213,6 +218,17 @@ impl Shard {
         Batch { records, next_index }
     }
 
+    /// The number between the records before a position and those from it on: that of the record right before it, the
+    /// shard's starting number before the first, and above what it can have been where that record was trimmed.
+    pub(crate) fn number_before(&self, index: u64) -> SequenceNumber {
+        let Some(before) = index.checked_sub(1).filter(|before| *before > 0) else {
+            return self.starting_sequence_number();
+        };
+        let kept = before.checked_sub(self.first_index).and_then(|place| usize::try_from(place).ok());
+        let written = kept.and_then(|place| self.records.get(place)).map_or(LAST_MOMENT, |record| record.arrival);
+        self.sequence_number(before, written)
+    }
+
     fn sequence_number(&self, index: u64, written: Millis) -> SequenceNumber {
         SequenceNumber::from_parts(Parts {
             created_second: self.created_second,
@@ -227,5 +243,7 @@ impl Shard {
 const FIRST_INDEX: u64 = 1;
 /// The index in a closed shard's ending sequence number: above every record that there can be.
 const ENDING_INDEX: u64 = i64::MAX.unsigned_abs();
+/// The last second that a sequence number can hold.
+const LAST_MOMENT: Millis = Millis::new(((1 << 36) - 1) * 1_000);
 /// About what the bookkeeping of one record takes besides its text: the entry, two shared-text headers, slack.
 const RECORD_OVERHEAD: u64 = 112;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::limits::Limits;
 use super::machine::Model;
 use super::millis::Millis;
 use super::payload::Payload;
@@ -30,9 +31,10 @@ impl Model {
 }
 
 impl Settings {
-    /// These settings without what refuses calls, to repeat calls that were accepted under other settings.
+    /// These settings without what refuses some calls because of others. Those that are repeated from a log were accepted,
+    /// and those that were not are missing there, and with them their share of every limit.
     pub(crate) fn lenient(&self) -> Self {
-        Self { memory_cap: u64::MAX, shard_limit: u32::MAX, max_record_size: usize::MAX, ..self.clone() }
+        Self { memory_cap: u64::MAX, shard_limit: u32::MAX, limits: Limits::Off, ..self.clone() }
     }
 }
 

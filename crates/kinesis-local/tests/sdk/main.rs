@@ -2,9 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod administration;
 mod concurrency;
+mod consumers;
 mod dynamodb;
+mod fan_out;
+mod fan_out_concurrency;
 mod kinesis;
 mod lifecycle;
 mod persistence;
+mod refusals;
+mod subscriber;
 mod support;
+mod throttling;
