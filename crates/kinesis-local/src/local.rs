@@ -11,6 +11,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::builder::LocalBuilder;
+use crate::faults::Faults;
 use crate::http::{Face, Keeping};
 use crate::model::Model;
 use crate::restored::Restored;
@@ -90,6 +91,12 @@ impl Local {
     #[must_use]
     pub fn holders(&self) -> usize {
         self.face.holders()
+    }
+
+    /// The faults that are injected into the calls of both endpoints; none at first.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        self.face.faults()
     }
 
     /// What was found in the directory; `None` without one, and for one that was empty.

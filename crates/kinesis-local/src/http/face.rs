@@ -14,6 +14,7 @@ use super::command::Command;
 use super::keeping::Keeping;
 use super::response::Reply;
 use crate::clock;
+use crate::faults::Faults;
 use crate::journal::Confirm;
 use crate::model::{KinesisError, Millis, Model, Settings};
 
@@ -25,6 +26,7 @@ struct Kept {
 }
 
 impl Kept {
+    /// Runs the operation of a command, and hands what it changed to the log.
     fn apply<R: Reply>(
         &mut self,
         command: Command<'_>,
@@ -48,6 +50,7 @@ pub(crate) struct Face {
     /// A std mutex: an operation is a matter of microseconds and does not wait for anything, so there is nothing to gain
     /// from a lock that can be awaited. One lock for all shards makes number and storage of a record one step.
     kept: Mutex<Kept>,
+    faults: Faults,
     kinesis_url: String,
     dynamodb_url: String,
     holders: AtomicUsize,
@@ -65,6 +68,7 @@ impl Face {
     ) -> Self {
         Self {
             kept: Mutex::new(Kept { model, keeping: Keeping::Nowhere }),
+            faults: Faults::default(),
             kinesis_url: format!("http://{kinesis}"),
             dynamodb_url: format!("http://{dynamodb}"),
             holders: AtomicUsize::new(0),
@@ -87,6 +91,11 @@ impl Face {
         result
     }
 
+    /// The faults of both endpoints.
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
     /// Runs the operation of a command, and keeps it if it changes something.
     pub(super) fn apply<R: Reply>(
         &self,
@@ -94,11 +103,11 @@ impl Face {
         operation: impl FnOnce(&mut Model, Millis) -> Result<R, KinesisError>,
     ) -> Result<R, KinesisError> {
         let mut kept = self.lock();
-        let outcome = kept.apply(command, operation);
+        let done = kept.apply(command, operation);
         let woken = kept.model.take_woken();
         drop(kept);
         self.bells.ring(woken);
-        let (reply, confirm) = outcome?;
+        let (reply, confirm) = done?;
         confirm.wait().map_err(|error| Keeping::failure(&error))?;
         Ok(reply)
     }

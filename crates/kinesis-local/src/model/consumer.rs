@@ -62,8 +62,7 @@ pub(crate) struct Consumer {
     pub(crate) arn: String,
     pub(crate) created: Millis,
     pub(crate) phase: ConsumerPhase,
-    /// The latest subscription to each shard, ended or not: its start decides when the next may take over. None outlives the
-    /// endpoint.
+    /// The latest subscription to each shard, ended or not: its start decides when the next may take over.
     #[serde(skip)]
     pub(crate) subscriptions: BTreeMap<ShardId, Subscribed>,
 }

@@ -4,8 +4,6 @@
 //! (<https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html>) and the API reference. Sizes and counts
 //! of single requests hold always; what happens per second or per day holds with [`Limits::Aws`].
 
-use serde::{Deserialize, Serialize};
-
 /// Whether rates are limited as on AWS.
 ///
 /// ```
@@ -15,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(Settings::default().limits, Limits::Off);
 /// # drop(settings);
 /// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Limits {
     /// As fast as the machine can. The default, because a local test should not wait for its quota.
     #[default]

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-
 use super::call_rates::CallRates;
 use super::error::{ErrorKind, KinesisError};
 use super::millis::Millis;
@@ -35,12 +34,13 @@ pub struct Model {
     pub(crate) seed: u64,
     pub(crate) streams: BTreeMap<String, Stream>,
     pub(crate) stored_memory: u64,
+    /// What was counted against the limits of a second is over by the time that a snapshot is read.
     #[serde(skip)]
     pub(crate) account_calls: CallRates,
+    /// Subscriptions do not outlive their connections.
     #[serde(skip)]
     pub(crate) wakeups: Wakeups,
     /// How many subscriptions there were, which numbers them.
-    #[serde(skip)]
     pub(crate) subscribed: u64,
     now: Millis,
     /// The earliest due time of all streams, so that an operation need not look at all of them.

@@ -2,8 +2,6 @@
 //!
 //! Promises: the choice is remembered and described; nothing is measured or published anywhere.
 
-use serde::{Deserialize, Serialize};
-
 use super::call_rates::Call;
 use super::error::KinesisError;
 use super::machine::Model;
@@ -20,7 +18,7 @@ use super::stream_ref::StreamRef;
 /// assert_eq!(some.names().collect::<Vec<_>>(), ["IncomingBytes", "OutgoingBytes"]);
 /// assert_eq!(ShardMetrics::named("ALL").unwrap().names().count(), 7);
 /// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ShardMetrics(u8);
 
 impl ShardMetrics {

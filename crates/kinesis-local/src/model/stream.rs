@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-
 use super::call_rates::CallRates;
 use super::consumer::Consumers;
 use super::hash_key::{HashKey, HashKeyRange};
@@ -150,8 +149,12 @@ impl Stream {
     }
 
     pub(crate) fn shard_at(&mut self, point: HashKey) -> Option<&mut Shard> {
-        let id = self.open.range(..=point).next_back().map(|(_, id)| *id)?;
+        let id = self.shard_id_at(point)?;
         self.shards.get_mut(&id)
+    }
+
+    pub(crate) fn shard_id_at(&self, point: HashKey) -> Option<ShardId> {
+        self.open.range(..=point).next_back().map(|(_, id)| *id)
     }
 
     /// The time before which records are gone.
