@@ -22,14 +22,12 @@ use tokio::sync::Semaphore;
 
 use crate::aftermath::Aftermath;
 use crate::batch::{Batch, BatchInfo};
-use crate::batch_queue::{BatchQueue, Submitted};
-use crate::batch_run::{BatchEnd, EndedBatch, due};
-use crate::batch_timer::BatchTimer;
+use crate::batch_maker::BatchMaker;
+use crate::batch_queue::BatchQueue;
+use crate::batch_run::{BatchEnd, EndedBatch};
 use crate::clock::Clock;
 use crate::event::Event;
-use crate::graph::Role;
 use crate::job::Engine;
-use crate::output_info::OutputInfo;
 use crate::output_run::OutputRunner;
 use crate::rate::RateController;
 use crate::receivers::Receivers;
@@ -37,16 +35,13 @@ use crate::running_batches::RunningBatches;
 use crate::scheduling::BatchFailure;
 use crate::supervisor::Parts;
 use crate::time::Time;
-use crate::tracker::{Allocated, Tracker};
 
 pub(crate) struct Scheduler {
     on_batch_failure: BatchFailure,
     clock: Arc<dyn Clock>,
     engine: Arc<Engine>,
     receivers: Receivers,
-    zero: Time,
-    tracker: Tracker,
-    timer: BatchTimer,
+    maker: BatchMaker,
     queue: BatchQueue,
     running: RunningBatches,
     aftermath: Aftermath,
@@ -78,8 +73,6 @@ impl Scheduler {
     /// Batches begin with the first batch time after now.
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { settings, clock, engine, receivers, plan } = parts;
-        let timer = BatchTimer::start(clock.now(), settings.batch_interval, settings.block_interval);
-        let zero = timer.next_batch().minus(settings.batch_interval);
         let runner = OutputRunner {
             engine: Arc::clone(&engine),
             clock: Arc::clone(&clock),
@@ -88,12 +81,10 @@ impl Scheduler {
         };
         Self {
             on_batch_failure: settings.scheduling.on_batch_failure,
-            timer,
+            maker: BatchMaker::start(clock.now(), &settings),
             clock,
             engine,
             receivers,
-            zero,
-            tracker: Tracker::default(),
             queue: BatchQueue::default(),
             running: RunningBatches::new(settings.scheduling, plan.outputs, runner),
             aftermath: Aftermath::new(plan.nodes, plan.remember),
@@ -109,7 +100,7 @@ impl Scheduler {
             match self.next().await {
                 Wake::Urgent => return,
                 Wake::StopRequested => {
-                    if self.clock.now() >= self.timer.wake_at() {
+                    if self.clock.now() >= self.maker.timer.wake_at() {
                         self.tick();
                     }
                     self.phase = Phase::Quiescing(self.receivers.stop_fetching());
@@ -142,7 +133,7 @@ impl Scheduler {
             Some(ended) = self.running.next_ended() => Wake::BatchEnded(Box::new(ended)),
             () = control.stop_requested(), if streaming => Wake::StopRequested,
             Some(()) = OptionFuture::from(quiescing) => Wake::Quiet,
-            () = self.clock.sleep_until(self.timer.wake_at()), if ticking => Wake::Tick,
+            () = self.clock.sleep_until(self.maker.timer.wake_at()), if ticking => Wake::Tick,
             // Unreachable while `is_drained` is false; it keeps the task from panicking if that ever changes.
             else => Wake::Urgent,
         }
@@ -152,28 +143,18 @@ impl Scheduler {
     fn tick(&mut self) {
         let now = self.clock.now();
         self.cut(now);
-        let skipped = self.timer.skip_beyond(self.queue.room(), now);
+        let skipped = self.maker.timer.skip_beyond(self.queue.room(), now);
         if skipped > 0 {
             tracing::warn!(skipped, %now, "too many batches are due; some are not made, the next one has their blocks");
             self.engine.control.emit(&Event::BatchesSkipped { skipped, time: now });
         }
-        while let Some(batch) = self.timer.poll_batch(now) {
+        while let Some(batch) = self.maker.timer.poll_batch(now) {
             self.submit(batch);
         }
     }
 
     fn cut(&mut self, now: Time) {
-        self.timer.note_cut(now);
-        for input in self.receivers.inputs() {
-            match input.cut() {
-                Ok(Some(block)) => {
-                    self.tracker.add(block);
-                    input.report_stored(block.id);
-                }
-                Ok(None) => {}
-                Err(error) => self.engine.control.fail(error),
-            }
-        }
+        self.maker.cut(&self.receivers, &self.engine.control, now);
     }
 
     fn make_last_batch(&mut self) {
@@ -181,20 +162,16 @@ impl Scheduler {
         // A receiver that stores on against its contract is told so, rather than that its pages are lost.
         self.receivers.refuse_pages();
         self.cut(self.clock.now());
-        if self.tracker.has_waiting() {
-            let batch = self.timer.take_next();
+        if self.maker.has_waiting() {
+            let batch = self.maker.timer.take_next();
             self.submit(batch);
         }
     }
 
     fn submit(&mut self, time: Time) {
-        let Allocated::Batch(blocks) = self.tracker.allocate(time) else { return };
-        let batch = Arc::new(Batch { time, zero: self.zero, blocks });
-        let mut info = BatchInfo::submitted(&batch, self.clock.now());
-        let outputs = due(self.running.outputs(), &batch).filter(|(_, output)| output.role == Role::Program);
-        info.outputs = outputs.map(|(id, output)| OutputInfo::waiting(id, output.name, time)).collect();
-        self.engine.control.emit(&Event::BatchSubmitted(info.clone()));
-        self.queue.push(Submitted { batch, info });
+        let Some(submitted) = self.maker.make(time, self.running.outputs(), self.clock.now()) else { return };
+        self.engine.control.emit(&Event::BatchSubmitted(submitted.info.clone()));
+        self.queue.push(submitted);
         self.run_next();
     }
 

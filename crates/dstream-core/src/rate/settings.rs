@@ -72,8 +72,7 @@ impl StreamingContextBuilder {
     }
 
     /// The most records per second that each receiver stores, whatever is estimated. Default: no limit. Too low, and the
-    /// stream falls behind its source for ever; it is also above the estimator's own
-    /// [`min_rate`](PidSettings::min_rate): the lower of the two holds.
+    /// stream falls behind its source for ever. It wins over the estimator's floor, [`min_rate`](PidSettings::min_rate).
     pub const fn max_rate(mut self, records_per_second: f64) -> Self {
         self.rates.max = Some(records_per_second);
         self
