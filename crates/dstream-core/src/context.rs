@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::clock::Clock;
 use crate::config::{Components, Printer, Settings, StreamingContextBuilder};
 use crate::control::{Control, StopMode};
 use crate::error::{StartError, StreamingError};
@@ -221,6 +222,10 @@ impl StreamingContext {
 
     pub(crate) fn parallelism(&self) -> usize {
         self.inner.engine.parallelism
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.components.clock
     }
 
     pub(crate) fn printer(&self) -> &Printer {
