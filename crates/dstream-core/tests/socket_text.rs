@@ -1,4 +1,5 @@
 //! Lines from a TCP server: what arrives, what comes after the end of a connection, and how it all stops.
+#![allow(clippy::unwrap_used, clippy::future_not_send, reason = "part of tests, outside of their functions")]
 
 mod support;
 

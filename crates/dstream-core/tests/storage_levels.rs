@@ -1,4 +1,5 @@
 //! What each storage level does when memory is short, when the disk fails, and at the end.
+#![allow(clippy::unwrap_used, clippy::future_not_send, reason = "part of tests, outside of their functions")]
 
 mod support;
 
@@ -121,7 +122,7 @@ async fn with_memory_and_disk_a_batch_has_seventy_pages_where_memory_holds_ten_t
     assert_eq!(seen.all(), [(0..70 * 12).collect::<Vec<_>>()]);
     assert_eq!(source.processed().len(), 70);
     rig.ctx.stop(StopMode::Graceful).await.unwrap();
-    assert_eq!(scratch.files(), [] as [PathBuf; 0]);
+    assert_eq!(scratch.files(), Vec::<PathBuf>::new());
 }
 
 #[tokio::test]
@@ -232,7 +233,7 @@ async fn a_block_that_cannot_be_read_back_fails_its_batch_with_the_path_and_no_p
     let error = in_time(rig.ctx.await_termination()).await.unwrap_err();
     assert!(error_chain(&error).contains(file.to_str().unwrap()), "{}", error_chain(&error));
     assert_eq!((seen.all(), source.processed()), (vec![], vec![]));
-    assert_eq!(scratch.files(), [] as [PathBuf; 0]);
+    assert_eq!(scratch.files(), Vec::<PathBuf>::new());
     assert!(rig.events().iter().any(|event| matches!(event, Event::BatchFailed(_))));
 }
 

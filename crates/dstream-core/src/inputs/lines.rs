@@ -79,7 +79,7 @@ mod tests {
     fn empty_lines_count_and_a_last_line_needs_no_end() {
         assert_eq!(split(&[b"a\r\n\nb\r", b"\nc"], 10).unwrap(), ["a", "", "b", "c"]);
         assert_eq!(split(&[b"a\n"], 10).unwrap(), ["a"]);
-        assert_eq!(split(&[], 10).unwrap(), [] as [Bytes; 0]);
+        assert_eq!(split(&[], 10).unwrap(), Vec::<Bytes>::new());
     }
 
     #[test]
