@@ -66,6 +66,8 @@ pub struct StreamSummary {
     pub metrics: ShardMetrics,
     /// The largest data payload of a record, in bytes.
     pub max_record_size: usize,
+    /// How many consumers are registered.
+    pub consumers: usize,
 }
 
 /// One shard of a stream.
@@ -97,6 +99,7 @@ impl StreamSummary {
             open_shards: stream.open_count(),
             metrics: stream.metrics,
             max_record_size: stream.max_record_size,
+            consumers: stream.consumers.count(),
         }
     }
 }

@@ -12,6 +12,8 @@ use super::millis::Millis;
 use super::settings::Settings;
 use super::stream::{Phase, Stream};
 use super::stream_ref::StreamRef;
+use super::wakeups::Wakeups;
+use serde::{Deserialize, Serialize};
 
 /// A Kinesis of its own. Each operation is a method that takes `now`.
 ///
@@ -26,13 +28,20 @@ use super::stream_ref::StreamRef;
 /// assert_eq!(stored.sequence_number.to_string().len(), 56);
 /// # Ok::<(), kinesis_local::model::KinesisError>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Model {
     pub(crate) settings: Settings,
     pub(crate) seed: u64,
     pub(crate) streams: BTreeMap<String, Stream>,
     pub(crate) stored_memory: u64,
+    /// What was counted against the limits of a second is over by the time that a snapshot is read.
+    #[serde(skip)]
     pub(crate) account_calls: CallRates,
+    /// Subscriptions do not outlive their connections.
+    #[serde(skip)]
+    pub(crate) wakeups: Wakeups,
+    /// How many subscriptions there were, which numbers them.
+    pub(crate) subscribed: u64,
     now: Millis,
     /// The earliest due time of all streams, so that an operation need not look at all of them.
     next_due: Option<Millis>,
@@ -49,6 +58,8 @@ impl Model {
             streams: BTreeMap::new(),
             stored_memory: 0,
             account_calls: CallRates::default(),
+            wakeups: Wakeups::default(),
+            subscribed: 0,
             now: Millis::default(),
             next_due: None,
             next_sweep: Millis::default(),
@@ -95,6 +106,8 @@ impl Model {
 
     /// Notes a pending change; one without delay takes effect at once.
     pub(crate) fn schedule(&mut self, due: Millis) {
+        // Something changes: whoever waits for news has to look again, and to reckon with this time.
+        self.wakeups.wake_all();
         self.next_due = Some(self.next_due.map_or(due, |next| next.min(due)));
         self.advance(self.now);
     }
@@ -116,7 +129,9 @@ impl Model {
     fn settle(&mut self) {
         let now = self.now;
         let mut freed = 0;
+        self.wakeups.wake_all();
         self.streams.retain(|_, stream| {
+            stream.consumers.settle(now);
             if stream.due().is_none_or(|due| due > now) {
                 return true;
             }
@@ -128,7 +143,11 @@ impl Model {
             true
         });
         self.stored_memory = self.stored_memory.saturating_sub(freed);
-        self.next_due = self.streams.values().filter_map(Stream::due).min();
+        self.next_due = self
+            .streams
+            .values()
+            .filter_map(|stream| stream.due().into_iter().chain(stream.consumers.due()).min())
+            .min();
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! It promises what consumers rely on: open shards that always cover the ring, sequence numbers that grow within a shard
 //! and from parent to child, honest lag, the end of a shard with its children, filters and pages, iterators that expire,
-//! retention; and, by a switch, the rates at which AWS throttles. It does not model enhanced fan-out yet.
+//! retention, enhanced fan-out with resume, take-over and heartbeats; and, by a switch, the rates at which AWS throttles.
 //!
 //! ```
 //! use kinesis_local::model::{
@@ -32,6 +32,7 @@ mod payload;
 mod rate;
 mod sequence;
 mod settings;
+mod snapshot;
 mod token;
 
 mod call_rates;
@@ -41,9 +42,15 @@ mod shard_rates;
 mod stream;
 mod stream_ref;
 
+mod consumer;
+mod consumer_ref;
+mod fan_out_rate;
+mod wakeups;
+
 mod machine;
 
 mod account;
+mod consumers;
 mod describe;
 mod list_shards;
 mod monitoring;
@@ -55,6 +62,7 @@ mod reshard;
 mod retention;
 mod stream_mode;
 mod streams;
+mod subscription;
 mod tags;
 mod update_shard_count;
 
@@ -62,6 +70,9 @@ mod update_shard_count;
 mod tests;
 
 pub use account::AccountLimits;
+pub use consumer::{ConsumerDescription, ConsumerStatus};
+pub use consumer_ref::ConsumerRef;
+pub use consumers::{ListStreamConsumers, ListStreamConsumersReply, RegisterStreamConsumer};
 pub use describe::{DescribeStream, ShardDescription, StreamDescription, StreamSummary};
 pub use error::{ErrorKind, KinesisError};
 pub use hash_key::{HashKey, HashKeyRange, NotAHashKey};
@@ -82,5 +93,6 @@ pub use stream::{StreamMode, StreamStatus};
 pub use stream_mode::UpdateStreamMode;
 pub use stream_ref::StreamRef;
 pub use streams::{CreateStream, ListStreams, ListStreamsReply};
+pub use subscription::{Polled, SubscribeToShard, Subscription, SubscriptionEvent, SubscriptionId};
 pub use tags::{AddTags, ListTags, ListTagsReply, RemoveTags};
 pub use update_shard_count::{UpdateShardCount, UpdateShardCountReply};

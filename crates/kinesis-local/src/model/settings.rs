@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::limits::Limits;
 
 /// Settings of a [`Model`](super::Model).
@@ -16,7 +18,8 @@ use super::limits::Limits;
 /// let settings = Settings { status_delay: Duration::ZERO, ..Settings::default() };
 /// assert_eq!(settings.iterator_life, Duration::from_secs(300));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Settings {
     /// How long a stream stays CREATING, UPDATING or DELETING. Default 20 ms: long enough that a client which does not
     /// wait for ACTIVE is found out, short enough not to be felt. Zero makes every change immediate.
@@ -36,6 +39,17 @@ pub struct Settings {
     /// Whether rates are limited as on AWS. Default [`Limits::Off`]. With [`Limits::Aws`] clients see throttles where the
     /// service would throttle them, and a test that polls a shard without pause does not pass.
     pub limits: Limits,
+    /// How long a subscription by SubscribeToShard lasts before its stream ends normally. Default 5 minutes, as on AWS.
+    /// Shorter values show whether a client subscribes again.
+    pub subscription_life: Duration,
+    /// How long a subscription keeps its consumer's next one to the same shard out (`ResourceInUseException`); afterwards
+    /// the next one takes over. Default 5 seconds, as on AWS. Zero lets tests take over at once.
+    pub subscription_grace: Duration,
+    /// How often a subscription without news sends an event without records. Default 5 seconds, as on AWS; less than a
+    /// millisecond counts as a millisecond.
+    pub heartbeat_interval: Duration,
+    /// Whether a consumer gets no more than 2 MB per second from each shard by SubscribeToShard. Default off.
+    pub fan_out_limit: bool,
     /// The region in the ARNs that are handed out. Default `us-east-1`. ARNs of any region are accepted.
     pub region: String,
     /// The account in ARNs and messages. Default `000000000000`. ARNs of any account are accepted.
@@ -51,6 +65,10 @@ impl Default for Settings {
             shard_limit: 20_000,
             max_record_size: 1 << 20,
             limits: Limits::Off,
+            subscription_life: Duration::from_secs(300),
+            subscription_grace: Duration::from_secs(5),
+            heartbeat_interval: Duration::from_secs(5),
+            fan_out_limit: false,
             region: "us-east-1".to_owned(),
             account: "000000000000".to_owned(),
         }

@@ -8,6 +8,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::hash_key::HashKeyRange;
 use super::millis::Millis;
 use super::payload::Payload;
@@ -23,7 +25,7 @@ use super::shard_rates::ShardRates;
 /// assert_eq!(id.to_string(), "shardId-000000000007");
 /// # Ok::<(), kinesis_local::model::NotAShardId>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ShardId(pub(crate) u32);
 
 impl fmt::Display for ShardId {
@@ -88,13 +90,13 @@ pub(crate) fn memory_of(partition_key: &str, data: &Payload) -> u64 {
 }
 
 /// When and where a shard ended.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Closed {
     pub(crate) at: Millis,
     pub(crate) ending: SequenceNumber,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Shard {
     pub(crate) id: ShardId,
     pub(crate) range: HashKeyRange,
@@ -106,6 +108,7 @@ pub(crate) struct Shard {
     pub(crate) created_second: u64,
     pub(crate) closed: Option<Closed>,
     /// Present once the shard was used with limits on.
+    #[serde(skip)]
     pub(crate) rates: Option<Box<ShardRates>>,
     first_index: u64,
     records: VecDeque<Stored>,
@@ -215,6 +218,17 @@ impl Shard {
         Batch { records, next_index }
     }
 
+    /// The number between the records before a position and those from it on: that of the record right before it, the
+    /// shard's starting number before the first, and above what it can have been where that record was trimmed.
+    pub(crate) fn number_before(&self, index: u64) -> SequenceNumber {
+        let Some(before) = index.checked_sub(1).filter(|before| *before > 0) else {
+            return self.starting_sequence_number();
+        };
+        let kept = before.checked_sub(self.first_index).and_then(|place| usize::try_from(place).ok());
+        let written = kept.and_then(|place| self.records.get(place)).map_or(LAST_MOMENT, |record| record.arrival);
+        self.sequence_number(before, written)
+    }
+
     fn sequence_number(&self, index: u64, written: Millis) -> SequenceNumber {
         SequenceNumber::from_parts(Parts {
             created_second: self.created_second,
@@ -229,5 +243,7 @@ impl Shard {
 const FIRST_INDEX: u64 = 1;
 /// The index in a closed shard's ending sequence number: above every record that there can be.
 const ENDING_INDEX: u64 = i64::MAX.unsigned_abs();
+/// The last second that a sequence number can hold.
+const LAST_MOMENT: Millis = Millis::new(((1 << 36) - 1) * 1_000);
 /// About what the bookkeeping of one record takes besides its text: the entry, two shared-text headers, slack.
 const RECORD_OVERHEAD: u64 = 112;

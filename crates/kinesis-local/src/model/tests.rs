@@ -1,6 +1,9 @@
 //! Tests of the model as a whole: stories by subject, properties over random stories in `properties`.
 
 mod administration;
+mod consumers;
+mod fan_out;
+mod fan_out_properties;
 mod large;
 mod naming;
 mod properties;
