@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::config::{Components, Printer, Settings, StreamingContextBuilder};
 use crate::control::{Control, StopMode};
 use crate::error::StreamingError;
@@ -124,6 +125,10 @@ impl StreamingContext {
     #[cfg(test)]
     pub(crate) fn engine(&self) -> &Arc<Engine> {
         &self.inner.engine
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.components.clock
     }
 
     pub(crate) fn printer(&self) -> &Printer {

@@ -115,6 +115,16 @@ pub enum JobError {
         /// The error of the function.
         source: BoxError,
     },
+    /// An input could not tell what belongs to the batch.
+    #[error("{operator} found no answer to what belongs to batch {batch}")]
+    Input {
+        /// The input.
+        operator: OperatorName,
+        /// The batch.
+        batch: Time,
+        /// What happened, and where.
+        source: BoxError,
+    },
     /// Blocks of a wide operator could not be exchanged.
     #[error("the shuffle of {operator} failed in batch {batch}")]
     Exchange {

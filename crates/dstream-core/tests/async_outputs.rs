@@ -79,7 +79,7 @@ async fn an_error_or_panic_of_the_future_fails_the_attempt() {
     let reasons: Vec<String> = rig
         .events()
         .into_iter()
-        .filter_map(|event| if let Event::OutputFailed { reason, .. } = event { Some(reason) } else { None })
+        .filter_map(|event| if let Event::OutputFailed { output, .. } = event { output.failure } else { None })
         .collect();
     assert!(reasons[0].contains("not yet"), "{reasons:?}");
     assert!(reasons[1].contains("foreach_rdd_async #1 panicked in batch 1000 ms"), "{reasons:?}");
