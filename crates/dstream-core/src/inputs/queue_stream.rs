@@ -9,12 +9,15 @@ use crate::dstream::{DStream, Lineage};
 use crate::job::{Job, JobError};
 use crate::lock::lock;
 use crate::operator::OperatorName;
+use crate::stream_node::Replay;
 
 impl StreamingContext {
     /// A stream that takes one item of `batches` for each batch, and is empty when there are no more. Each batch is cut
     /// evenly into one partition for each thread of the task pool.
     ///
-    /// The iterator is asked only by batches that need the stream, on the task pool.
+    /// The iterator is asked only by batches that need the stream, on the task pool. What it gave is not had again, so a
+    /// program with a checkpoint directory does not start with such a stream; there,
+    /// [`generated_stream`](Self::generated_stream) is one that does.
     ///
     /// ```
     /// # use dstream_core::testing::batches_of;
@@ -32,7 +35,7 @@ impl StreamingContext {
         // Held while the iterator is asked: batches follow one another, and the order of its items is the order of batches.
         let batches = Mutex::new(batches.into_iter());
         let partitions = self.parallelism();
-        DStream::new(self, "queue_stream", Lineage::source(self), |name| {
+        DStream::new(self, "queue_stream", Lineage::source(self).replaying(Replay::Lost), |name| {
             Box::new(move |_| {
                 let records = lock(&batches).next().unwrap_or_default().into();
                 Ok(Arc::new(QueuedBatch { name, records, partitions }))
@@ -41,10 +44,11 @@ impl StreamingContext {
     }
 }
 
-struct QueuedBatch<T> {
-    name: OperatorName,
-    records: Arc<[T]>,
-    partitions: usize,
+/// A batch that lies in memory.
+pub(super) struct QueuedBatch<T> {
+    pub(super) name: OperatorName,
+    pub(super) records: Arc<[T]>,
+    pub(super) partitions: usize,
 }
 
 impl<T: Clone + Send + Sync> Dataset<T> for QueuedBatch<T> {
