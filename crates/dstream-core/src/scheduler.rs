@@ -191,6 +191,8 @@ impl Scheduler {
             self.submit(batch);
         }
         if self.is_replaying() {
+            // What becomes due meanwhile is made up for as well, rather than skipped for want of room.
+            self.replay_until = self.replay_until.max(now);
             return;
         }
         let skipped = self.timer.skip_beyond(self.queue.room(), now);

@@ -10,7 +10,7 @@ use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::fingerprint::Fingerprint;
 use crate::checkpoint::record::Record;
 use crate::checkpoint::recovery_error::RecoveryError;
-use crate::checkpoint::settings::{CheckpointSettings, Recovery};
+use crate::checkpoint::settings::Recovery;
 use crate::codec::CodecError;
 use crate::config::Settings;
 use crate::error::error_chain;

@@ -9,34 +9,38 @@ use crate::time::Time;
 pub(crate) struct SnapshotSchedule {
     interval: Duration,
     zero: Time,
-    /// The last batch that is done.
-    completed: Option<Time>,
+    /// The last batch that is done, or the time before all of them.
+    completed: Time,
     /// The batch of the last snapshot that was begun.
     begun: Option<Time>,
     running: bool,
 }
 
 impl SnapshotSchedule {
+    /// The first snapshot is due at once, before any batch: so it is known from when on batches are counted.
     pub(crate) const fn new(interval: Duration, zero: Time) -> Self {
-        Self { interval, zero, completed: None, begun: None, running: false }
+        Self { interval, zero, completed: zero, begun: None, running: false }
     }
 
     /// Batches are completed in the order of their times.
     pub(crate) const fn note_completed(&mut self, batch: Time) {
-        self.completed = Some(batch);
+        self.completed = batch;
     }
 
     /// The batch to begin a snapshot of now. Snapshots fall on the first batch at or after each multiple of the interval, or as
     /// soon afterwards as the one before is written; `last` asks for one of whatever is not in one yet.
     pub(crate) fn begin(&mut self, last: bool) -> Option<Time> {
-        let batch = self.completed.filter(|batch| !self.running && Some(*batch) != self.begun)?;
         let passed = |time: Time| time.floor_from(self.interval, self.zero);
-        if !last && passed(batch) <= passed(self.begun.unwrap_or(self.zero)) {
+        let is_due = self.begun.is_none_or(|begun| {
+            let wanted = last || passed(self.completed) > passed(begun);
+            wanted && self.completed != begun
+        });
+        if self.running || !is_due {
             return None;
         }
-        self.begun = Some(batch);
+        self.begun = Some(self.completed);
         self.running = true;
-        Some(batch)
+        self.begun
     }
 
     /// The snapshot that was begun is written; returns its batch.
@@ -52,12 +56,12 @@ impl SnapshotSchedule {
 
     /// Whether everything that is done is in a snapshot that is written.
     pub(crate) fn is_settled(&self) -> bool {
-        !self.running && self.completed == self.begun
+        !self.running && Some(self.completed) == self.begun
     }
 
     /// A program that goes on has a snapshot already.
     pub(crate) const fn resuming(mut self, through: Time) -> Self {
-        self.completed = Some(through);
+        self.completed = through;
         self.begun = Some(through);
         self
     }
@@ -71,8 +75,12 @@ mod tests {
         Time::from_millis(seconds * 1_000)
     }
 
+    /// The first snapshot is written.
     fn schedule() -> SnapshotSchedule {
-        SnapshotSchedule::new(Duration::from_secs(3), at(0))
+        let mut schedule = SnapshotSchedule::new(Duration::from_secs(3), at(0));
+        assert_eq!((schedule.begin(false), schedule.begin(false)), (Some(at(0)), None));
+        schedule.note_written();
+        schedule
     }
 
     fn begun(schedule: &mut SnapshotSchedule, batches: std::ops::RangeInclusive<i64>) -> Vec<Time> {

@@ -95,7 +95,7 @@ impl StreamingContextBuilder {
     /// start fails and says what changed.
     ///
     /// If the program has windows or state, the positions of a batch are reported as processed only once a checkpoint of
-    /// that batch, or of a later one, is safe; a graceful stop writes a last one. So a crash loses nothing: what came after
+    /// that batch, or of a later one, is safe; the start writes a first one, and a graceful stop a last one. So a crash loses nothing: what came after
     /// the checkpoint is delivered, and computed, again. If a checkpoint cannot be written, in three attempts, the context
     /// stops with [`StreamingError::Checkpoint`](crate::StreamingError::Checkpoint). The newest ten are kept.
     ///
