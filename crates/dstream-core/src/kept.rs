@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::cached::{Cached, Partitions};
 use crate::codec::{self, CodecError};
 use crate::data::Data;
-use crate::dataset::SharedDataset;
+use crate::dataset::{Dataset as _, SharedDataset};
 use crate::dstream::{DStream, Lineage, Node};
 use crate::job::Job;
 use crate::lock::lock;
@@ -71,25 +71,25 @@ impl<T: Data> Memory for Kept<T> {
     fn encode(&self, through: Time) -> Result<Vec<Bytes>, CodecError> {
         let batches: Vec<_> =
             lock(&self.batches).range(..=through).map(|(time, batch)| (*time, Arc::clone(batch))).collect();
-        let computed = batches.iter().filter_map(|(time, batch)| Some((time, batch.rows()?)));
-        computed.map(|(time, rows)| encode_batch(*time, rows)).collect()
+        let computed = batches.iter().filter_map(|(time, batch)| Some((time, batch.buckets(), batch.all_rows()?)));
+        computed.map(|(time, buckets, rows)| encode_batch(*time, buckets, rows)).collect()
     }
 
     fn decode(&self, _through: Time, parts: &[Bytes]) -> Result<(), CodecError> {
         let mut restored = BTreeMap::new();
         for part in parts {
-            let (time, rows) = codec::decode::<(i64, Vec<Vec<T>>)>(part)?;
-            let rows: Partitions<T> = rows.into_iter().map(Into::into).collect();
-            restored.insert(Time::from_millis(time), Arc::new(Cached::of(self.operator, rows)));
+            let (time, buckets, rows) = codec::decode::<(i64, Option<usize>, Vec<Vec<T>>)>(part)?;
+            let rows: Partitions<T> = rows.into_iter().map(Arc::new).collect();
+            restored.insert(Time::from_millis(time), Arc::new(Cached::of(self.operator, buckets, rows)));
         }
         *lock(&self.batches) = restored;
         Ok(())
     }
 }
 
-fn encode_batch<T: Data>(time: Time, rows: &Partitions<T>) -> Result<Bytes, CodecError> {
-    let rows: Vec<&[T]> = rows.iter().map(|rows| &**rows).collect();
-    codec::encode(&(time.as_millis(), rows))
+fn encode_batch<T: Data>(time: Time, buckets: Option<usize>, rows: &Partitions<T>) -> Result<Bytes, CodecError> {
+    let rows: Vec<&Vec<T>> = rows.iter().map(|rows| &**rows).collect();
+    codec::encode(&(time.as_millis(), buckets, rows))
 }
 
 impl<T: Data> DStream<T> {

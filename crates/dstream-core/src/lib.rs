@@ -71,6 +71,7 @@ mod job;
 mod key_hash;
 mod narrow;
 mod rdd;
+mod row_table;
 mod rows;
 mod shuffle;
 mod task_pool;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::dataset::{SharedDataset, Sink, Task, TaskError};
 use crate::exchange::ShuffleName;
 use crate::job::{Job, JobError};
-use crate::narrow::{Narrow, Stage};
+use crate::narrow::{Keys, Narrow, Stage};
 use crate::operator::OperatorName;
 
 /// The records of one batch, in partitions, as an output operation sees them.
@@ -41,11 +41,11 @@ impl<T: Send + 'static> Rdd<T> {
     }
 
     /// What a narrow operator makes of it; see [`Narrow`].
-    pub(crate) fn narrow<U: Send + 'static, P>(&self, pipe: P) -> Rdd<U>
+    pub(crate) fn narrow<U: Send + 'static, P>(&self, keys: Keys, pipe: P) -> Rdd<U>
     where
         P: Fn(T, &Stage<'_, '_>, &mut Sink<'_, U>) -> ControlFlow<()> + Send + Sync + 'static,
     {
-        self.with(Arc::new(Narrow::new(self.scope.operator, Arc::clone(&self.dataset), pipe)))
+        self.with(Arc::new(Narrow::new(self.scope.operator, Arc::clone(&self.dataset), keys, pipe)))
     }
 
     pub(crate) fn into_dataset(self) -> SharedDataset<T> {

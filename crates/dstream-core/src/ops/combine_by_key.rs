@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
 use crate::data::{Data, Key};
-use crate::dataset::{Dataset, SharedDataset, Sink, Task, TaskError};
+use crate::dataset::{Dataset, SharedDataset, SharedRows, Sink, Task, TaskError};
 use crate::dstream::DStream;
 use crate::exchange::ShuffleName;
 use crate::job::{Job, JobError};
@@ -12,7 +12,7 @@ use crate::lock::lock;
 use crate::rdd::Rdd;
 use crate::shuffle::{Buckets, Combine, Shuffle};
 
-impl<K: Key, V: Send + 'static> DStream<(K, V)> {
+impl<K: Key, V: Data> DStream<(K, V)> {
     /// Gives one `(key, combined)` for each key of the batch: `create` begins with a first value, `add` takes a further one
     /// in, `merge` joins what two partitions have made. Values are combined inside each partition first.
     ///
@@ -39,7 +39,7 @@ impl<K: Key, V: Send + 'static> DStream<(K, V)> {
     }
 }
 
-impl<K: Key, V: Send + 'static> Rdd<(K, V)> {
+impl<K: Key, V: Data> Rdd<(K, V)> {
     /// Gives one `(key, combined)` for each key; see [`DStream::combine_by_key`].
     pub fn combine_by_key<C: Data>(
         &self,
@@ -101,7 +101,7 @@ struct Combined<K, V, C> {
 impl<K, V, C> Dataset<(K, C)> for Combined<K, V, C>
 where
     K: Key,
-    V: 'static,
+    V: Data,
     C: Data,
 {
     fn partitions(&self) -> usize {
@@ -134,5 +134,15 @@ where
 
     fn origin(&self, _partition: usize) -> Option<String> {
         None
+    }
+
+    fn in_memory(&self, partition: usize) -> Option<Vec<SharedRows<(K, C)>>> {
+        let merged = lock(&self.merged).clone()?;
+        Some(merged.get(partition).cloned().into_iter().collect())
+    }
+
+    fn buckets(&self) -> Option<usize> {
+        // With several seats, this process has the rows of its own buckets only, and numbers them by itself.
+        Some(self.buckets)
     }
 }

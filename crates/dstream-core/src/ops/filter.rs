@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::dstream::DStream;
+use crate::narrow::Keys;
 use crate::rdd::Rdd;
 
 impl<T: Send + 'static> DStream<T> {
@@ -33,6 +34,9 @@ impl<T: Send + 'static> Rdd<T> {
     /// Keeps the records for which `keep` is true; see [`DStream::filter`].
     #[must_use]
     pub fn filter(&self, keep: impl Fn(&T) -> bool + Send + Sync + 'static) -> Self {
-        self.narrow(move |record, _, sink| if keep(&record) { sink(record) } else { ControlFlow::Continue(()) })
+        self.narrow(
+            Keys::Kept,
+            move |record, _, sink| if keep(&record) { sink(record) } else { ControlFlow::Continue(()) },
+        )
     }
 }

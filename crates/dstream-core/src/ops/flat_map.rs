@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::dstream::DStream;
+use crate::narrow::Keys;
 use crate::rdd::Rdd;
 
 impl<T: Send + 'static> DStream<T> {
@@ -40,7 +41,7 @@ impl<T: Send + 'static> Rdd<T> {
         I: IntoIterator,
         I::Item: Send + 'static,
     {
-        self.narrow(move |record, stage, sink| {
+        self.narrow(Keys::Changed, move |record, stage, sink| {
             for item in f(record) {
                 sink(item)?;
                 // The iterator is user code as well.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::dstream::DStream;
+use crate::narrow::Keys;
 use crate::rdd::Rdd;
 
 impl<T: Send + 'static> DStream<T> {
@@ -30,6 +31,6 @@ impl<T: Send + 'static> DStream<T> {
 impl<T: Send + 'static> Rdd<T> {
     /// Gives `f(record)` for each record; see [`DStream::map`].
     pub fn map<U: Send + 'static>(&self, f: impl Fn(T) -> U + Send + Sync + 'static) -> Rdd<U> {
-        self.narrow(move |record, _, sink| sink(f(record)))
+        self.narrow(Keys::Changed, move |record, _, sink| sink(f(record)))
     }
 }

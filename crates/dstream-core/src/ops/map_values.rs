@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::dstream::DStream;
+use crate::narrow::Keys;
 use crate::rdd::Rdd;
 
 impl<K: Send + 'static, V: Send + 'static> DStream<(K, V)> {
@@ -30,6 +31,6 @@ impl<K: Send + 'static, V: Send + 'static> DStream<(K, V)> {
 impl<K: Send + 'static, V: Send + 'static> Rdd<(K, V)> {
     /// Gives `(key, f(value))` for each `(key, value)`; see [`DStream::map_values`].
     pub fn map_values<W: Send + 'static>(&self, f: impl Fn(V) -> W + Send + Sync + 'static) -> Rdd<(K, W)> {
-        self.narrow(move |(key, value), _, sink| sink((key, f(value))))
+        self.narrow(Keys::Kept, move |(key, value), _, sink| sink((key, f(value))))
     }
 }

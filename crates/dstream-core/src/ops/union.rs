@@ -1,9 +1,10 @@
 //! `union`: the records of several streams, one stream after the other.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::context::StreamingContext;
-use crate::dataset::{Dataset, SharedDataset, Sink, Task, TaskError};
+use crate::dataset::{Dataset, SharedDataset, SharedRows, Sink, Task, TaskError};
 use crate::dstream::DStream;
 use crate::job::{Job, JobError};
 use crate::rdd::Rdd;
@@ -51,7 +52,7 @@ impl StreamingContext {
         DStream::joining(self, "union", parents, |_| {
             Box::new(move |job| {
                 let parts = nodes.iter().map(|node| node.dataset(job)).collect::<Result<_, _>>()?;
-                Ok(Arc::new(Union { parts }))
+                Ok(Arc::new(Union::of(parts)))
             })
         })
     }
@@ -61,31 +62,43 @@ impl<T: Send + 'static> Rdd<T> {
     /// The records of this dataset and of `other`; see [`DStream::union`].
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
-        self.with(Arc::new(Union { parts: vec![Arc::clone(self.dataset()), Arc::clone(other.dataset())] }))
+        self.with(Arc::new(Union::of(vec![Arc::clone(self.dataset()), Arc::clone(other.dataset())])))
     }
 }
 
+/// The records of several datasets. If all are cut into the same buckets, so are they together: partition by partition, and
+/// not one after the other.
 pub(crate) struct Union<T> {
-    pub(crate) parts: Vec<SharedDataset<T>>,
+    parts: Vec<SharedDataset<T>>,
+    buckets: Option<usize>,
 }
 
 impl<T> Union<T> {
-    /// The part that a partition belongs to, and its number there.
-    fn locate(&self, partition: usize) -> Option<(&dyn Dataset<T>, usize)> {
+    pub(crate) fn of(parts: Vec<SharedDataset<T>>) -> Self {
+        let first = parts.first().and_then(|part| part.buckets());
+        let buckets = first.filter(|buckets| parts.iter().all(|part| part.buckets() == Some(*buckets)));
+        Self { parts, buckets }
+    }
+
+    /// Where the records of a partition are: the datasets, and their partitions.
+    fn pieces(&self, partition: usize) -> Vec<(&dyn Dataset<T>, usize)> {
+        if self.buckets.is_some() {
+            return self.parts.iter().map(|part| (&**part, partition)).collect();
+        }
         let mut local = partition;
         for part in &self.parts {
             match local.checked_sub(part.partitions()) {
                 Some(rest) => local = rest,
-                None => return Some((&**part, local)),
+                None => return vec![(&**part, local)],
             }
         }
-        None
+        Vec::new()
     }
 }
 
 impl<T> Dataset<T> for Union<T> {
     fn partitions(&self) -> usize {
-        self.parts.iter().map(|part| part.partitions()).sum()
+        self.buckets.unwrap_or_else(|| self.parts.iter().map(|part| part.partitions()).sum())
     }
 
     fn prepare(&self, job: &Job) -> Result<(), JobError> {
@@ -93,11 +106,31 @@ impl<T> Dataset<T> for Union<T> {
     }
 
     fn run(&self, partition: usize, task: &Task<'_>, sink: &mut Sink<'_, T>) -> Result<(), TaskError> {
-        self.locate(partition).map_or(Ok(()), |(part, local)| part.run(local, task, sink))
+        let mut flow = ControlFlow::Continue(());
+        for (part, local) in self.pieces(partition) {
+            part.run(local, task, &mut |record| {
+                flow = sink(record);
+                flow
+            })?;
+            if flow.is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn origin(&self, partition: usize) -> Option<String> {
-        let (part, local) = self.locate(partition)?;
-        part.origin(local)
+        let origins: Vec<String> =
+            self.pieces(partition).into_iter().filter_map(|(part, local)| part.origin(local)).collect();
+        (!origins.is_empty()).then(|| origins.join("; "))
+    }
+
+    fn in_memory(&self, partition: usize) -> Option<Vec<SharedRows<T>>> {
+        let pieces = self.pieces(partition).into_iter().map(|(part, local)| part.in_memory(local));
+        Some(pieces.collect::<Option<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    fn buckets(&self) -> Option<usize> {
+        self.buckets
     }
 }

@@ -38,7 +38,7 @@ impl<T: Data> DStream<T> {
                 let now = job.batch.time;
                 // So that the batch of this very time is among the kept ones.
                 parent.dataset(job)?;
-                Ok(Arc::new(Union { parts: batches.between(now.minus(window), now) }))
+                Ok(Arc::new(Union::of(batches.between(now.minus(window), now))))
             })
         });
         self.check_multiple(&windowed, "window", window);

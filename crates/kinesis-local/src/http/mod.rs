@@ -1,11 +1,14 @@
 //! The HTTP face of the Kinesis model: JSON 1.1 in, JSON 1.1 out.
 //!
-//! `face` holds what the requests share, `server` routes and answers, `dispatch` knows the operations, `request` (with `put_request`, `read_request`
-//! and `member`) and `response` their forms on the wire, `json` writes text, `control` answers the routes that are not AWS's.
+//! `face` holds what the requests share, `server` routes and answers, `dispatch` (with `administration`) knows the operations, `request` (with
+//! `put_request`, `read_request`, `administration_request`, `member` and `named_shard`) and `response` (with `administration_reply`) their forms on the wire, `json` writes text, `control` answers the routes that are not AWS's.
 //!
 //! Enhanced fan-out: `fan_out` sends a subscription's events as they come, `event_message` frames them, `bells` call those
 //! that wait; `consumer_request`, `consumer_response` and `position` are the forms.
 
+mod administration;
+mod administration_reply;
+mod administration_request;
 mod bells;
 mod consumer_request;
 mod consumer_response;
@@ -16,6 +19,7 @@ mod face;
 mod fan_out;
 mod json;
 mod member;
+mod named_shard;
 mod position;
 mod put_request;
 mod read_request;

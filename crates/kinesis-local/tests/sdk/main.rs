@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod administration;
 mod concurrency;
 mod consumers;
 mod dynamodb;
@@ -9,5 +10,7 @@ mod fan_out;
 mod fan_out_concurrency;
 mod kinesis;
 mod lifecycle;
+mod refusals;
 mod subscriber;
 mod support;
+mod throttling;
