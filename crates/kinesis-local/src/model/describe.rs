@@ -62,12 +62,12 @@ pub struct StreamSummary {
     pub retention_hours: u32,
     /// How many shards take records.
     pub open_shards: u32,
-    /// How many consumers are registered.
-    pub consumers: usize,
     /// The shard-level metrics that are switched on.
     pub metrics: ShardMetrics,
     /// The largest data payload of a record, in bytes.
     pub max_record_size: usize,
+    /// How many consumers are registered.
+    pub consumers: usize,
 }
 
 /// One shard of a stream.
@@ -97,9 +97,9 @@ impl StreamSummary {
             created: stream.created,
             retention_hours: stream.retention_hours,
             open_shards: stream.open_count(),
-            consumers: stream.consumers.count(),
             metrics: stream.metrics,
             max_record_size: stream.max_record_size,
+            consumers: stream.consumers.count(),
         }
     }
 }

@@ -144,6 +144,13 @@ impl Model {
         Ok(PutRecordsReply { outcomes })
     }
 
+    /// The open shard of a stream that each of these points of the ring belongs to; `None` without such a stream.
+    #[must_use]
+    pub fn shards_at(&self, stream: &str, points: &[HashKey]) -> Vec<Option<ShardId>> {
+        let stream = self.streams.get(stream);
+        points.iter().map(|point| stream.and_then(|stream| stream.shard_id_at(*point))).collect()
+    }
+
     /// The name of a stream that takes records, and how large they may be.
     fn writable(&self, stream: &StreamRef) -> Result<(String, usize), KinesisError> {
         let (name, stream) = self.find(stream)?;

@@ -164,6 +164,13 @@ impl Model {
         Ok(GetRecordsReply { records: batch.records, next_iterator, millis_behind_latest, child_shards })
     }
 
+    /// The stream and the shard that an iterator of this model stands in, expired or not.
+    #[must_use]
+    pub fn iterator_place(&self, iterator: &str) -> Option<(String, ShardId)> {
+        let fields = token::open(self.seed, TokenKind::ShardIterator, iterator)?;
+        Place::parse(&fields).map(|place| (place.name, place.shard_id))
+    }
+
     /// Trims the shard that is about to be read, so that retention is exact for readers.
     pub(crate) fn trim_shard(&mut self, now: Millis, name: &str, shard_id: ShardId) {
         let freed = self.streams.get_mut(name).map_or(0, |stream| {

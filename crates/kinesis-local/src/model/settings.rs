@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::limits::Limits;
 
 /// Settings of a [`Model`](super::Model).
@@ -16,7 +18,8 @@ use super::limits::Limits;
 /// let settings = Settings { status_delay: Duration::ZERO, ..Settings::default() };
 /// assert_eq!(settings.iterator_life, Duration::from_secs(300));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Settings {
     /// How long a stream stays CREATING, UPDATING or DELETING. Default 20 ms: long enough that a client which does not
     /// wait for ACTIVE is found out, short enough not to be felt. Zero makes every change immediate.
@@ -45,8 +48,7 @@ pub struct Settings {
     /// How often a subscription without news sends an event without records. Default 5 seconds, as on AWS; less than a
     /// millisecond counts as a millisecond.
     pub heartbeat_interval: Duration,
-    /// Whether a consumer gets no more than 2 MB per second from each shard by SubscribeToShard. Default off, which
-    /// [`Limits::Aws`] overrides.
+    /// Whether a consumer gets no more than 2 MB per second from each shard by SubscribeToShard. Default off.
     pub fan_out_limit: bool,
     /// The region in the ARNs that are handed out. Default `us-east-1`. ARNs of any region are accepted.
     pub region: String,
