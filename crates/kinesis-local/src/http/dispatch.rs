@@ -5,6 +5,8 @@
 
 use serde::Deserialize;
 
+use super::consumer_request::{ConsumerWire, DeleteStreamWire, ListConsumersWire, RegisterConsumerWire};
+use super::consumer_response::Described;
 use super::face::Face;
 use super::put_request::{EntryWire, PutRecordsWire};
 use super::read_request::{GetRecordsWire, GetShardIteratorWire};
@@ -34,7 +36,13 @@ pub(super) fn answer(face: &Face, operation: &str, body: &[u8]) -> Result<String
         }
         "ListStreams" => call.run::<ListStreamsWire, _>(|model, now, request| model.list_streams(now, &request)),
         "CreateStream" => call.run::<CreateStreamWire, _>(|model, now, request| model.create_stream(now, &request)),
-        "DeleteStream" => call.run::<StreamWire, _>(|model, now, stream| model.delete_stream(now, &stream)),
+        "DeleteStream" => call.run::<DeleteStreamWire, _>(|model, now, (stream, consumers_too)| {
+            if consumers_too {
+                model.delete_stream_and_consumers(now, &stream)
+            } else {
+                model.delete_stream(now, &stream)
+            }
+        }),
         "SplitShard" => call.run::<SplitShardWire, _>(|model, now, request| model.split_shard(now, &request)),
         "MergeShards" => call.run::<MergeShardsWire, _>(|model, now, request| model.merge_shards(now, &request)),
         "IncreaseStreamRetentionPeriod" => {
@@ -43,11 +51,32 @@ pub(super) fn answer(face: &Face, operation: &str, body: &[u8]) -> Result<String
         "DecreaseStreamRetentionPeriod" => {
             call.run::<RetentionWire, _>(|model, now, (stream, hours)| model.decrease_retention(now, &stream, hours))
         }
+        "RegisterStreamConsumer" => {
+            call.run::<RegisterConsumerWire, _>(|model, now, request| model.register_stream_consumer(now, &request))
+        }
+        "DeregisterStreamConsumer" => {
+            call.run::<ConsumerWire, _>(|model, now, consumer| model.deregister_stream_consumer(now, &consumer))
+        }
+        "DescribeStreamConsumer" => call.run::<ConsumerWire, _>(|model, now, consumer| {
+            model.describe_stream_consumer(now, &consumer).map(Described)
+        }),
+        "ListStreamConsumers" => {
+            call.run::<ListConsumersWire, _>(|model, now, request| model.list_stream_consumers(now, &request))
+        }
         other => Err(KinesisError::new(
             ErrorKind::UnknownOperation,
             format!("The operation {other} is not part of this endpoint."),
         )),
     }
+}
+
+/// The request in a body.
+pub(super) fn parse<'a, W: Wire + Deserialize<'a>>(body: &'a [u8]) -> Result<W::Request, KinesisError> {
+    // A request without members may come without a body.
+    let body = if body.is_empty() { b"{}" } else { body };
+    let wire: W =
+        serde_json::from_slice(body).map_err(|error| KinesisError::new(ErrorKind::Serialization, error.to_string()))?;
+    wire.into_request()
 }
 
 /// One request on its way.
@@ -65,11 +94,7 @@ impl<'a> Call<'a> {
         W: Wire + Deserialize<'a>,
         R: Reply,
     {
-        // A request without members may come without a body.
-        let body = if self.body.is_empty() { b"{}" } else { self.body };
-        let wire: W = serde_json::from_slice(body)
-            .map_err(|error| KinesisError::new(ErrorKind::Serialization, error.to_string()))?;
-        let request = wire.into_request()?;
+        let request = parse::<W>(self.body)?;
         let reply = self.face.with_model(|model, now| operation(model, now, request))?;
         Ok(reply.body())
     }

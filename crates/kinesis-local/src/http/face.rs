@@ -1,4 +1,4 @@
-//! What all requests share: the model behind its lock, the addresses, and the count of holders.
+//! What all requests share: the model behind its lock, the addresses, the bells of the subscribers, and the count of holders.
 //!
 //! Promises: the lock is held for one operation of the model, never across an await, and never while a body is parsed or
 //! a reply is written.
@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
+use super::bells::Bells;
 use crate::clock;
 use crate::model::{Millis, Model};
 
@@ -22,6 +23,7 @@ pub(crate) struct Face {
     dynamodb_url: String,
     holders: AtomicUsize,
     requests: AtomicUsize,
+    bells: Bells,
     stopping: watch::Receiver<bool>,
 }
 
@@ -38,16 +40,21 @@ impl Face {
             dynamodb_url: format!("http://{dynamodb}"),
             holders: AtomicUsize::new(0),
             requests: AtomicUsize::new(0),
+            bells: Bells::default(),
             stopping,
         }
     }
 
     /// Runs one operation at the current time. A panic in an earlier one leaves the model usable: each operation checks
-    /// before it changes anything.
+    /// before it changes anything. Subscribers that the operation has news for are called afterwards.
     pub(crate) fn with_model<R>(&self, operation: impl FnOnce(&mut Model, Millis) -> R) -> R {
         let mut model = self.model.lock().unwrap_or_else(PoisonError::into_inner);
         let now = model.advance(clock::now());
-        operation(&mut model, now)
+        let result = operation(&mut model, now);
+        let woken = model.take_woken();
+        drop(model);
+        self.bells.ring(woken);
+        result
     }
 
     pub(crate) fn kinesis_url(&self) -> &str {
@@ -71,6 +78,11 @@ impl Face {
     /// A number for each request, for the request id.
     pub(super) fn next_request(&self) -> usize {
         self.requests.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The bells that `with_model` rings.
+    pub(super) fn bells(&self) -> &Bells {
+        &self.bells
     }
 
     /// Turns true when the endpoints stop.

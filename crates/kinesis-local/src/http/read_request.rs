@@ -1,12 +1,13 @@
 //! GetShardIterator and GetRecords as they come over the wire.
 //!
-//! Promises: each iterator type insists on the member that it needs and ignores the others, as on AWS.
+//! Promises: positions are read by the rules of `position`.
 
 use serde::Deserialize;
 
-use super::member::{count, moment, not_in_set, required, shard_id};
+use super::member::{count, required, shard_id};
+use super::position::Position;
 use super::request::{Wire, wire};
-use crate::model::{GetRecords, GetShardIterator, KinesisError, SequenceNumber, StartingPosition, StreamRef};
+use crate::model::{GetRecords, GetShardIterator, KinesisError, StreamRef};
 
 wire!(GetShardIteratorWire {
     shard_id: String,
@@ -21,32 +22,12 @@ impl Wire for GetShardIteratorWire {
 
     fn into_request(mut self) -> Result<GetShardIterator, KinesisError> {
         let stream = self.stream();
-        let kind = required(self.shard_iterator_type, "shardIteratorType")?;
-        let number = || {
-            let text = self.starting_sequence_number.as_deref().ok_or_else(|| {
-                KinesisError::invalid_argument(format!(
-                    "Must either specify timestamp or startingSequenceNumber; {kind} needs StartingSequenceNumber."
-                ))
-            })?;
-            text.parse::<SequenceNumber>()
-                .map_err(|_| KinesisError::invalid_argument(format!("StartingSequenceNumber {text} is invalid.")))
+        let position = Position {
+            kind: self.shard_iterator_type,
+            sequence_number: self.starting_sequence_number,
+            timestamp: self.timestamp,
         };
-        let position = match kind.as_str() {
-            "TRIM_HORIZON" => StartingPosition::TrimHorizon,
-            "LATEST" => StartingPosition::Latest,
-            "AT_SEQUENCE_NUMBER" => StartingPosition::AtSequenceNumber(number()?),
-            "AFTER_SEQUENCE_NUMBER" => StartingPosition::AfterSequenceNumber(number()?),
-            "AT_TIMESTAMP" => StartingPosition::AtTimestamp(moment(self.timestamp.ok_or_else(|| {
-                KinesisError::invalid_argument("Must specify timestamp parameter for iterator of type AT_TIMESTAMP.")
-            })?)),
-            other => {
-                return Err(not_in_set(
-                    other,
-                    "shardIteratorType",
-                    "AFTER_SEQUENCE_NUMBER, LATEST, AT_TIMESTAMP, AT_SEQUENCE_NUMBER, TRIM_HORIZON",
-                ));
-            }
-        };
+        let position = position.into_position("shardIteratorType")?;
         Ok(GetShardIterator { stream, shard_id: shard_id(&required(self.shard_id, "shardId")?)?, position })
     }
 }

@@ -6,7 +6,7 @@
 use super::json::Json;
 use crate::model::{
     ChildShard, GetRecordsReply, HashKeyRange, KinesisError, ListShardsReply, ListStreamsReply, PutOutcome,
-    PutRecordsReply, ShardDescription, ShardId, StoredAt, StreamDescription, StreamSummary,
+    PutRecordsReply, Record, ShardDescription, ShardId, StoredAt, StreamDescription, StreamSummary,
 };
 
 /// What can be written as the body of a reply.
@@ -58,8 +58,7 @@ impl Reply for PutRecordsReply {
 
 impl Reply for GetRecordsReply {
     fn body(&self) -> String {
-        let data = |record: &crate::model::Record| record.data.as_base64().len() + record.partition_key.len() + 180;
-        let mut json = Json::with_capacity(400 + self.records.iter().map(data).sum::<usize>());
+        let mut json = Json::with_capacity(400 + size_of_records(&self.records));
         json.object(|json| {
             json.key("MillisBehindLatest").bare(self.millis_behind_latest);
             if let Some(iterator) = &self.next_iterator {
@@ -68,14 +67,7 @@ impl Reply for GetRecordsReply {
             if !self.child_shards.is_empty() {
                 json.key("ChildShards").array(&self.child_shards, child);
             }
-            json.key("Records").array(&self.records, |json, record| {
-                json.object(|json| {
-                    json.key("ApproximateArrivalTimestamp").bare(record.arrival);
-                    json.key("Data").plain(record.data.as_base64());
-                    json.key("PartitionKey").string(&record.partition_key);
-                    json.key("SequenceNumber").quoted(record.sequence_number);
-                });
-            });
+            json.key("Records").array(&self.records, record);
         });
         json.into_text()
     }
@@ -128,19 +120,19 @@ impl Reply for StreamSummary {
                 summary(json, self);
                 details(json, self);
                 json.key("OpenShardCount").bare(self.open_shards);
-                json.key("ConsumerCount").bare(0);
+                json.key("ConsumerCount").bare(self.consumers);
             });
         })
     }
 }
 
-fn object(members: impl FnOnce(&mut Json)) -> String {
+pub(super) fn object(members: impl FnOnce(&mut Json)) -> String {
     let mut json = Json::default();
     json.object(members);
     json.into_text()
 }
 
-fn token(json: &mut Json, token: Option<&str>) {
+pub(super) fn token(json: &mut Json, token: Option<&str>) {
     if let Some(token) = token {
         json.key("NextToken").plain(token);
     }
@@ -151,6 +143,20 @@ fn stored(json: &mut Json, at: &StoredAt) {
     json.key("ShardId").quoted(at.shard_id);
 }
 
+/// About how many bytes [`record`] writes for all of them.
+pub(super) fn size_of_records(records: &[Record]) -> usize {
+    records.iter().map(|record| record.data.as_base64().len() + record.partition_key.len() + 180).sum()
+}
+
+pub(super) fn record(json: &mut Json, record: &Record) {
+    json.object(|json| {
+        json.key("ApproximateArrivalTimestamp").bare(record.arrival);
+        json.key("Data").plain(record.data.as_base64());
+        json.key("PartitionKey").string(&record.partition_key);
+        json.key("SequenceNumber").quoted(record.sequence_number);
+    });
+}
+
 fn range(json: &mut Json, range: &HashKeyRange) {
     json.key("HashKeyRange").object(|json| {
         json.key("StartingHashKey").quoted(range.start);
@@ -158,7 +164,7 @@ fn range(json: &mut Json, range: &HashKeyRange) {
     });
 }
 
-fn child(json: &mut Json, child: &ChildShard) {
+pub(super) fn child(json: &mut Json, child: &ChildShard) {
     json.object(|json| {
         json.key("ShardId").quoted(child.id);
         json.key("ParentShards").array(&child.parents, |json, parent: &ShardId| json.quoted(parent));

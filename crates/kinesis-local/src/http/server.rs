@@ -7,6 +7,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header::{CONTENT_TYPE, HeaderName};
@@ -19,7 +20,7 @@ use tokio::net::TcpListener;
 
 use super::face::Face;
 use super::response::Reply;
-use super::{control, dispatch};
+use super::{control, dispatch, fan_out};
 use crate::model::{ErrorKind, KinesisError};
 
 /// Serves until `shutdown` resolves and the open requests are answered.
@@ -42,20 +43,29 @@ pub(crate) async fn serve(listener: TcpListener, face: Arc<Face>, shutdown: impl
 }
 
 async fn kinesis(State(face): State<Arc<Face>>, headers: HeaderMap, body: Result<Bytes, BytesRejection>) -> Response {
-    let (status, text) = match answer(&face, &headers, body) {
-        Ok(text) => (StatusCode::OK, text),
-        Err((status, error)) => (status, error.body()),
+    let (status, form, body) = match answer(&face, &headers, body) {
+        Ok(Answer::Reply(text)) => (StatusCode::OK, JSON_1_1, text.into()),
+        Ok(Answer::Events(events)) => (StatusCode::OK, EVENT_STREAM, events),
+        Err((status, error)) => (status, JSON_1_1, error.body().into()),
     };
     let request_id = format!("00000000-0000-4000-8000-{:012x}", face.next_request());
-    let headers = [(CONTENT_TYPE, JSON_1_1.to_owned()), (REQUEST_ID, request_id)];
-    (status, headers, text).into_response()
+    let headers = [(CONTENT_TYPE, form.to_owned()), (REQUEST_ID, request_id)];
+    (status, headers, body).into_response()
+}
+
+/// What an operation is answered with.
+enum Answer {
+    /// One body.
+    Reply(String),
+    /// Messages as they come.
+    Events(Body),
 }
 
 fn answer(
-    face: &Face,
+    face: &Arc<Face>,
     headers: &HeaderMap,
     body: Result<Bytes, BytesRejection>,
-) -> Result<String, (StatusCode, KinesisError)> {
+) -> Result<Answer, (StatusCode, KinesisError)> {
     let body = body.map_err(|rejection| {
         (rejection.status(), KinesisError::new(ErrorKind::Serialization, rejection.body_text()))
     })?;
@@ -65,13 +75,18 @@ fn answer(
         (StatusCode::BAD_REQUEST, KinesisError::new(ErrorKind::UnknownOperation, message))
     })?;
     tracing::trace!(operation, bytes = body.len(), "request");
-    dispatch::answer(face, operation, &body).map_err(|error| {
+    let answer = match operation {
+        fan_out::OPERATION => fan_out::subscribe(face, &body).map(Answer::Events),
+        _ => dispatch::answer(face, operation, &body).map(Answer::Reply),
+    };
+    answer.map_err(|error| {
         (StatusCode::from_u16(error.kind.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), error)
     })
 }
 
 const TARGET_PREFIX: &str = "Kinesis_20131202.";
 const JSON_1_1: &str = "application/x-amz-json-1.1";
+const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 /// 10 MiB of data as base64 in JSON, twice over.
 const MOST_BODY_BYTES: usize = 32 << 20;

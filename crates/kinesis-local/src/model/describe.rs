@@ -60,6 +60,8 @@ pub struct StreamSummary {
     pub retention_hours: u32,
     /// How many shards take records.
     pub open_shards: u32,
+    /// How many consumers are registered.
+    pub consumers: usize,
 }
 
 /// One shard of a stream.
@@ -89,6 +91,7 @@ impl StreamSummary {
             created: stream.created,
             retention_hours: stream.retention_hours,
             open_shards: stream.open_count(),
+            consumers: stream.consumers.count(),
         }
     }
 }

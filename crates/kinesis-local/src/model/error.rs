@@ -85,6 +85,8 @@ pub enum ErrorKind {
     LimitExceeded,
     /// A throughput limit, or here the memory cap, is reached: try again later.
     ProvisionedThroughputExceeded,
+    /// The request asked for a dry run and would have succeeded.
+    DryRunOperation,
     /// The operation does not exist, or not here.
     UnknownOperation,
     /// The body is not what the protocol asks for.
@@ -106,6 +108,7 @@ impl ErrorKind {
             Self::ExpiredNextToken => "ExpiredNextTokenException",
             Self::LimitExceeded => "LimitExceededException",
             Self::ProvisionedThroughputExceeded => "ProvisionedThroughputExceededException",
+            Self::DryRunOperation => "DryRunOperationException",
             Self::UnknownOperation => "UnknownOperationException",
             Self::Serialization => "SerializationException",
             Self::InternalFailure => "InternalFailure",

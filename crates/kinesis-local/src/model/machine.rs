@@ -11,6 +11,7 @@ use super::millis::Millis;
 use super::settings::Settings;
 use super::stream::{Phase, Stream};
 use super::stream_ref::StreamRef;
+use super::wakeups::Wakeups;
 
 /// A Kinesis of its own. Each operation is a method that takes `now`.
 ///
@@ -31,6 +32,9 @@ pub struct Model {
     pub(crate) seed: u64,
     pub(crate) streams: BTreeMap<String, Stream>,
     pub(crate) stored_memory: u64,
+    pub(crate) wakeups: Wakeups,
+    /// How many subscriptions there were, which numbers them.
+    pub(crate) subscribed: u64,
     now: Millis,
     /// The earliest due time of all streams, so that an operation need not look at all of them.
     next_due: Option<Millis>,
@@ -46,6 +50,8 @@ impl Model {
             seed,
             streams: BTreeMap::new(),
             stored_memory: 0,
+            wakeups: Wakeups::default(),
+            subscribed: 0,
             now: Millis::default(),
             next_due: None,
             next_sweep: Millis::default(),
@@ -92,6 +98,8 @@ impl Model {
 
     /// Notes a pending change; one without delay takes effect at once.
     pub(crate) fn schedule(&mut self, due: Millis) {
+        // Something changes: whoever waits for news has to look again, and to reckon with this time.
+        self.wakeups.wake_all();
         self.next_due = Some(self.next_due.map_or(due, |next| next.min(due)));
         self.advance(self.now);
     }
@@ -114,6 +122,7 @@ impl Model {
         let now = self.now;
         let mut freed = 0;
         self.streams.retain(|_, stream| {
+            stream.consumers.settle(now);
             if stream.due().is_none_or(|due| due > now) {
                 return true;
             }
@@ -125,7 +134,11 @@ impl Model {
             true
         });
         self.stored_memory = self.stored_memory.saturating_sub(freed);
-        self.next_due = self.streams.values().filter_map(Stream::due).min();
+        self.next_due = self
+            .streams
+            .values()
+            .filter_map(|stream| stream.due().into_iter().chain(stream.consumers.due()).min())
+            .min();
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! It promises what consumers rely on: open shards that always cover the ring, sequence numbers that grow within a shard
 //! and from parent to child, honest lag, the end of a shard with its children, filters and pages, iterators that expire,
-//! retention. It does not model throughput limits or enhanced fan-out yet.
+//! retention, enhanced fan-out with resume, take-over and heartbeats.
 //!
 //! ```
 //! use kinesis_local::model::{
@@ -36,18 +36,28 @@ mod shard;
 mod stream;
 mod stream_ref;
 
+mod consumer;
+mod consumer_ref;
+mod fan_out_rate;
+mod wakeups;
+
 mod machine;
 
+mod consumers;
 mod describe;
 mod list_shards;
 mod put;
 mod read;
 mod reshard;
 mod streams;
+mod subscription;
 
 #[cfg(test)]
 mod tests;
 
+pub use consumer::{ConsumerDescription, ConsumerStatus};
+pub use consumer_ref::ConsumerRef;
+pub use consumers::{ListStreamConsumers, ListStreamConsumersReply, RegisterStreamConsumer};
 pub use describe::{DescribeStream, ShardDescription, StreamDescription, StreamSummary};
 pub use error::{ErrorKind, KinesisError};
 pub use hash_key::{HashKey, HashKeyRange, NotAHashKey};
@@ -64,3 +74,4 @@ pub use shard::{NotAShardId, Record, ShardId};
 pub use stream::{StreamMode, StreamStatus};
 pub use stream_ref::StreamRef;
 pub use streams::{CreateStream, ListStreams, ListStreamsReply};
+pub use subscription::{Polled, SubscribeToShard, Subscription, SubscriptionEvent, SubscriptionId};

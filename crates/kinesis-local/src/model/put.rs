@@ -171,6 +171,7 @@ impl Model {
         let PutEntry { partition_key, data, .. } = entry;
         let sequence_number = shard.append(Stored { arrival: now, partition_key, data });
         let shard_id = shard.id;
+        self.wakeups.wake_shard(name, shard_id);
         self.stored_memory = self.stored_memory.saturating_add(memory);
         Ok(StoredAt { shard_id, sequence_number })
     }

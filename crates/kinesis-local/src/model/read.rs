@@ -4,12 +4,14 @@
 //! data, it shares it; the end of a closed shard is told by the absent next iterator together with the child shards;
 //! the lag is 0 only when there is nothing left to read.
 
+use std::collections::BTreeMap;
+
 use super::error::{ErrorKind, KinesisError};
 use super::hash_key::HashKeyRange;
 use super::machine::Model;
 use super::millis::{Millis, whole_millis};
 use super::sequence::SequenceNumber;
-use super::shard::{Record, Shard, ShardId};
+use super::shard::{Batch, Record, Shard, ShardId};
 use super::stream::{Stream, StreamStatus};
 use super::stream_ref::StreamRef;
 use super::token::{self, TokenKind};
@@ -95,21 +97,33 @@ impl Model {
             return Err(self.no_such_stream(name));
         }
         let shard = stream.shards.get(&request.shard_id).ok_or_else(|| self.no_such_shard(name, request.shard_id))?;
-        let index = match request.position {
-            StartingPosition::TrimHorizon => 0,
-            StartingPosition::Latest => shard.end_index(),
-            StartingPosition::AtSequenceNumber(number) => self.index_of(name, shard, number)?,
-            StartingPosition::AfterSequenceNumber(number) => self.index_of(name, shard, number)?.saturating_add(1),
-            StartingPosition::AtTimestamp(time) if time > now => {
-                return Err(KinesisError::invalid_argument(format!(
-                    "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. timestampInMillis: {}, currentTimestampInMillis: {}",
-                    time.get(),
-                    now.get()
-                )));
-            }
-            StartingPosition::AtTimestamp(time) => shard.index_at(time),
-        };
+        let index = self.index_at(now, name, shard, request.position, "GetShardIterator")?;
         Ok(self.iterator(now, name, stream, shard.id, index))
+    }
+
+    /// The index at which a position stands. `operation` is for the message of the error.
+    pub(crate) fn index_at(
+        &self,
+        now: Millis,
+        name: &str,
+        shard: &Shard,
+        position: StartingPosition,
+        operation: &str,
+    ) -> Result<u64, KinesisError> {
+        match position {
+            StartingPosition::TrimHorizon => Ok(0),
+            StartingPosition::Latest => Ok(shard.end_index()),
+            StartingPosition::AtSequenceNumber(number) => self.index_of(name, shard, number, operation),
+            StartingPosition::AfterSequenceNumber(number) => {
+                Ok(self.index_of(name, shard, number, operation)?.saturating_add(1))
+            }
+            StartingPosition::AtTimestamp(time) if time > now => Err(KinesisError::invalid_argument(format!(
+                "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. timestampInMillis: {}, currentTimestampInMillis: {}",
+                time.get(),
+                now.get()
+            ))),
+            StartingPosition::AtTimestamp(time) => Ok(shard.index_at(time)),
+        }
     }
 
     /// The records from an iterator on.
@@ -123,7 +137,7 @@ impl Model {
         let limit = request.limit.unwrap_or(MOST_RECORDS);
         KinesisError::check_limit("limit", limit, MOST_RECORDS)?;
         let place = self.open_iterator(now, &request.iterator)?;
-        self.trim_shard(now, &place);
+        self.trim_shard(now, &place.name, place.shard_id);
         let stream = self
             .streams
             .get(&place.name)
@@ -134,21 +148,17 @@ impl Model {
         let batch = shard.read(place.index, usize::try_from(limit).unwrap_or(usize::MAX), MOST_REPLY_BYTES);
         let all_read = batch.next_index >= shard.end_index();
         let ended = all_read && !shard.is_open();
-        let millis_behind_latest = match batch.records.last() {
-            // The next record may have arrived in this very millisecond; 0 would say that there is none.
-            Some(last) if !all_read => now.since(last.arrival).max(1),
-            _ => 0,
-        };
+        let millis_behind_latest = lag(now, &batch, all_read);
         let next_iterator = (!ended).then(|| self.iterator(now, &place.name, stream, place.shard_id, batch.next_index));
-        let child_shards = if ended { children(stream, shard) } else { Vec::new() };
+        let child_shards = if ended { children(&stream.shards, shard) } else { Vec::new() };
         Ok(GetRecordsReply { records: batch.records, next_iterator, millis_behind_latest, child_shards })
     }
 
     /// Trims the shard that is about to be read, so that retention is exact for readers.
-    fn trim_shard(&mut self, now: Millis, place: &Place) {
-        let freed = self.streams.get_mut(&place.name).map_or(0, |stream| {
+    pub(crate) fn trim_shard(&mut self, now: Millis, name: &str, shard_id: ShardId) {
+        let freed = self.streams.get_mut(name).map_or(0, |stream| {
             let horizon = stream.horizon(now);
-            stream.shards.get_mut(&place.shard_id).map_or(0, |shard| shard.trim(horizon))
+            stream.shards.get_mut(&shard_id).map_or(0, |shard| shard.trim(horizon))
         });
         self.stored_memory = self.stored_memory.saturating_sub(freed);
     }
@@ -175,10 +185,16 @@ impl Model {
         ))
     }
 
-    fn index_of(&self, name: &str, shard: &Shard, number: SequenceNumber) -> Result<u64, KinesisError> {
+    fn index_of(
+        &self,
+        name: &str,
+        shard: &Shard,
+        number: SequenceNumber,
+        operation: &str,
+    ) -> Result<u64, KinesisError> {
         shard.index_of(number).ok_or_else(|| {
             KinesisError::invalid_argument(format!(
-                "StartingSequenceNumber {number} used in GetShardIterator on shard {} in stream {name} under account {} is invalid because it did not come from this stream.",
+                "StartingSequenceNumber {number} used in {operation} on shard {} in stream {name} under account {} is invalid because it did not come from this stream.",
                 shard.id, self.settings.account
             ))
         })
@@ -205,11 +221,21 @@ impl Place {
     }
 }
 
-fn children(stream: &Stream, shard: &Shard) -> Vec<ChildShard> {
+/// How far the end of a batch is behind the tip.
+pub(crate) fn lag(now: Millis, batch: &Batch, all_read: bool) -> u64 {
+    match batch.records.last() {
+        // The next record may have arrived in this very millisecond; 0 would say that there is none.
+        Some(last) if !all_read => now.since(last.arrival).max(1),
+        _ => 0,
+    }
+}
+
+/// The shards that go on where a shard ended.
+pub(crate) fn children(shards: &BTreeMap<ShardId, Shard>, shard: &Shard) -> Vec<ChildShard> {
     shard
         .children
         .iter()
-        .filter_map(|id| stream.shards.get(id))
+        .filter_map(|id| shards.get(id))
         .map(|child| ChildShard {
             id: child.id,
             parents: child.parent.into_iter().chain(child.adjacent_parent).collect(),

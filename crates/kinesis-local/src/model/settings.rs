@@ -30,6 +30,17 @@ pub struct Settings {
     pub shard_limit: u32,
     /// The largest data payload of one record, in bytes before base64. Default 1 MiB, AWS's default.
     pub max_record_size: usize,
+    /// How long a subscription by SubscribeToShard lasts before its stream ends normally. Default 5 minutes, as on AWS.
+    /// Shorter values show whether a client subscribes again.
+    pub subscription_life: Duration,
+    /// How long a subscription keeps its consumer's next one to the same shard out (`ResourceInUseException`); afterwards
+    /// the next one takes over. Default 5 seconds, as on AWS. Zero lets tests take over at once.
+    pub subscription_grace: Duration,
+    /// How often a subscription without news sends an event without records. Default 5 seconds, as on AWS; less than a
+    /// millisecond counts as a millisecond.
+    pub heartbeat_interval: Duration,
+    /// Whether a consumer gets no more than 2 MB per second from each shard by SubscribeToShard. Default off.
+    pub fan_out_limit: bool,
     /// The region in the ARNs that are handed out. Default `us-east-1`. ARNs of any region are accepted.
     pub region: String,
     /// The account in ARNs and messages. Default `000000000000`. ARNs of any account are accepted.
@@ -44,6 +55,10 @@ impl Default for Settings {
             memory_cap: 1 << 30,
             shard_limit: 20_000,
             max_record_size: 1 << 20,
+            subscription_life: Duration::from_secs(300),
+            subscription_grace: Duration::from_secs(5),
+            heartbeat_interval: Duration::from_secs(5),
+            fan_out_limit: false,
             region: "us-east-1".to_owned(),
             account: "000000000000".to_owned(),
         }

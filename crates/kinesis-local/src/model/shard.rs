@@ -211,6 +211,17 @@ impl Shard {
         Batch { records, next_index }
     }
 
+    /// The number between the records before a position and those from it on: that of the record right before it, the
+    /// shard's starting number before the first, and above what it can have been where that record was trimmed.
+    pub(crate) fn number_before(&self, index: u64) -> SequenceNumber {
+        let Some(before) = index.checked_sub(1).filter(|before| *before > 0) else {
+            return self.starting_sequence_number();
+        };
+        let kept = before.checked_sub(self.first_index).and_then(|place| usize::try_from(place).ok());
+        let written = kept.and_then(|place| self.records.get(place)).map_or(LAST_MOMENT, |record| record.arrival);
+        self.sequence_number(before, written)
+    }
+
     fn sequence_number(&self, index: u64, written: Millis) -> SequenceNumber {
         SequenceNumber::from_parts(Parts {
             created_second: self.created_second,
@@ -225,5 +236,7 @@ impl Shard {
 const FIRST_INDEX: u64 = 1;
 /// The index in a closed shard's ending sequence number: above every record that there can be.
 const ENDING_INDEX: u64 = i64::MAX.unsigned_abs();
+/// The last second that a sequence number can hold.
+const LAST_MOMENT: Millis = Millis::new(((1 << 36) - 1) * 1_000);
 /// About what the bookkeeping of one record takes besides its text: the entry, two shared-text headers, slack.
 const RECORD_OVERHEAD: u64 = 112;

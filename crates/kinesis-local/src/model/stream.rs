@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::consumer::Consumers;
 use super::hash_key::{HashKey, HashKeyRange};
 use super::millis::Millis;
 use super::shard::{Shard, ShardId};
@@ -82,6 +83,7 @@ pub(crate) struct Stream {
     pub(crate) phase: Phase,
     pub(crate) retention_hours: u32,
     pub(crate) shards: BTreeMap<ShardId, Shard>,
+    pub(crate) consumers: Consumers,
     /// The open shards by the first point of their range.
     open: BTreeMap<HashKey, ShardId>,
     next_shard: u32,
@@ -96,6 +98,7 @@ impl Stream {
             phase: Phase::Creating { due, shards },
             retention_hours: DEFAULT_RETENTION_HOURS,
             shards: BTreeMap::new(),
+            consumers: Consumers::default(),
             open: BTreeMap::new(),
             next_shard: 0,
         }

@@ -61,24 +61,26 @@ impl StreamRef {
 
 /// Checks a stream name: 1 to 128 of letters, digits, `_`, `.`, `-`.
 pub(crate) fn check_name(name: &str) -> Result<(), KinesisError> {
+    check_text(name, "streamName")
+}
+
+/// The same for any member that follows the rule of stream names.
+pub(crate) fn check_text(name: &str, member: &str) -> Result<(), KinesisError> {
     if name.is_empty() {
-        return Err(KinesisError::validation(name, "streamName", "have length greater than or equal to 1"));
+        return Err(KinesisError::validation(name, member, "have length greater than or equal to 1"));
     }
     if name.len() > 128 {
-        return Err(KinesisError::validation(name, "streamName", "have length less than or equal to 128"));
+        return Err(KinesisError::validation(name, member, "have length less than or equal to 128"));
     }
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     if !name.bytes().all(allowed) {
-        return Err(KinesisError::validation(
-            name,
-            "streamName",
-            "satisfy regular expression pattern: [a-zA-Z0-9_.-]+",
-        ));
+        return Err(KinesisError::validation(name, member, "satisfy regular expression pattern: [a-zA-Z0-9_.-]+"));
     }
     Ok(())
 }
 
-fn name_in_arn(arn: &str) -> Result<&str, KinesisError> {
+/// The stream's name in its ARN, not checked.
+pub(crate) fn name_in_arn(arn: &str) -> Result<&str, KinesisError> {
     let mut fields = arn.splitn(6, ':');
     let head = (fields.next(), fields.next(), fields.next());
     let name = fields.nth(2).and_then(|resource| resource.strip_prefix("stream/"));

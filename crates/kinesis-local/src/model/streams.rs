@@ -85,13 +85,34 @@ impl Model {
     /// Deletes a stream with all its records, in whatever status it is.
     ///
     /// # Errors
-    /// `ResourceNotFoundException` when there is none.
+    /// `ResourceNotFoundException` when there is none, `ResourceInUseException` when it has registered consumers.
     pub fn delete_stream(&mut self, now: Millis, stream: &StreamRef) -> Result<(), KinesisError> {
+        self.advance(now);
+        let (name, found) = self.find(stream)?;
+        let consumers = found.consumers.count();
+        if consumers > 0 {
+            return Err(KinesisError::new(
+                ErrorKind::ResourceInUse,
+                format!(
+                    "Stream {name} under account {} has {consumers} registered consumers. Deregister them, or set EnforceConsumerDeletion.",
+                    self.settings.account
+                ),
+            ));
+        }
+        self.delete_stream_and_consumers(now, stream)
+    }
+
+    /// Deletes a stream with all its records and consumers: `EnforceConsumerDeletion`.
+    ///
+    /// # Errors
+    /// `ResourceNotFoundException` when there is none.
+    pub fn delete_stream_and_consumers(&mut self, now: Millis, stream: &StreamRef) -> Result<(), KinesisError> {
         let now = self.advance(now);
         let due = self.due_from(now);
         let name = self.find(stream)?.0.to_owned();
         if let Some(stream) = self.streams.get_mut(&name) {
             stream.phase = Phase::Deleting { due };
+            stream.consumers.delete_all(due);
         }
         self.schedule(due);
         Ok(())

@@ -1,5 +1,8 @@
 //! Tests of the model as a whole: stories by operation here, properties over random stories in `properties`.
 
+mod consumers;
+mod fan_out;
+mod fan_out_properties;
 mod properties;
 mod stories;
 

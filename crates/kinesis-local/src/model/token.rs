@@ -14,6 +14,7 @@ pub(crate) enum TokenKind {
     ShardIterator,
     ShardPage,
     StreamPage,
+    ConsumerPage,
 }
 
 impl TokenKind {
@@ -22,6 +23,7 @@ impl TokenKind {
             Self::ShardIterator => b'i',
             Self::ShardPage => b's',
             Self::StreamPage => b'n',
+            Self::ConsumerPage => b'c',
         }
     }
 }

@@ -15,7 +15,12 @@ pub(crate) const STREAM: &str = "words";
 
 /// Endpoints without delays and with an ACTIVE stream of so many shards.
 pub(crate) async fn start(shards: u32) -> Local {
-    let settings = Settings { status_delay: Duration::ZERO, ..Settings::default() };
+    start_with(Settings::default(), shards).await
+}
+
+/// The same with settings of the test's choice.
+pub(crate) async fn start_with(settings: Settings, shards: u32) -> Local {
+    let settings = Settings { status_delay: Duration::ZERO, ..settings };
     Local::builder().settings(settings).stream(STREAM, shards).start().await.unwrap()
 }
 

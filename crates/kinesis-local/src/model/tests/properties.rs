@@ -8,7 +8,7 @@ use super::*;
 
 /// One step of a random story; numbers are reduced to what exists when the step is taken.
 #[derive(Debug, Clone)]
-enum Step {
+pub(super) enum Step {
     Put(u128),
     Split(usize, u128),
     Merge(usize),
@@ -16,15 +16,18 @@ enum Step {
     Wait(u64),
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![
+pub(super) fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
         6 => any::<u128>().prop_map(Step::Put),
         1 => (any::<usize>(), any::<u128>()).prop_map(|(shard, key)| Step::Split(shard, key)),
         1 => any::<usize>().prop_map(Step::Merge),
         2 => Just(Step::Read),
         1 => (0_u64..2_000).prop_map(Step::Wait),
-    ];
-    proptest::collection::vec(step, 1..120)
+    ]
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    proptest::collection::vec(step(), 1..120)
 }
 
 /// Open shards in the order of their ranges.
@@ -34,7 +37,7 @@ fn ring(model: &mut Model, now: Millis) -> Vec<ShardDescription> {
     open
 }
 
-fn reshard(model: &mut Model, now: Millis, step: &Step) {
+pub(super) fn reshard(model: &mut Model, now: Millis, step: &Step) {
     let open = ring(model, now);
     match step {
         Step::Split(shard, key) => {
