@@ -32,9 +32,9 @@ pub fn checks() -> impl Iterator<Item = &'static Check> {
 }
 
 /// Lists the checks of a file: each an async function of the same name; and makes a test of each.
-macro_rules! checks {
+macro_rules! list_checks {
     ($area:literal, $($id:ident: $what:literal,)+) => {
-        $crate::check::checks!($area, within 150 seconds, $($id: $what,)+);
+        $crate::check::list_checks!($area, within 150 seconds, $($id: $what,)+);
     };
     ($area:literal, within $seconds:literal seconds, $($id:ident: $what:literal,)+) => {
         pub(super) const CHECKS: &[$crate::Check] = &[$($crate::Check {
@@ -54,7 +54,7 @@ macro_rules! checks {
     };
 }
 
-pub(crate) use checks;
+pub(crate) use list_checks;
 
 #[cfg(test)]
 mod tests {

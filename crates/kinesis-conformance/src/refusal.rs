@@ -10,7 +10,6 @@ use crate::mismatch::Mismatch;
 /// What an endpoint refused with.
 #[derive(Debug)]
 pub(crate) struct Refusal {
-    pub(crate) code: String,
     pub(crate) message: String,
     pub(crate) status: u16,
 }
@@ -48,7 +47,7 @@ where
     let code = answer.code().unwrap_or("an error without a code").to_owned();
     let message = answer.message().unwrap_or_default().to_owned();
     if codes.contains(&code.as_str()) {
-        return Ok(Refusal { code, message, status });
+        return Ok(Refusal { message, status });
     }
     Err(Mismatch::new(format!("{} is expected, not {code} ({status}): {message}", codes.join(" or "))))
 }
@@ -57,7 +56,6 @@ pub(crate) const NOT_FOUND: &[&str] = &["ResourceNotFoundException"];
 pub(crate) const IN_USE: &[&str] = &["ResourceInUseException"];
 pub(crate) const INVALID: &[&str] = &["InvalidArgumentException"];
 pub(crate) const VALIDATION: &[&str] = &["ValidationException"];
-pub(crate) const LIMIT: &[&str] = &["LimitExceededException"];
 pub(crate) const THROTTLED: &[&str] = &["ProvisionedThroughputExceededException"];
 /// Values of which the documentation says that they are wrong, and not whether by constraint or by sense.
 pub(crate) const WRONG_VALUE: &[&str] = &["InvalidArgumentException", "ValidationException"];

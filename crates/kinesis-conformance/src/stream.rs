@@ -76,10 +76,6 @@ impl TestStream {
         Ok(shards)
     }
 
-    pub(crate) async fn open_shards(&self) -> Result<Vec<Shard>, Mismatch> {
-        Ok(self.shards().await?.into_iter().filter(is_open).collect())
-    }
-
     /// The id of the only shard, or of the first of several.
     pub(crate) async fn first_shard(&self) -> Result<String, Mismatch> {
         Ok(present("the first shard", self.shards().await?.into_iter().next())?.shard_id)

@@ -1,10 +1,10 @@
 //! What an account may have.
 
-use crate::check::{Verdict, checks};
-use crate::mismatch::{ensure, present};
+use crate::check::{Verdict, list_checks};
+use crate::mismatch::ensure;
 use crate::stage::Stage;
 
-checks!("account",
+list_checks!("account",
     the_shard_limit_is_positive_and_not_exceeded: "DescribeLimits has a ShardLimit that OpenShardCount is not above.",
     open_shards_are_counted: "OpenShardCount of DescribeLimits counts the shards of a new stream.",
     on_demand_streams_are_counted: "DescribeLimits has OnDemandStreamCount and OnDemandStreamCountLimit.",
@@ -27,8 +27,7 @@ async fn open_shards_are_counted(stage: &Stage) -> Verdict {
 
 async fn on_demand_streams_are_counted(stage: &Stage) -> Verdict {
     let limits = stage.kinesis().describe_limits().send().await?;
-    let count = present("OnDemandStreamCount", limits.on_demand_stream_count)?;
-    let limit = present("OnDemandStreamCountLimit", limits.on_demand_stream_count_limit)?;
+    let (count, limit) = (limits.on_demand_stream_count, limits.on_demand_stream_count_limit);
     ensure!(count >= 0 && limit > 0, "{count} on-demand streams of {limit}");
     Ok(())
 }

@@ -8,14 +8,14 @@ use futures::future::{try_join, try_join_all};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::check::{Verdict, checks};
+use crate::check::{Verdict, list_checks};
 use crate::mismatch::{Mismatch, ensure, present};
 use crate::stage::Stage;
 use crate::stream::{TestStream, entry, order};
 use crate::subject::Load;
 use crate::subscription::{TestConsumer, from, from_number};
 
-checks!("concurrency", within 240 seconds,
+list_checks!("concurrency", within 240 seconds,
     sixteen_writers_and_tailing_readers_lose_repeat_and_reorder_nothing:
         "Every record that 16 writers have acknowledged is read exactly once and in order by a reader at the tip.",
     sixteen_writers_and_subscribers_lose_repeat_and_reorder_nothing:

@@ -3,14 +3,14 @@
 use aws_sdk_kinesis::operation::describe_stream_consumer::DescribeStreamConsumerError;
 use aws_sdk_kinesis::types::ConsumerStatus;
 
-use crate::check::{Verdict, checks};
+use crate::check::{Verdict, list_checks};
 use crate::mismatch::{ensure, equal, present};
 use crate::pace::Pace;
 use crate::refusal::{IN_USE, NOT_FOUND, VALIDATION, refused};
 use crate::stage::Stage;
 use crate::subscription::TestConsumer;
 
-checks!("consumers",
+list_checks!("consumers",
     a_registered_consumer_becomes_active: "RegisterStreamConsumer returns a consumer that becomes ACTIVE.",
     a_new_consumer_is_creating_in_the_reply: "The reply to RegisterStreamConsumer has the status CREATING.",
     a_consumer_arn_names_stream_consumer_and_creation_time:

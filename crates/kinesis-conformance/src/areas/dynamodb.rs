@@ -12,12 +12,12 @@ use aws_sdk_dynamodb::types::{
 };
 use futures::future::join_all;
 
-use crate::check::{Verdict, checks};
+use crate::check::{Verdict, list_checks};
 use crate::mismatch::{Mismatch, ensure, equal, present};
 use crate::pace::Pace;
 use crate::stage::Stage;
 
-checks!("dynamodb",
+list_checks!("dynamodb",
     a_table_becomes_active: "A table with a string key and on-demand billing becomes ACTIVE.",
     creating_a_table_twice_is_in_use: "Creating a table that exists is a ResourceInUseException.",
     an_unknown_table_is_not_found: "Describing a table that does not exist is a ResourceNotFoundException.",

@@ -6,14 +6,14 @@ use std::time::Duration;
 use aws_sdk_kinesis::operation::get_records::GetRecordsError;
 use aws_sdk_kinesis::types::ShardIteratorType;
 
-use crate::check::{Verdict, checks};
+use crate::check::{Verdict, list_checks};
 use crate::mismatch::{Mismatch, ensure, present};
 use crate::pace::Pace;
 use crate::refusal::refused;
 use crate::stage::Stage;
 use crate::subscription::{TestConsumer, from};
 
-checks!("expiry", within 420 seconds,
+list_checks!("expiry", within 420 seconds,
     an_iterator_expires_after_five_minutes: "An iterator that was not used for five minutes is an ExpiredIteratorException.",
     a_page_token_expires_after_five_minutes: "A NextToken of ListShards older than five minutes is an ExpiredNextTokenException.",
     a_subscription_ends_after_five_minutes: "A subscription ends by itself, without an error, after five minutes.",

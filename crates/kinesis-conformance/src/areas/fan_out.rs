@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use aws_sdk_kinesis::types::ShardIteratorType as Kind;
 
-use crate::check::{Verdict, checks};
+use crate::check::{Verdict, list_checks};
 use crate::mismatch::{Mismatch, ensure, equal, present};
 use crate::refusal::{IN_USE, NOT_FOUND, WRONG_VALUE, refused};
 use crate::stage::Stage;
 use crate::stream::{TestStream, numbers, texts};
 use crate::subscription::{Subscription, TestConsumer, from, from_number, from_time};
 
-checks!("fan-out",
+list_checks!("fan-out",
     a_subscription_from_trim_horizon_has_the_old_records: "A subscription from TRIM_HORIZON has the records put before it.",
     a_subscription_from_latest_has_only_new_records: "A subscription from LATEST has the records put after it and none from before.",
     a_subscription_at_a_number_starts_with_that_record: "A subscription AT_SEQUENCE_NUMBER starts with that record.",

@@ -2,13 +2,13 @@
 
 use aws_sdk_kinesis::types::ShardIteratorType as Kind;
 
-use crate::check::{Verdict, checks};
+use crate::check::{Verdict, list_checks};
 use crate::mismatch::{Mismatch, ensure, equal, present};
 use crate::stage::Stage;
 use crate::stream::{TestStream, numbers, texts};
 use crate::subscription::{TestConsumer, from, from_number};
 
-checks!("fan-out",
+list_checks!("fan-out",
     a_resumed_subscription_loses_and_repeats_nothing:
         "A subscription AFTER_SEQUENCE_NUMBER of the last continuation goes on with the next record.",
     a_subscription_resumed_from_an_empty_event_loses_nothing:

@@ -2,13 +2,13 @@
 
 use aws_sdk_kinesis::types::ShardIteratorType;
 
-use crate::check::{Verdict, checks};
+use crate::check::{Verdict, list_checks};
 use crate::mismatch::{Mismatch, equal, present};
 use crate::refusal::{INVALID, NOT_FOUND, VALIDATION, WRONG_VALUE, refused};
 use crate::stage::Stage;
 use crate::stream::{Put, TestStream, numbers};
 
-checks!("iterators",
+list_checks!("iterators",
     trim_horizon_reads_from_the_oldest_record: "TRIM_HORIZON reads from the oldest record.",
     latest_reads_only_what_comes_after_it: "LATEST reads the records that are put after it, and none from before.",
     at_sequence_number_reads_that_record_first: "AT_SEQUENCE_NUMBER reads from the record with that number.",

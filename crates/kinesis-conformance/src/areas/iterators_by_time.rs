@@ -5,13 +5,13 @@ use std::time::Duration;
 use aws_sdk_kinesis::primitives::DateTime;
 use aws_sdk_kinesis::types::{Record, ShardIteratorType};
 
-use crate::check::{Verdict, checks};
+use crate::check::{Verdict, list_checks};
 use crate::mismatch::{Mismatch, equal, present};
 use crate::refusal::{INVALID, WRONG_VALUE, refused};
 use crate::stage::Stage;
 use crate::stream::{TestStream, numbers};
 
-checks!("iterators",
+list_checks!("iterators",
     at_timestamp_between_two_records_reads_the_later: "AT_TIMESTAMP between two records reads from the later one.",
     at_timestamp_of_a_record_reads_that_record: "AT_TIMESTAMP of a record's arrival reads that record.",
     at_timestamp_before_all_records_reads_the_oldest: "AT_TIMESTAMP from before the oldest record reads from the oldest record.",

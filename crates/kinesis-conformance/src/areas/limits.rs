@@ -7,7 +7,7 @@ use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{PutRecordsRequestEntry, ShardIteratorType};
 use tokio::time::Instant;
 
-use crate::check::{Verdict, checks};
+use crate::check::{Verdict, list_checks};
 use crate::mismatch::{Mismatch, ensure, equal};
 use crate::pace::Pace;
 use crate::refusal::{THROTTLED, refused};
@@ -15,7 +15,7 @@ use crate::stage::Stage;
 use crate::stream::{TestStream, entry, numbers, throttled};
 use crate::subscription::{TestConsumer, from};
 
-checks!("limits",
+list_checks!("limits",
     more_than_1_000_records_a_second_are_throttled_one_by_one:
         "Of many records put at once into one shard, some fail with ProvisionedThroughputExceededException, in their places.",
     a_throttled_record_says_which_shard: "A throttled record's message begins with \"Rate exceeded for shard\" and the shard.",

@@ -2,13 +2,13 @@
 
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 
-use crate::check::{Verdict, checks};
+use crate::check::{Verdict, list_checks};
 use crate::mismatch::{Mismatch, ensure, equal, present};
 use crate::refusal::{NOT_FOUND, VALIDATION, WRONG_VALUE, refused};
 use crate::stage::Stage;
 use crate::stream::{entry, numbers, order, texts};
 
-checks!("put",
+list_checks!("put",
     put_records_answers_in_the_order_of_the_request:
         "PutRecords has one result for each record, in order, and FailedRecordCount 0 when all were stored.",
     a_batch_keeps_its_order_within_a_shard: "The records of a batch that go to one shard are stored in the order of the batch.",

@@ -2,13 +2,13 @@
 
 use aws_sdk_kinesis::types::Shard;
 
-use crate::check::{Verdict, checks};
+use crate::check::{Verdict, list_checks};
 use crate::mismatch::{Mismatch, ensure, equal, present};
 use crate::refusal::{INVALID, NOT_FOUND, WRONG_VALUE, refused};
 use crate::stage::Stage;
 use crate::stream::{TestStream, is_open, order, range};
 
-checks!("reshard",
+list_checks!("reshard",
     a_split_closes_the_parent_and_opens_two_children: "SplitShard closes the shard and opens two with it as ParentShardId.",
     children_of_a_split_divide_the_parents_range_at_the_key:
         "The children's ranges are the parent's below the key and the parent's from the key on.",

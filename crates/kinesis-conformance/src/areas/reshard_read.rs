@@ -2,12 +2,12 @@
 
 use aws_sdk_kinesis::types::ShardIteratorType;
 
-use crate::check::{Verdict, checks};
+use crate::check::{Verdict, list_checks};
 use crate::mismatch::{ensure, equal, present};
 use crate::stage::Stage;
 use crate::stream::{order, texts};
 
-checks!("reshard",
+list_checks!("reshard",
     records_put_after_a_split_go_to_the_children: "Records put after a split go to the children, by the same hash keys.",
     records_put_after_a_merge_go_to_the_child: "Records put after a merge go to the child.",
     a_closed_shard_is_read_to_its_end_and_then_has_no_next_iterator:

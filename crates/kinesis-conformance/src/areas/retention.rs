@@ -1,12 +1,12 @@
 //! IncreaseStreamRetentionPeriod and DecreaseStreamRetentionPeriod.
 
-use crate::check::{Verdict, checks};
+use crate::check::{Verdict, list_checks};
 use crate::mismatch::equal;
 use crate::refusal::{INVALID, NOT_FOUND, WRONG_VALUE, refused};
 use crate::stage::Stage;
 use crate::stream::TestStream;
 
-checks!("retention",
+list_checks!("retention",
     retention_is_increased: "IncreaseStreamRetentionPeriod makes the summary show the new hours.",
     retention_is_decreased: "DecreaseStreamRetentionPeriod makes the summary show the new hours.",
     an_increase_to_less_is_refused: "IncreaseStreamRetentionPeriod below the present one is an InvalidArgumentException.",

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use aws_sdk_kinesis::types::{ScalingType, Shard};
 
-use crate::check::{Verdict, checks};
+use crate::check::{Verdict, list_checks};
 use crate::mismatch::{Mismatch, ensure, equal, present};
 use crate::refusal::{NOT_FOUND, refused};
 use crate::stage::Stage;
 use crate::stream::{TestStream, is_open, order, range};
 
-checks!("scaling",
+list_checks!("scaling",
     scaling_up_gives_as_many_open_shards_as_asked_for: "UpdateShardCount to twice the shards leaves that many open shards.",
     scaling_down_gives_as_many_open_shards_as_asked_for: "UpdateShardCount to half the shards leaves that many open shards.",
     scaling_says_the_current_and_the_target_count:

@@ -3,13 +3,13 @@
 use aws_sdk_kinesis::primitives::DateTime;
 use aws_sdk_kinesis::types::{ShardFilter, ShardFilterType, ShardIteratorType};
 
-use crate::check::{Verdict, checks};
+use crate::check::{Verdict, list_checks};
 use crate::mismatch::{Mismatch, equal, present};
 use crate::refusal::{WRONG_VALUE, refused};
 use crate::stage::Stage;
 use crate::stream::TestStream;
 
-checks!("shard filters",
+list_checks!("shard filters",
     without_a_filter_all_shards_are_listed: "Without a filter, ListShards returns closed and open shards.",
     from_trim_horizon_lists_all_shards: "FROM_TRIM_HORIZON lists every shard that retention has not outlived.",
     at_latest_lists_the_open_shards: "AT_LATEST lists the shards that are open.",

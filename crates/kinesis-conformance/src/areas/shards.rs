@@ -1,12 +1,12 @@
 //! ListShards: what it says of shards, and its pages.
 
-use crate::check::{Verdict, checks};
+use crate::check::{Verdict, list_checks};
 use crate::mismatch::{Mismatch, ensure, equal, present};
 use crate::refusal::{NOT_FOUND, VALIDATION, WRONG_VALUE, refused};
 use crate::stage::Stage;
 use crate::stream::{is_open, range};
 
-checks!("shards",
+list_checks!("shards",
     a_new_streams_shards_cover_the_ring_without_gap_or_overlap:
         "The hash key ranges of a new stream's shards cover 0 to 2^128 - 1 without gap or overlap.",
     a_new_streams_shards_are_of_about_one_size: "The hash key ranges of a new stream's shards are of about one size.",

@@ -2,13 +2,13 @@
 
 use aws_sdk_kinesis::types::StreamStatus;
 
-use crate::check::{Verdict, checks};
+use crate::check::{Verdict, list_checks};
 use crate::mismatch::{equal, present};
 use crate::refusal::{IN_USE, refused};
 use crate::stage::Stage;
 use crate::stream::range;
 
-checks!("statuses",
+list_checks!("statuses",
     a_new_stream_is_creating_at_first: "A stream has the status CREATING right after CreateStream.",
     a_stream_is_updating_during_a_split: "A stream has the status UPDATING right after SplitShard.",
     a_stream_is_updating_during_a_retention_change_or_done_at_once:

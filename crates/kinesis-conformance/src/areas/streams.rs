@@ -3,13 +3,13 @@
 use aws_sdk_kinesis::operation::describe_stream::DescribeStreamError;
 use aws_sdk_kinesis::types::{EncryptionType, StreamMode, StreamModeDetails, StreamStatus};
 
-use crate::check::{Verdict, checks};
+use crate::check::{Verdict, list_checks};
 use crate::mismatch::{ensure, equal, present};
 use crate::pace::Pace;
 use crate::refusal::{IN_USE, NOT_FOUND, VALIDATION, WRONG_VALUE, refused};
 use crate::stage::Stage;
 
-checks!("streams",
+list_checks!("streams",
     a_created_stream_becomes_active_with_the_shards_asked_for:
         "A created stream becomes ACTIVE with as many open shards as were asked for.",
     creating_a_stream_that_exists_is_refused_as_in_use:

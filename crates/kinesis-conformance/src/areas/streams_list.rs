@@ -1,11 +1,11 @@
 //! ListStreams and its pages. Other streams may be there, also between the ones of the check.
 
-use crate::check::{Verdict, checks};
+use crate::check::{Verdict, list_checks};
 use crate::mismatch::{Mismatch, ensure, equal, present};
 use crate::refusal::{VALIDATION, refused};
 use crate::stage::Stage;
 
-checks!("streams",
+list_checks!("streams",
     list_streams_is_sorted_and_has_the_new_stream: "ListStreams names every stream, in the order of the names.",
     list_streams_starts_after_a_name: "ListStreams with ExclusiveStartStreamName begins after that name.",
     list_streams_pages_by_token: "ListStreams with Limit returns pages whose NextToken leads to the rest, without repetition.",

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::check::{Verdict, checks};
+use crate::check::{Verdict, list_checks};
 use crate::mismatch::{Mismatch, ensure, equal};
 use crate::refusal::{NOT_FOUND, VALIDATION, refused};
 use crate::stage::Stage;
 
-checks!("tags",
+list_checks!("tags",
     tags_are_added_and_listed: "AddTagsToStream adds tags that ListTagsForStream returns.",
     a_tag_is_overwritten: "AddTagsToStream with a key that is there replaces its value.",
     tags_are_removed: "RemoveTagsFromStream removes the tags with these keys and no others.",

@@ -8,15 +8,15 @@ use aws_sdk_kinesis::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_kinesis::error::{BoxError, SdkError};
 use aws_sdk_kinesis::operation::RequestId;
 use aws_sdk_kinesis::operation::describe_limits::DescribeLimitsError;
-use aws_sdk_kinesis::primitives::SdkBody;
+use aws_smithy_types::body::SdkBody;
 use ciborium::Value;
 
-use crate::check::{Verdict, checks};
+use crate::check::{Verdict, list_checks};
 use crate::mismatch::{Mismatch, ensure, equal, present};
 use crate::refusal::{NOT_FOUND, VALIDATION, refused};
 use crate::stage::Stage;
 
-checks!("wire",
+list_checks!("wire",
     an_unknown_operation_is_refused_with_its_type: "An operation that does not exist is an UnknownOperationException with status 400.",
     a_body_that_is_no_json_is_a_serialization_exception: "A body that is no JSON is a SerializationException with status 400.",
     a_member_of_the_wrong_type_is_a_serialization_exception: "A number where a text belongs is a SerializationException.",
