@@ -34,6 +34,12 @@ impl TestStream {
         Self { client, name }
     }
 
+    /// The stream's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(crate) async fn summary(&self) -> Result<StreamDescriptionSummary, Mismatch> {
         let mut pace = Pace::for_the("a description to be accepted");
         loop {
