@@ -55,8 +55,13 @@ impl Stage {
     /// A name that nothing has yet, and that is deleted at the end if it has become a stream.
     pub(crate) fn stream_name(&self) -> String {
         let name = self.name();
-        self.made(|made| made.streams.push(name.clone()));
+        self.delete_afterwards(&name);
         name
+    }
+
+    /// Has a stream of that name deleted at the end, if there is one by then.
+    pub(crate) fn delete_afterwards(&self, name: &str) {
+        self.made(|made| made.streams.push(name.to_owned()));
     }
 
     /// A name that nothing has yet, and that is deleted at the end if it has become a table.

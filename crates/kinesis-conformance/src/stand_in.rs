@@ -74,7 +74,8 @@ impl StandInKind {
                 std::fs::write(&loopback, LOOPBACK_ONLY)
                     .map_err(|source| ToolError::Path { path: loopback.clone(), source })?;
                 let mut command = Command::new("node");
-                command.arg("--require").arg(loopback).arg(package.join("main.js"));
+                // It reads a file beside it by a relative path.
+                command.arg("--require").arg(loopback).arg("main.js").current_dir(package);
                 command.env("KINESIS_MOCK_PLAIN_PORT", port.to_string()).env("KINESIS_MOCK_TLS_PORT", "0");
                 command.env("SHARD_LIMIT", "20000").env("LOG_LEVEL", "ERROR");
                 Ok(command)
@@ -148,6 +149,9 @@ fn pinned(command: &Command, core: usize) -> Command {
     let inner = command.as_std();
     let mut outer = Command::new("taskset");
     outer.arg("-c").arg(core.to_string()).arg(inner.get_program()).args(inner.get_args());
+    if let Some(directory) = inner.get_current_dir() {
+        outer.current_dir(directory);
+    }
     for (name, value) in inner.get_envs() {
         if let Some(value) = value {
             outer.env(name, value);

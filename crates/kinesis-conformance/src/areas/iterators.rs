@@ -99,7 +99,7 @@ async fn the_starting_number_of_a_shard_is_a_position(stage: &Stage) -> Verdict 
 async fn a_number_of_another_shard_is_refused(stage: &Stage) -> Verdict {
     let stream = stage.stream(2).await?;
     let (low, high) =
-        (stream.put_at("key", Some(0), "low").await?, stream.put_at("key", Some(u128::MAX), "high").await?);
+        (stream.put_at("key", Some(1), "low").await?, stream.put_at("key", Some(3 << 126), "high").await?);
     let request = stage.kinesis().get_shard_iterator().stream_name(&stream.name).shard_id(&low.shard);
     let request = request.shard_iterator_type(ShardIteratorType::AtSequenceNumber);
     let refusal = refused(request.starting_sequence_number(&high.number).send().await, INVALID)?;

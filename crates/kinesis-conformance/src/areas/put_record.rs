@@ -72,7 +72,7 @@ async fn an_explicit_hash_key_overrides_the_partition_key(stage: &Stage) -> Verd
     let stream = stage.stream(3).await?;
     for shard in stream.shards().await? {
         let (start, end) = range(&shard)?;
-        for point in [start, end] {
+        for point in [start + 1, end - 1] {
             let put = stream.put_at("the same key", Some(point), "text").await?;
             equal(&format!("shard of point {point}"), &put.shard, &shard.shard_id)?;
         }

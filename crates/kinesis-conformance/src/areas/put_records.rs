@@ -33,7 +33,7 @@ async fn put_records_answers_in_the_order_of_the_request(stage: &Stage) -> Verdi
     let stream = stage.stream(2).await?;
     let low = entry("low", "low")?;
     let mut entries = Vec::new();
-    for point in [u128::MAX, 0, u128::MAX] {
+    for point in [3 << 126, 1, 3_u128 << 126] {
         let mut entry = low.clone();
         entry.explicit_hash_key = Some(point.to_string());
         entries.push(entry);

@@ -2,7 +2,7 @@
 
 use crate::check::{Verdict, list_checks};
 use crate::mismatch::{Mismatch, ensure, equal, present};
-use crate::refusal::{NOT_FOUND, VALIDATION, WRONG_VALUE, refused};
+use crate::refusal::{INVALID, NOT_FOUND, VALIDATION, WRONG_VALUE, refused};
 use crate::stage::Stage;
 use crate::stream::{is_open, range};
 
@@ -15,7 +15,7 @@ list_checks!("shards",
         "A new stream's shards have a starting sequence number, no ending one and no parents.",
     list_shards_pages_by_token: "ListShards with MaxResults returns pages whose NextToken leads to the rest.",
     list_shards_starts_after_a_shard: "ListShards with ExclusiveStartShardId begins after that shard.",
-    list_shards_refuses_a_token_beside_a_name: "ListShards with NextToken and StreamName is refused as a wrong value.",
+    list_shards_refuses_a_token_beside_a_name: "ListShards with NextToken and StreamName is an InvalidArgumentException that says so.",
     list_shards_refuses_a_token_that_is_none: "ListShards with a NextToken that no reply had is refused.",
     list_shards_refuses_neither_name_nor_token: "ListShards of no stream in particular is refused as a wrong value.",
     list_shards_by_zero_is_a_validation_error: "ListShards with MaxResults 0 is a ValidationException.",
@@ -99,7 +99,7 @@ async fn list_shards_refuses_a_token_beside_a_name(stage: &Stage) -> Verdict {
     let stream = stage.stream(2).await?;
     let token = token(stage, &stream.name).await?;
     let call = stage.kinesis().list_shards().stream_name(&stream.name).next_token(token).send().await;
-    refused(call, WRONG_VALUE).map(|_| ())
+    refused(call, INVALID)?.begins("NextToken and StreamName cannot be provided together").map(|_| ())
 }
 
 async fn list_shards_refuses_a_token_that_is_none(stage: &Stage) -> Verdict {

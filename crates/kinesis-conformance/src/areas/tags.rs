@@ -72,6 +72,7 @@ async fn tags_are_listed_page_by_page(stage: &Stage) -> Verdict {
         let reply = request.set_exclusive_start_tag_key(keys.last().cloned()).send().await?;
         ensure!(!reply.tags.is_empty() && reply.tags.len() <= 2, "a page of {} tags", reply.tags.len());
         keys.extend(reply.tags.into_iter().map(|tag| tag.key));
+        ensure!(keys.len() <= 3, "the pages go on after {keys:?}");
         if !reply.has_more_tags {
             break;
         }
