@@ -72,7 +72,12 @@ mod tests {
     #[test]
     fn every_check_says_what_it_is_about_in_a_sentence() {
         for check in checks() {
-            assert!(check.what.len() > 20 && check.what.starts_with(char::is_uppercase), "{}: {}", check.id, check.what);
+            assert!(
+                check.what.len() > 20 && check.what.starts_with(char::is_uppercase),
+                "{}: {}",
+                check.id,
+                check.what
+            );
         }
     }
 }

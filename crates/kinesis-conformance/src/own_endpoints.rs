@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use kinesis_local::model::Settings;
+use kinesis_local::model::{Limits, Settings};
 use kinesis_local::{Local, LocalBuilder, StartError};
 
 use crate::subject::Subject;
@@ -57,7 +57,7 @@ fn settings(area: &str) -> Settings {
     match area {
         // Long enough that a call right after another still sees the status.
         "statuses" => Settings { status_delay: Duration::from_millis(500), ..usual },
-        "limits" => Settings { fan_out_limit: true, ..usual },
+        "limits" => Settings { limits: Limits::Aws, fan_out_limit: true, ..usual },
         "expiry" => Settings {
             iterator_life: Duration::from_millis(400),
             subscription_life: Duration::from_millis(1_500),

@@ -86,9 +86,7 @@ impl Stage {
     pub async fn stream(&self, shards: i32) -> Result<TestStream, Mismatch> {
         let name = self.stream_name();
         let mut pace = Pace::for_the("room for another stream");
-        while let Err(error) =
-            self.kinesis().create_stream().stream_name(&name).shard_count(shards).send().await
-        {
+        while let Err(error) = self.kinesis().create_stream().stream_name(&name).shard_count(shards).send().await {
             // Five creations a second, and a limit of shards, are an account's own matter.
             if error.as_service_error().and_then(ProvideErrorMetadata::code) != Some("LimitExceededException") {
                 return Err(error.into());

@@ -93,12 +93,7 @@ impl TestStream {
     }
 
     /// Stores a record by its explicit hash key, if there is one.
-    pub(crate) async fn put_at(
-        &self,
-        key: &str,
-        point: Option<u128>,
-        data: impl AsRef<[u8]>,
-    ) -> Result<Put, Mismatch> {
+    pub(crate) async fn put_at(&self, key: &str, point: Option<u128>, data: impl AsRef<[u8]>) -> Result<Put, Mismatch> {
         let mut pace = Pace::for_the("a record to be accepted");
         loop {
             let put = self.client.put_record().stream_name(&self.name).partition_key(key);
@@ -151,9 +146,15 @@ impl TestStream {
 
     /// An iterator of a kind that needs no more than the shard.
     pub(crate) async fn iterator(&self, shard: &str, kind: ShardIteratorType) -> Result<String, Mismatch> {
-        let request = self.client.get_shard_iterator().stream_name(&self.name).shard_id(shard);
-        let reply = request.shard_iterator_type(kind).send().await?;
-        present("ShardIterator", reply.shard_iterator)
+        let mut pace = Pace::for_the("an iterator to be granted");
+        loop {
+            let request = self.client.get_shard_iterator().stream_name(&self.name).shard_id(shard);
+            match request.shard_iterator_type(kind.clone()).send().await {
+                Ok(reply) => return present("ShardIterator", reply.shard_iterator),
+                Err(error) if throttled(error.as_service_error()) => pace.pause().await?,
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// One GetRecords from an iterator.

@@ -39,7 +39,14 @@ impl Subject {
         let kinesis = aws_sdk_kinesis::Client::new(&config);
         // Runs at the same time against one account do not meet.
         let run = uuid::Uuid::new_v4().simple().to_string().chars().take(8).collect();
-        Self { kinesis, dynamodb: None, region: region.to_owned(), run, names: Arc::default(), load: Load::Requests(25) }
+        Self {
+            kinesis,
+            dynamodb: None,
+            region: region.to_owned(),
+            run,
+            names: Arc::default(),
+            load: Load::Requests(25),
+        }
     }
 
     /// The DynamoDB that belongs to it: at that URL, or AWS's own without one. Without this call, the checks of the area

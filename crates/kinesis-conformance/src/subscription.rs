@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use aws_sdk_kinesis::operation::subscribe_to_shard::{SubscribeToShardError, SubscribeToShardOutput};
 use aws_sdk_kinesis::config::http::HttpResponse;
 use aws_sdk_kinesis::error::SdkError;
+use aws_sdk_kinesis::operation::subscribe_to_shard::{SubscribeToShardError, SubscribeToShardOutput};
 use aws_sdk_kinesis::primitives::DateTime;
 use aws_sdk_kinesis::types::{
     ConsumerStatus, Record, ShardIteratorType, StartingPosition, SubscribeToShardEvent, SubscribeToShardEventStream,
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::mismatch::{Mismatch, present};
 use crate::pace::Pace;
 use crate::stage::Stage;
-use crate::stream::TestStream;
+use crate::stream::{TestStream, throttled};
 
 /// An open subscription.
 #[derive(Debug)]
@@ -35,7 +35,15 @@ impl TestConsumer {
     pub(crate) async fn register(stage: &Stage, stream: &TestStream, name: &str) -> Result<Self, Mismatch> {
         let client = stage.kinesis().clone();
         let stream_arn = stream.arn().await?;
-        let reply = client.register_stream_consumer().stream_arn(&stream_arn).consumer_name(name).send().await?;
+        let mut pace = Pace::for_the("a consumer to be registered");
+        let reply = loop {
+            let register = client.register_stream_consumer().stream_arn(&stream_arn).consumer_name(name);
+            match register.send().await {
+                Ok(reply) => break reply,
+                Err(error) if throttled(error.as_service_error()) => pace.pause().await?,
+                Err(error) => return Err(error.into()),
+            }
+        };
         let arn = present("Consumer", reply.consumer)?.consumer_arn;
         let consumer = Self { client, arn, stream_arn, name: name.to_owned() };
         consumer.until_active().await?;
@@ -45,10 +53,15 @@ impl TestConsumer {
     async fn until_active(&self) -> Result<(), Mismatch> {
         let mut pace = Pace::for_the("a consumer to become ACTIVE");
         loop {
-            let reply = self.client.describe_stream_consumer().consumer_arn(&self.arn).send().await?;
-            let description = present("ConsumerDescription", reply.consumer_description)?;
-            if description.consumer_status == ConsumerStatus::Active {
-                return Ok(());
+            match self.client.describe_stream_consumer().consumer_arn(&self.arn).send().await {
+                Ok(reply) => {
+                    let description = present("ConsumerDescription", reply.consumer_description)?;
+                    if description.consumer_status == ConsumerStatus::Active {
+                        return Ok(());
+                    }
+                }
+                Err(error) if throttled(error.as_service_error()) => {}
+                Err(error) => return Err(error.into()),
             }
             pace.pause().await?;
         }

@@ -61,10 +61,7 @@ pub(crate) async fn run(step: &str, hint: &'static str, command: &mut Command) -
     let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
     said.push_str(&String::from_utf8_lossy(&output.stderr));
     let skipped = said.lines().count().saturating_sub(LINES);
-    Err(ToolError::Failed {
-        step: step.to_owned(),
-        said: said.lines().skip(skipped).collect::<Vec<_>>().join("\n"),
-    })
+    Err(ToolError::Failed { step: step.to_owned(), said: said.lines().skip(skipped).collect::<Vec<_>>().join("\n") })
 }
 
 /// A virtual environment with these packages: the directory of its programs.
@@ -93,8 +90,7 @@ pub(crate) async fn npm(package: &str, version: &str) -> Result<PathBuf, ToolErr
     if installed.join("package.json").exists() {
         return Ok(installed);
     }
-    std::fs::create_dir_all(&directory)
-        .map_err(|source| ToolError::Path { path: directory.clone(), source })?;
+    std::fs::create_dir_all(&directory).map_err(|source| ToolError::Path { path: directory.clone(), source })?;
     let mut npm = Command::new("npm");
     npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(&directory);
     run(&format!("npm install {package}"), "Node.js", npm.arg(format!("{package}@{version}"))).await?;

@@ -43,7 +43,8 @@ async fn write(stage: &Stage, stream: &TestStream, writer: u32) -> Result<Number
             Load::For(time) if begun.elapsed() >= time => break,
             _ => {}
         }
-        let entries = (0..BATCH).map(|n| entry(&format!("{writer}-{request}-{n}"), "text")).collect::<Result<_, _>>()?;
+        let entries =
+            (0..BATCH).map(|n| entry(&format!("{writer}-{request}-{n}"), "text")).collect::<Result<_, _>>()?;
         for put in stream.put_all(entries).await? {
             acknowledged.entry(put.shard).or_default().push(put.number);
         }
@@ -52,11 +53,7 @@ async fn write(stage: &Stage, stream: &TestStream, writer: u32) -> Result<Number
 }
 
 /// All writers at once. Tells the readers how many records there are when all are done.
-async fn write_all(
-    stage: &Stage,
-    stream: &TestStream,
-    total: watch::Sender<Total>,
-) -> Result<Numbers, Mismatch> {
+async fn write_all(stage: &Stage, stream: &TestStream, total: watch::Sender<Total>) -> Result<Numbers, Mismatch> {
     let mut acknowledged = Numbers::new();
     for part in try_join_all((0..WRITERS).map(|writer| write(stage, stream, writer))).await? {
         for (shard, numbers) in part {

@@ -169,7 +169,8 @@ async fn an_attribute_is_removed(stage: &Stage) -> Verdict {
     table.take("shard", 1, "me").await.map_err(|error| Mismatch::new(format!("{error:?}")))?;
     for owner_is_there in [true, false] {
         let update = table.client.update_item().table_name(&table.name).key("leaseKey", text("shard"));
-        let condition = if owner_is_there { "attribute_exists(leaseOwner)" } else { "attribute_not_exists(leaseOwner)" };
+        let condition =
+            if owner_is_there { "attribute_exists(leaseOwner)" } else { "attribute_not_exists(leaseOwner)" };
         update.update_expression("REMOVE leaseOwner").condition_expression(condition).send().await?;
     }
     let item = present("the item", table.item("shard").await?)?;

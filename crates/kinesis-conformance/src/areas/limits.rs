@@ -67,7 +67,10 @@ async fn more_than_1_000_records_a_second_are_throttled_one_by_one(stage: &Stage
 async fn a_throttled_record_says_which_shard(stage: &Stage) -> Verdict {
     let stream = stage.stream(1).await?;
     for (_, message) in overrun(stage, &stream).await?.1 {
-        ensure!(message.starts_with(&format!("Rate exceeded for shard {FIRST} in stream ")), "the message is {message:?}");
+        ensure!(
+            message.starts_with(&format!("Rate exceeded for shard {FIRST} in stream ")),
+            "the message is {message:?}"
+        );
     }
     Ok(())
 }

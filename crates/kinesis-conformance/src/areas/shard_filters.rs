@@ -104,7 +104,8 @@ async fn at_trim_horizon_lists_the_shards_open_then(stage: &Stage) -> Verdict {
 
 async fn after_shard_id_lists_the_shards_after_it(stage: &Stage) -> Verdict {
     let split = split(stage).await?;
-    let filter = ShardFilter::builder().r#type(ShardFilterType::AfterShardId).shard_id("shardId-000000000001").build()?;
+    let filter =
+        ShardFilter::builder().r#type(ShardFilterType::AfterShardId).shard_id("shardId-000000000001").build()?;
     equal("shards", &ids(stage, &split.stream, Some(filter)).await?, &vec![2, 3])
 }
 

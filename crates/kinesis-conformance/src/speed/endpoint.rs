@@ -95,7 +95,8 @@ impl Ours {
         if let Some(output) = process.stdout.take() {
             BufReader::new(output).read_line(&mut line)?;
         }
-        let url = line.strip_prefix("ready kinesis=").and_then(|rest| rest.split_whitespace().next()).map(str::to_owned);
+        let url =
+            line.strip_prefix("ready kinesis=").and_then(|rest| rest.split_whitespace().next()).map(str::to_owned);
         let ours = Self { process, url: url.unwrap_or_default(), started_in: begun.elapsed() };
         if ours.url.is_empty() { Err(format!("kinesis-local did not start: {line:?}").into()) } else { Ok(ours) }
     }
@@ -119,5 +120,6 @@ fn program() -> Result<PathBuf, Failure> {
     if path.exists() {
         return Ok(path);
     }
-    Err(io::Error::new(io::ErrorKind::NotFound, "build kinesis-local first: cargo build -p kinesis-local --bins").into())
+    Err(io::Error::new(io::ErrorKind::NotFound, "build kinesis-local first: cargo build -p kinesis-local --bins")
+        .into())
 }

@@ -57,7 +57,8 @@ async fn puts(client: &Client, stream: &TestStream, clients: i32, time: Duration
     let begun = Instant::now();
     let one = |n: i32| async move {
         // Each client has a shard of its own.
-        let point = (u128::MAX / u128::try_from(clients).unwrap_or(1)).saturating_mul(u128::try_from(n).unwrap_or(0)) + 9;
+        let point =
+            (u128::MAX / u128::try_from(clients).unwrap_or(1)).saturating_mul(u128::try_from(n).unwrap_or(0)) + 9;
         let entry = |n: u32| {
             let entry = PutRecordsRequestEntry::builder().partition_key(format!("key-{n}"));
             entry.explicit_hash_key(point.to_string()).data(Blob::new([b'x'; SIZE])).build()
