@@ -95,7 +95,7 @@ async fn run(options: &Options) -> Result<(), BoxError> {
         streams.push(input_stream(&ssc, options)?);
     }
     let counts = ssc
-        .union(streams)?
+        .union(streams)
         .flat_map(|line: Bytes| String::from_utf8_lossy(&line).split(' ').map(str::to_owned).collect::<Vec<_>>())
         .map(|word| (word, 1_u64))
         .reduce_by_key(|a, b| a + b);

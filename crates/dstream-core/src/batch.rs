@@ -11,10 +11,17 @@ use crate::tracker::{Allocation, BlockInfo};
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) time: Time,
+    /// The time from which the slides of streams are counted: one interval before the first batch.
+    pub(crate) zero: Time,
     pub(crate) blocks: Allocation,
 }
 
 impl Batch {
+    /// Whether a stream that slides by `slide` has a batch at this time.
+    pub(crate) fn is_due(&self, slide: Duration) -> bool {
+        self.time > self.zero && self.time.floor_from(slide, self.zero) == self.time
+    }
+
     /// The blocks of `stream` in this batch, in the order of storing.
     pub(crate) fn blocks_of(&self, stream: StreamId) -> &[BlockInfo] {
         self.blocks.get(&stream).map_or(&[], Vec::as_slice)
@@ -90,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_delay_is_known_only_when_both_its_ends_are_t260() {
-        let batch = Batch { time: Time::from_millis(1_000), blocks: BTreeMap::new() };
+        let batch = Batch { time: Time::from_millis(1_000), zero: Time::default(), blocks: BTreeMap::new() };
         let mut info = BatchInfo::submitted(&batch, Time::from_millis(1_001));
         assert_eq!((info.scheduling_delay(), info.processing_delay(), info.total_delay()), (None, None, None));
         info.started = Some(Time::from_millis(1_011));

@@ -13,7 +13,7 @@ use crate::batch::Batch;
 use crate::clock::Clock;
 use crate::error::{BoxError, StreamingError, error_chain, panic_message};
 use crate::event::Event;
-use crate::graph::Output;
+use crate::graph::{Output, Role};
 use crate::job::{Engine, Job, JobError};
 use crate::retry::{RetryPolicy, Verdict};
 use crate::task_pool::PoolFailure;
@@ -45,7 +45,7 @@ impl BatchRun {
     /// Not to be dropped: a job that runs would go on without anybody waiting for it. To end it early, cancel the control.
     pub(crate) async fn run(self) -> BatchEnd {
         let mut failed_attempts = 0;
-        for output in &self.outputs {
+        for output in self.outputs.iter().filter(|output| self.batch.is_due(output.node.slide())) {
             let tried = AssertUnwindSafe(self.try_output(output, &mut failed_attempts)).catch_unwind().await;
             match tried {
                 Ok(ControlFlow::Continue(())) => {}
@@ -77,10 +77,10 @@ impl BatchRun {
     }
 
     async fn run_output(&self, output: &Arc<Output>) -> Result<(), BoxError> {
-        let job = Job { engine: Arc::clone(&self.engine), batch: self.batch.time, output: output.name };
-        let (batch, run) = (Arc::clone(&self.batch), Arc::clone(output));
+        let job = Job { engine: Arc::clone(&self.engine), batch: Arc::clone(&self.batch), output: output.name };
+        let run = Arc::clone(output);
         let begun = self.clock.now();
-        let result = self.engine.pool.run_job(move || (run.run)(&job, &batch)).await;
+        let result = self.engine.pool.run_job(move || (run.run)(&job)).await;
         result.unwrap_or_else(|failure| {
             Err(BoxError::from(match failure {
                 PoolFailure::Ended => JobError::Stopped,
@@ -89,8 +89,10 @@ impl BatchRun {
                 }
             }))
         })?;
-        let (batch, output, took) = (self.batch.time, output.name, self.clock.now().since(begun));
-        self.engine.control.emit(&Event::OutputCompleted { batch, output, took });
+        if output.role == Role::Program {
+            let (batch, output, took) = (self.batch.time, output.name, self.clock.now().since(begun));
+            self.engine.control.emit(&Event::OutputCompleted { batch, output, took });
+        }
         Ok(())
     }
 

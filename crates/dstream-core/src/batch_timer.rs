@@ -25,6 +25,11 @@ impl BatchTimer {
         }
     }
 
+    /// The next batch time.
+    pub(crate) const fn next_batch(&self) -> Time {
+        self.next_batch
+    }
+
     /// When to look at the timer again.
     pub(crate) fn wake_at(&self) -> Time {
         self.next_batch.min(self.next_cut)

@@ -177,6 +177,9 @@ impl StreamingContext {
             Life::Started(_) | Life::StoppedBeforeStart => return Err(StartError::AlreadyStopped),
         }
         let mut graph = self.graph();
+        if let Some(defect) = graph.first_defect() {
+            return Err(StartError::Graph(defect));
+        }
         if !graph.has_outputs() {
             return Err(StartError::NoOutputs);
         }

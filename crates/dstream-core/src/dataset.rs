@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -19,6 +20,9 @@ use crate::operator::OperatorName;
 /// Takes the records of a partition; says when it has enough.
 pub(crate) type Sink<'a, T> = dyn FnMut(T) -> ControlFlow<()> + 'a;
 
+/// A dataset as operators hand it on.
+pub(crate) type SharedDataset<T> = Arc<dyn Dataset<T>>;
+
 pub(crate) trait Dataset<T>: Send + Sync {
     fn partitions(&self) -> usize;
 
@@ -30,7 +34,22 @@ pub(crate) trait Dataset<T>: Send + Sync {
 
     /// Where the records of `partition` came from, for errors.
     fn origin(&self, partition: usize) -> Option<String>;
+
+    /// The records of `partition` where they lie, one piece after the other, if they all lie in memory; after `prepare`. Who
+    /// asks for them spares the copies that [`run`](Self::run) would have to make.
+    fn in_memory(&self, _partition: usize) -> Option<Vec<SharedRows<T>>> {
+        None
+    }
+
+    /// `Some(n)` if there are `n` partitions and each holds exactly the rows whose key belongs to the bucket of the same
+    /// number, of `n`: rows of equal keys need not be brought together any more.
+    fn buckets(&self) -> Option<usize> {
+        None
+    }
 }
+
+/// Rows that lie in memory.
+pub(crate) type SharedRows<T> = Arc<Vec<T>>;
 
 /// A run over one partition: which operator's code runs right now, and whether to go on.
 #[derive(Debug)]

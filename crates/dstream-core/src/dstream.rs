@@ -2,20 +2,19 @@
 //!
 //! The operators are in [`ops`](crate::ops), one to a file.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use crate::batch::Batch;
 use crate::context::StreamingContext;
-use crate::dataset::{Dataset, Sink};
-use crate::graph::Remember;
-use crate::job::JobError;
+use crate::dataset::SharedDataset;
+use crate::job::{Job, JobError};
 use crate::lock::lock;
-use crate::narrow::{Narrow, Stage};
 use crate::operator::OperatorName;
+use crate::rdd::Rdd;
+use crate::stream_node::{Memory, StreamNode};
 use crate::time::Time;
 
 /// A stream of records of type `T`, batch after batch. Cheap to clone; operators make new streams and change none.
@@ -26,31 +25,68 @@ pub struct DStream<T> {
     node: Arc<Node<T>>,
 }
 
-type SharedDataset<T> = Arc<dyn Dataset<T>>;
-
-/// Makes the dataset of a batch.
-pub(crate) type Compute<T> = Box<dyn Fn(&Batch) -> Result<SharedDataset<T>, JobError> + Send + Sync>;
+/// Makes the dataset of the batch of a job.
+pub(crate) type Compute<T> = Box<dyn Fn(&Job) -> Result<SharedDataset<T>, JobError> + Send + Sync>;
 
 /// A stream without its context: what the graph is made of.
 pub(crate) struct Node<T> {
     name: OperatorName,
+    lineage: Lineage,
     compute: Compute<T>,
     // One dataset for each batch, however many outputs use it: an input is read once and a shuffle runs once. Never held
     // while a dataset is computed.
     datasets: Mutex<BTreeMap<Time, SharedDataset<T>>>,
+    // Set when a window first looks back at this stream; see `kept.rs`, which knows the type. Held while the keeping stream
+    // is made.
+    pub(crate) kept: Mutex<Option<(Weak<Self>, Arc<dyn Any + Send + Sync>)>>,
+}
+
+/// What a stream comes from, how often it has a batch, and what it carries from one batch to the next.
+pub(crate) struct Lineage {
+    parents: Vec<Arc<dyn StreamNode>>,
+    slide: Duration,
+    memory: Option<Arc<dyn Memory>>,
+}
+
+impl Lineage {
+    /// That of an input: a batch at every batch time.
+    pub(crate) fn source(context: &StreamingContext) -> Self {
+        Self { parents: Vec::new(), slide: context.batch_interval(), memory: None }
+    }
+
+    /// That of a stream made of one other, with the same slide.
+    pub(crate) fn of<T: Send + 'static>(parent: &Arc<Node<T>>) -> Self {
+        Self::of_all(vec![Arc::<Node<T>>::clone(parent)], parent.lineage.slide)
+    }
+
+    pub(crate) const fn of_all(parents: Vec<Arc<dyn StreamNode>>, slide: Duration) -> Self {
+        Self { parents, slide, memory: None }
+    }
+
+    pub(crate) const fn sliding(mut self, slide: Duration) -> Self {
+        self.slide = slide;
+        self
+    }
+
+    pub(crate) fn remembering(mut self, memory: Arc<dyn Memory>) -> Self {
+        self.memory = Some(memory);
+        self
+    }
 }
 
 impl<T: Send + 'static> DStream<T> {
-    /// A new stream of the context; `compute` learns the name of its operator.
+    /// A stream of the context; `compute` learns the name of its operator.
     pub(crate) fn new(
         context: &StreamingContext,
         kind: &'static str,
+        lineage: Lineage,
         compute: impl FnOnce(OperatorName) -> Compute<T>,
     ) -> Self {
         let name = context.graph().name(kind);
-        let node = Arc::new(Node { name, compute: compute(name), datasets: Mutex::default() });
-        let memory: Weak<Node<T>> = Arc::downgrade(&node);
-        context.graph().remember(memory);
+        Self::of_node(context, Node::new(name, lineage, compute(name)))
+    }
+
+    pub(crate) fn of_node(context: &StreamingContext, node: Arc<Node<T>>) -> Self {
         Self { context: context.clone(), node }
     }
 
@@ -58,19 +94,12 @@ impl<T: Send + 'static> DStream<T> {
     pub(crate) fn derive<U: Send + 'static>(
         &self,
         kind: &'static str,
-        make: impl Fn(SharedDataset<T>, OperatorName) -> SharedDataset<U> + Send + Sync + 'static,
+        make: impl Fn(&Rdd<T>) -> Rdd<U> + Send + Sync + 'static,
     ) -> DStream<U> {
         let parent = Arc::clone(&self.node);
-        DStream::new(&self.context, kind, |name| Box::new(move |batch| Ok(make(parent.dataset(batch)?, name))))
-    }
-
-    /// A stream that a narrow operator makes; see [`Narrow`].
-    pub(crate) fn narrow<U: Send + 'static, P>(&self, kind: &'static str, pipe: P) -> DStream<U>
-    where
-        P: Fn(T, &Stage<'_, '_>, &mut Sink<'_, U>) -> ControlFlow<()> + Send + Sync + 'static,
-    {
-        let pipe = Arc::new(pipe);
-        self.derive(kind, move |parent, name| Arc::new(Narrow::new(name, parent, Arc::clone(&pipe))))
+        DStream::new(&self.context, kind, Lineage::of(&self.node), |name| {
+            Box::new(move |job| Ok(make(&Rdd::new(parent.dataset(job)?, job.clone(), name)).into_dataset()))
+        })
     }
 
     /// The context that the stream belongs to.
@@ -83,8 +112,9 @@ impl<T: Send + 'static> DStream<T> {
         self.node.name
     }
 
-    pub(crate) fn into_node(self) -> Arc<Node<T>> {
-        self.node
+    /// The time between two batches of this stream: the batch interval, or the slide of the window that it comes from.
+    pub fn slide_duration(&self) -> Duration {
+        self.node.lineage.slide
     }
 
     pub(crate) const fn node(&self) -> &Arc<Node<T>> {
@@ -92,18 +122,43 @@ impl<T: Send + 'static> DStream<T> {
     }
 }
 
-impl<T> Node<T> {
-    /// The dataset of `batch`, the same one each time.
-    pub(crate) fn dataset(&self, batch: &Batch) -> Result<SharedDataset<T>, JobError> {
-        if let Some(dataset) = lock(&self.datasets).get(&batch.time) {
+impl<T: Send + 'static> Node<T> {
+    pub(crate) fn new(name: OperatorName, lineage: Lineage, compute: Compute<T>) -> Arc<Self> {
+        Arc::new(Self { name, lineage, compute, datasets: Mutex::default(), kept: Mutex::default() })
+    }
+
+    /// The dataset of the job's batch, the same one each time.
+    pub(crate) fn dataset(&self, job: &Job) -> Result<SharedDataset<T>, JobError> {
+        let batch = job.batch.time;
+        if let Some(dataset) = lock(&self.datasets).get(&batch) {
             return Ok(Arc::clone(dataset));
         }
-        let dataset = (self.compute)(batch)?;
-        Ok(Arc::clone(lock(&self.datasets).entry(batch.time).or_insert(dataset)))
+        let dataset = (self.compute)(job)?;
+        Ok(Arc::clone(lock(&self.datasets).entry(batch).or_insert(dataset)))
     }
 }
 
-impl<T> Remember for Node<T> {
+impl<T: Send + 'static> StreamNode for Node<T> {
+    fn name(&self) -> OperatorName {
+        self.name
+    }
+
+    fn slide(&self) -> Duration {
+        self.lineage.slide
+    }
+
+    fn parents(&self) -> &[Arc<dyn StreamNode>] {
+        &self.lineage.parents
+    }
+
+    fn memory(&self) -> Option<&Arc<dyn Memory>> {
+        self.lineage.memory.as_ref()
+    }
+
+    fn materialise(&self, job: &Job) -> Result<(), JobError> {
+        self.dataset(job)?.prepare(job)
+    }
+
     fn forget_through(&self, batch: Time) {
         let mut datasets = lock(&self.datasets);
         let kept = datasets.split_off(&batch.plus(Duration::from_millis(1)));

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::block::{BlockId, StreamId};
 use crate::block_store::BlockStoreError;
+use crate::graph_error::GraphError;
 use crate::operator::OperatorName;
 use crate::receiver::ReceiverError;
 use crate::time::Time;
@@ -90,6 +91,9 @@ pub enum StreamingError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StartError {
+    /// Streams were put together in a way that cannot run.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
     /// No batch would have anything to do.
     #[error("no output operations registered: call print() or foreach_rdd(..) on a stream before start()")]
     NoOutputs,

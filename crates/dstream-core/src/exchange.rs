@@ -4,7 +4,6 @@
 //! and finishes it; `finish` returns what was pushed to this seat once **all** seats have finished. An epoch that is
 //! dropped unfinished is given up. The only implementation now is [`Solo`]: one seat.
 
-use std::any::Any;
 use std::fmt;
 use std::sync::Mutex;
 
@@ -13,25 +12,33 @@ use thiserror::Error;
 use crate::error::BoxError;
 use crate::lock::lock;
 use crate::operator::OperatorName;
+use crate::rows::Rows;
 use crate::time::Time;
 
 /// A process that takes part in an exchange; numbered from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Seat(pub(crate) usize);
 
+/// Names a shuffle of a batch: the operator in whose name it is made, and its place among those of that operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ShuffleName {
+    pub(crate) operator: OperatorName,
+    pub(crate) number: u32,
+}
+
 /// Names one run of one shuffle. Every process runs the same program, so all of them give it the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Epoch {
     pub(crate) batch: Time,
-    pub(crate) operator: OperatorName,
+    pub(crate) shuffle: ShuffleName,
 }
 
-/// The rows of one bucket that come from one partition. The rows keep their type while they stay in the process.
+/// The rows of one bucket that come from one partition.
 pub(crate) struct ShuffleBlock {
     pub(crate) bucket: usize,
     /// The partition that they come from; blocks of a bucket are merged in this order, so equal input gives equal output.
     pub(crate) source: usize,
-    pub(crate) rows: Box<dyn Any + Send>,
+    pub(crate) rows: Rows,
 }
 
 pub(crate) trait Exchange: Send + Sync {
@@ -107,7 +114,10 @@ mod tests {
     use super::*;
 
     fn epoch() -> Epoch {
-        Epoch { batch: Time::from_millis(1), operator: OperatorName::new("test", 0) }
+        Epoch {
+            batch: Time::from_millis(1),
+            shuffle: ShuffleName { operator: OperatorName::new("test", 0), number: 0 },
+        }
     }
 
     #[test]
@@ -115,7 +125,7 @@ mod tests {
         let first = Solo.open(epoch()).unwrap();
         let second = Solo.open(epoch()).unwrap();
         for bucket in 0..3 {
-            first.push(Seat(0), ShuffleBlock { bucket, source: 0, rows: Box::new(vec![bucket]) }).unwrap();
+            first.push(Seat(0), ShuffleBlock { bucket, source: 0, rows: Rows::of(vec![bucket]) }).unwrap();
         }
         assert_eq!(first.finish().unwrap().iter().map(|block| block.bucket).collect::<Vec<_>>(), [0, 1, 2]);
         assert!(second.finish().unwrap().is_empty());
@@ -124,6 +134,6 @@ mod tests {
     #[test]
     fn solo_refuses_a_block_for_somebody_else() {
         let open = Solo.open(epoch()).unwrap();
-        assert!(open.push(Seat(1), ShuffleBlock { bucket: 1, source: 0, rows: Box::new(()) }).is_err());
+        assert!(open.push(Seat(1), ShuffleBlock { bucket: 1, source: 0, rows: Rows::of(vec![()]) }).is_err());
     }
 }

@@ -1,35 +1,50 @@
 //! The graph of a context: its inputs, its operators and its output operations. Fixed when the context starts.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use crate::batch::Batch;
 use crate::block::StreamId;
 use crate::error::BoxError;
+use crate::graph_error::GraphError;
 use crate::input::Input;
 use crate::job::Job;
 use crate::operator::OperatorName;
-use crate::time::Time;
+use crate::stream_node::{StreamNode, reachable};
 
-/// An output operation.
+/// An output operation, or the hidden one that computes a memory.
 pub(crate) struct Output {
     pub(crate) name: OperatorName,
+    pub(crate) node: Arc<dyn StreamNode>,
     pub(crate) run: RunOutput,
+    pub(crate) role: Role,
 }
 
-pub(crate) type RunOutput = Box<dyn Fn(&Job, &Batch) -> Result<(), BoxError> + Send + Sync>;
+pub(crate) type RunOutput = Box<dyn Fn(&Job) -> Result<(), BoxError> + Send + Sync>;
 
-/// What keeps datasets of batches.
-pub(crate) trait Remember: Send + Sync {
-    /// No dataset of `batch`, or of one before it, is needed any more.
-    fn forget_through(&self, batch: Time);
+/// Whom an output operation is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// The program made it; events tell of it.
+    Program,
+    /// It computes what a stream carries to the next batch, in case no other output needed it.
+    Memory,
+}
+
+impl Output {
+    fn of_memory(node: &Arc<dyn StreamNode>) -> Self {
+        let owner = Arc::clone(node);
+        let run: RunOutput = Box::new(move |job| Ok(owner.materialise(job)?));
+        Self { name: node.name(), node: Arc::clone(node), run, role: Role::Memory }
+    }
 }
 
 /// What a started context runs on.
 #[derive(Default)]
 pub(crate) struct Plan {
     pub(crate) inputs: Vec<Arc<dyn Input>>,
+    /// Those of the program in its order, then those of the memories.
     pub(crate) outputs: Vec<Arc<Output>>,
-    pub(crate) memories: Vec<Weak<dyn Remember>>,
+    /// The streams that the outputs need, parents before children.
+    pub(crate) nodes: Vec<Arc<dyn StreamNode>>,
 }
 
 #[derive(Default)]
@@ -37,6 +52,7 @@ pub(crate) struct Graph {
     // Handed to the scheduler at the start, which drops it at the end: user code in it may hold the context.
     plan: Plan,
     sealed: bool,
+    defects: Vec<GraphError>,
     next_operator: u32,
     next_stream: u32,
 }
@@ -61,8 +77,13 @@ impl Graph {
         StreamId::new(number)
     }
 
-    pub(crate) fn remember(&mut self, memory: Weak<dyn Remember>) {
-        self.plan.memories.push(memory);
+    /// Notes a mistake in how streams were put together; the start will report the first one.
+    pub(crate) fn note_defect(&mut self, defect: GraphError) {
+        self.defects.push(defect);
+    }
+
+    pub(crate) fn first_defect(&self) -> Option<GraphError> {
+        self.defects.first().cloned()
     }
 
     pub(crate) fn add_input(&mut self, input: Arc<dyn Input>) -> Added {
@@ -88,6 +109,10 @@ impl Graph {
     /// Hands the plan out; from now on additions are too late.
     pub(crate) fn seal(&mut self) -> Plan {
         self.sealed = true;
-        std::mem::take(&mut self.plan)
+        let mut plan = std::mem::take(&mut self.plan);
+        plan.nodes = reachable(plan.outputs.iter().map(|output| &output.node));
+        let memories = plan.nodes.iter().filter(|node| node.memory().is_some()).map(Output::of_memory);
+        plan.outputs.extend(memories.map(Arc::new));
+        plan
     }
 }

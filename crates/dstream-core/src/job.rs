@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use thiserror::Error;
 
+use crate::batch::Batch;
 use crate::control::Control;
 use crate::dataset::{Task, TaskError};
 use crate::error::panic_message;
@@ -27,7 +28,7 @@ pub(crate) struct Engine {
 #[derive(Clone)]
 pub(crate) struct Job {
     pub(crate) engine: Arc<Engine>,
-    pub(crate) batch: Time,
+    pub(crate) batch: Arc<Batch>,
     pub(crate) output: OperatorName,
 }
 
@@ -67,7 +68,7 @@ impl Job {
             return JobError::Stopped;
         }
         let origin = origin(partition).map(|from| format!(", on {from}")).unwrap_or_default();
-        JobError::Task { operator, batch: self.batch, partition, origin, source }
+        JobError::Task { operator, batch: self.batch.time, partition, origin, source }
     }
 }
 

@@ -9,11 +9,21 @@ use std::hash::{BuildHasherDefault, Hash, Hasher};
 pub(crate) type KeyMap<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<KeyHasher>>;
 
 /// Which of `buckets` the key belongs to; 0 when there are none.
+#[cfg(test)]
 pub(crate) fn bucket_of<K: Hash + ?Sized>(key: &K, buckets: usize) -> usize {
+    bucket_of_hash(hash_of(key), buckets)
+}
+
+pub(crate) fn hash_of<K: Hash + ?Sized>(key: &K) -> u64 {
     let mut hasher = KeyHasher::default();
     key.hash(&mut hasher);
-    // The bits in the middle decide here; a `KeyMap` uses the ends, so one bucket's keys still spread in its map.
-    let spread = u128::from(hasher.finish().rotate_left(32));
+    hasher.finish()
+}
+
+/// Which of `buckets` a key with this hash belongs to; 0 when there are none.
+pub(crate) fn bucket_of_hash(hash: u64, buckets: usize) -> usize {
+    // The bits in the middle decide here; a table uses the ends, so one bucket's keys still spread in its table.
+    let spread = u128::from(hash.rotate_left(32));
     let buckets = u128::try_from(buckets).unwrap_or(0);
     usize::try_from((spread * buckets) >> 64).unwrap_or(0)
 }

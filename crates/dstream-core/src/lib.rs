@@ -19,7 +19,7 @@
 //!     .clock(clock.clone())
 //!     .build()?;
 //! let lines = ctx.queue_stream([vec!["to be or not to be"]]);
-//! lines.flat_map(|line| line.split(' ')).map(|word| (word, 1)).reduce_by_key(|m, n| m + n).print();
+//! lines.flat_map(|line| line.split(' ')).map(|word| (word.to_owned(), 1)).reduce_by_key(|m, n| m + n).print();
 //!
 //! ctx.start().await?;
 //! clock.advance(Duration::from_secs(2));
@@ -46,6 +46,7 @@ mod batch_timer;
 mod block;
 mod block_builder;
 mod error;
+mod graph_error;
 mod master;
 mod operator;
 mod retry;
@@ -62,11 +63,16 @@ mod receiver;
 mod receiver_store;
 
 // Datasets, and the engine that computes them.
+mod cached;
+mod codec;
+mod data;
 mod dataset;
 mod job;
 mod key_hash;
 mod narrow;
 mod rdd;
+mod row_table;
+mod rows;
 mod shuffle;
 mod task_pool;
 
@@ -75,7 +81,10 @@ mod dstream;
 mod graph;
 mod input;
 mod inputs;
+mod joining;
+mod kept;
 mod ops;
+mod stream_node;
 
 // The context and its one task.
 mod batch_queue;
@@ -97,18 +106,21 @@ pub use batch::{BatchInfo, InputInfo};
 pub use block::{Block, BlockId, BlockRange, BlockRecord, StreamId};
 pub use block_store::{BlockStore, BlockStoreError, MemoryBlockStore, StoredBlock};
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use codec::CodecError;
 pub use config::{ConfigError, StreamingContextBuilder};
 pub use context::StreamingContext;
 pub use control::StopMode;
+pub use data::{Data, Key};
 pub use dataset::TaskError;
 pub use dstream::DStream;
 pub use error::{BoxError, StartError, StreamingError, error_chain};
 pub use event::{Event, Listener};
 pub use exchange::ExchangeError;
+pub use graph_error::GraphError;
 pub use job::JobError;
 pub use master::{Master, ParseMasterError};
 pub use operator::OperatorName;
-pub use ops::{Printable, UnionError};
+pub use ops::Printable;
 pub use rdd::Rdd;
 pub use receiver::{Positions, Receiver, ReceiverError};
 pub use receiver_store::{ReceiverStore, StoreClosed};

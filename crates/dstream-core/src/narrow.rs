@@ -1,17 +1,26 @@
 //! What all narrow operators share: each output partition is computed from the input partition of the same number.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
-use crate::dataset::{Dataset, Sink, Task, TaskError};
+use crate::dataset::{Dataset, SharedDataset, Sink, Task, TaskError};
 use crate::job::{Job, JobError};
 use crate::operator::OperatorName;
 
 /// The dataset of a narrow operator. `P` takes each record of the parent and pushes what comes of it.
 pub(crate) struct Narrow<T, P> {
     operator: OperatorName,
-    parent: Arc<dyn Dataset<T>>,
-    pipe: Arc<P>,
+    parent: SharedDataset<T>,
+    pipe: P,
+    keys: Keys,
+}
+
+/// What a narrow operator does to the keys of its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// Every row has the key of the row that it is made of, so it belongs to the same bucket.
+    Kept,
+    /// Rows may get other keys, or none.
+    Changed,
 }
 
 /// Lets a pipe say that its user code is about to run again, after it pushed a record downstream.
@@ -27,11 +36,11 @@ impl Stage<'_, '_> {
 }
 
 impl<T, P> Narrow<T, P> {
-    pub(crate) fn new<U>(operator: OperatorName, parent: Arc<dyn Dataset<T>>, pipe: Arc<P>) -> Self
+    pub(crate) fn new<U>(operator: OperatorName, parent: SharedDataset<T>, keys: Keys, pipe: P) -> Self
     where
         P: Fn(T, &Stage<'_, '_>, &mut Sink<'_, U>) -> ControlFlow<()> + Send + Sync,
     {
-        Self { operator, parent, pipe }
+        Self { operator, parent, pipe, keys }
     }
 }
 
@@ -57,5 +66,9 @@ where
 
     fn origin(&self, partition: usize) -> Option<String> {
         self.parent.origin(partition)
+    }
+
+    fn buckets(&self) -> Option<usize> {
+        (self.keys == Keys::Kept).then(|| self.parent.buckets()).flatten()
     }
 }

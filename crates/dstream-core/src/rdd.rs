@@ -3,9 +3,13 @@
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::dataset::{Dataset, Task, TaskError};
+use crate::dataset::{SharedDataset, Sink, Task, TaskError};
+use crate::exchange::ShuffleName;
 use crate::job::{Job, JobError};
+use crate::narrow::{Keys, Narrow, Stage};
+use crate::operator::OperatorName;
 
 /// The records of one batch, in partitions, as an output operation sees them.
 ///
@@ -13,13 +17,58 @@ use crate::job::{Job, JobError};
 /// use only while its batch runs. Every action blocks the calling thread, works on the task pool, and fails with a
 /// [`JobError`] that names operator, batch, partition and origin when user code fails, or when the context stops.
 pub struct Rdd<T> {
-    dataset: Arc<dyn Dataset<T>>,
+    dataset: SharedDataset<T>,
     job: Job,
+    scope: Arc<Scope>,
+}
+
+/// The operator of the stream that datasets are made for. What is made in it bears its name.
+struct Scope {
+    operator: OperatorName,
+    // Every process makes the same datasets in the same order, so all number their shuffles alike.
+    shuffles: AtomicU32,
 }
 
 impl<T: Send + 'static> Rdd<T> {
-    pub(crate) const fn new(dataset: Arc<dyn Dataset<T>>, job: Job) -> Self {
-        Self { dataset, job }
+    /// The dataset as `operator` sees it in `job`.
+    pub(crate) fn new(dataset: SharedDataset<T>, job: Job, operator: OperatorName) -> Self {
+        Self { dataset, job, scope: Arc::new(Scope { operator, shuffles: AtomicU32::new(0) }) }
+    }
+
+    /// Another dataset of the same operator and job.
+    pub(crate) fn with<U>(&self, dataset: SharedDataset<U>) -> Rdd<U> {
+        Rdd { dataset, job: self.job.clone(), scope: Arc::clone(&self.scope) }
+    }
+
+    /// What a narrow operator makes of it; see [`Narrow`].
+    pub(crate) fn narrow<U: Send + 'static, P>(&self, keys: Keys, pipe: P) -> Rdd<U>
+    where
+        P: Fn(T, &Stage<'_, '_>, &mut Sink<'_, U>) -> ControlFlow<()> + Send + Sync + 'static,
+    {
+        self.with(Arc::new(Narrow::new(self.scope.operator, Arc::clone(&self.dataset), keys, pipe)))
+    }
+
+    pub(crate) fn into_dataset(self) -> SharedDataset<T> {
+        self.dataset
+    }
+
+    pub(crate) const fn dataset(&self) -> &SharedDataset<T> {
+        &self.dataset
+    }
+
+    pub(crate) const fn job(&self) -> &Job {
+        &self.job
+    }
+
+    /// The operator in whose name this dataset was made.
+    pub(crate) fn operator(&self) -> OperatorName {
+        self.scope.operator
+    }
+
+    /// Names the next shuffle of the operator.
+    pub(crate) fn next_shuffle(&self) -> ShuffleName {
+        let number = self.scope.shuffles.fetch_add(1, Ordering::Relaxed);
+        ShuffleName { operator: self.scope.operator, number }
     }
 
     /// How many partitions the records are in.
@@ -117,13 +166,13 @@ impl<T: Send + 'static> Rdd<T> {
 // By hand: a derived `Clone` would ask for `T: Clone`.
 impl<T> Clone for Rdd<T> {
     fn clone(&self) -> Self {
-        Self { dataset: Arc::clone(&self.dataset), job: self.job.clone() }
+        Self { dataset: Arc::clone(&self.dataset), job: self.job.clone(), scope: Arc::clone(&self.scope) }
     }
 }
 
 impl<T> fmt::Debug for Rdd<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (batch, partitions) = (self.job.batch, self.dataset.partitions());
+        let (batch, partitions) = (self.job.batch.time, self.dataset.partitions());
         f.debug_struct("Rdd").field("batch", &batch).field("partitions", &partitions).finish_non_exhaustive()
     }
 }

@@ -14,7 +14,7 @@
 //! 2. All receivers stop fetching, in parallel; the running job is waited for.
 //! 3. As 6 above. Blocks that were not processed are dropped; their positions were never reported.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, OptionFuture};
@@ -26,9 +26,10 @@ use crate::batch_timer::BatchTimer;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::event::Event;
-use crate::graph::{Output, Remember};
+use crate::graph::Output;
 use crate::job::Engine;
 use crate::receivers::Receivers;
+use crate::stream_node::StreamNode;
 use crate::supervisor::Parts;
 use crate::time::Time;
 use crate::tracker::{Allocated, Tracker};
@@ -39,7 +40,8 @@ pub(crate) struct Scheduler {
     engine: Arc<Engine>,
     receivers: Receivers,
     outputs: Vec<Arc<Output>>,
-    memories: Vec<Weak<dyn Remember>>,
+    nodes: Vec<Arc<dyn StreamNode>>,
+    zero: Time,
     tracker: Tracker,
     timer: BatchTimer,
     queue: BatchQueue,
@@ -74,14 +76,17 @@ impl Scheduler {
     /// Batches begin with the first batch time after now.
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { settings, clock, engine, receivers, plan } = parts;
+        let timer = BatchTimer::start(clock.now(), settings.batch_interval, settings.block_interval);
+        let zero = timer.next_batch().minus(settings.batch_interval);
         Self {
-            timer: BatchTimer::start(clock.now(), settings.batch_interval, settings.block_interval),
+            timer,
             settings,
             clock,
             engine,
             receivers,
             outputs: plan.outputs,
-            memories: plan.memories,
+            nodes: plan.nodes,
+            zero,
             tracker: Tracker::default(),
             queue: BatchQueue::default(),
             running: None,
@@ -175,7 +180,7 @@ impl Scheduler {
 
     fn submit(&mut self, time: Time) {
         let Allocated::Batch(blocks) = self.tracker.allocate(time) else { return };
-        let batch = Arc::new(Batch { time, blocks });
+        let batch = Arc::new(Batch { time, zero: self.zero, blocks });
         let info = BatchInfo::submitted(&batch, self.clock.now());
         self.engine.control.emit(&Event::BatchSubmitted(info.clone()));
         self.queue.push(Submitted { batch, info });
@@ -221,8 +226,11 @@ impl Scheduler {
     /// Datasets go before the blocks that they read. That nothing of the batch is needed any more was settled before: its
     /// outputs succeeded.
     fn complete(&self, batch: &Batch) {
-        for memory in self.memories.iter().filter_map(Weak::upgrade) {
-            memory.forget_through(batch.time);
+        for node in &self.nodes {
+            node.forget_through(batch.time);
+            if let Some(memory) = node.memory() {
+                memory.forget_through(batch.time);
+            }
         }
         self.receivers.batch_processed(batch);
     }

@@ -11,6 +11,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::builder::LocalBuilder;
+use crate::faults::Faults;
 use crate::http::Face;
 use crate::model::Model;
 use crate::start_error::StartError;
@@ -83,6 +84,12 @@ impl Local {
     #[must_use]
     pub fn holders(&self) -> usize {
         self.face.holders()
+    }
+
+    /// The faults that are injected into the calls of both endpoints; none at first.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        self.face.faults()
     }
 
     /// Looks at the Kinesis model, or changes it behind the clients' backs. Requests wait meanwhile, so be quick, and do

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::context::StreamingContext;
 use crate::dataset::{Dataset, Sink, Task, TaskError};
-use crate::dstream::DStream;
+use crate::dstream::{DStream, Lineage};
 use crate::job::{Job, JobError};
 use crate::lock::lock;
 use crate::operator::OperatorName;
@@ -32,7 +32,7 @@ impl StreamingContext {
         // Held while the iterator is asked: batches follow one another, and the order of its items is the order of batches.
         let batches = Mutex::new(batches.into_iter());
         let partitions = self.parallelism();
-        DStream::new(self, "queue_stream", |name| {
+        DStream::new(self, "queue_stream", Lineage::source(self), |name| {
             Box::new(move |_| {
                 let records = lock(&batches).next().unwrap_or_default().into();
                 Ok(Arc::new(QueuedBatch { name, records, partitions }))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::context::StreamingContext;
 use crate::dataset::{Dataset, Sink, Task, TaskError};
-use crate::dstream::DStream;
+use crate::dstream::{DStream, Lineage};
 use crate::error::BoxError;
 use crate::input::{Input as _, ReceiverInput};
 use crate::job::{Job, JobError};
@@ -48,8 +48,9 @@ impl StreamingContext {
         let input = Arc::new(self.receiver_input(name, level, receiver));
         self.add_input(Arc::<ReceiverInput<Rc>>::clone(&input));
         let handler = Arc::new(handler);
-        DStream::new(self, "receiver_stream", |operator| {
-            Box::new(move |batch| {
+        DStream::new(self, "receiver_stream", Lineage::source(self), |operator| {
+            Box::new(move |job| {
+                let batch = &job.batch;
                 // A block may carry ranges only, no records; it makes no partition.
                 let blocks =
                     batch.blocks_of(input.stream()).iter().filter(|block| block.records > 0).copied().collect();

@@ -3,10 +3,11 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::dataset::{Dataset, Sink, Task, TaskError};
+use crate::dataset::{Dataset, SharedDataset, Sink, Task, TaskError};
 use crate::dstream::DStream;
 use crate::job::{Job, JobError};
 use crate::ops::combine_by_key::Functions;
+use crate::shuffle::Combine;
 
 impl<T: Send + 'static> DStream<T> {
     /// Gives exactly one record for each batch: the number of its records, 0 for an empty batch.
@@ -19,16 +20,21 @@ impl<T: Send + 'static> DStream<T> {
     /// # Ok(()) }
     /// ```
     pub fn count(&self) -> DStream<u64> {
-        let functions =
-            Functions { create: |()| 1_u64, add: |n: u64, ()| n.saturating_add(1), merge: u64::saturating_add };
-        let counted = self.narrow("count", |_, _, sink: &mut Sink<'_, ((), ())>| sink(((), ())));
-        counted.shuffled("count", functions, 1).derive("count", |total, _| Arc::new(ValueOrZero { total }))
+        let combine: Arc<dyn Combine<(), u64>> = Arc::new(Functions {
+            create: |()| 1_u64,
+            add: |n: u64, ()| n.saturating_add(1),
+            merge: u64::saturating_add,
+        });
+        self.derive("count", move |rdd| {
+            let total = rdd.map(|_| ((), ())).shuffled(&combine, 1);
+            total.with(Arc::new(ValueOrZero { total: Arc::clone(total.dataset()) }))
+        })
     }
 }
 
 /// The one value of the one key, or 0 if no record brought it.
 struct ValueOrZero {
-    total: Arc<dyn Dataset<((), u64)>>,
+    total: SharedDataset<((), u64)>,
 }
 
 impl Dataset<u64> for ValueOrZero {

@@ -1,8 +1,11 @@
 //! `filter`: the records that pass a test.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use crate::dstream::DStream;
+use crate::narrow::Keys;
+use crate::rdd::Rdd;
 
 impl<T: Send + 'static> DStream<T> {
     /// Keeps the records for which `keep` is true.
@@ -19,11 +22,21 @@ impl<T: Send + 'static> DStream<T> {
     /// ```
     #[must_use]
     pub fn filter(&self, keep: impl Fn(&T) -> bool + Send + Sync + 'static) -> Self {
+        let keep = Arc::new(keep);
+        self.derive("filter", move |rdd| {
+            let keep = Arc::clone(&keep);
+            rdd.filter(move |record| keep(record))
+        })
+    }
+}
+
+impl<T: Send + 'static> Rdd<T> {
+    /// Keeps the records for which `keep` is true; see [`DStream::filter`].
+    #[must_use]
+    pub fn filter(&self, keep: impl Fn(&T) -> bool + Send + Sync + 'static) -> Self {
         self.narrow(
-            "filter",
-            move |record, _, sink| {
-                if keep(&record) { sink(record) } else { ControlFlow::Continue(()) }
-            },
+            Keys::Kept,
+            move |record, _, sink| if keep(&record) { sink(record) } else { ControlFlow::Continue(()) },
         )
     }
 }

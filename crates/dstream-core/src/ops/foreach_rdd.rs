@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::dstream::DStream;
+use crate::dstream::{DStream, Node};
 use crate::error::BoxError;
-use crate::graph::Output;
+use crate::graph::{Output, Role};
 use crate::rdd::Rdd;
 use crate::time::Time;
 
@@ -42,7 +42,9 @@ impl<T: Send + 'static> DStream<T> {
         let name = self.context().graph().name(kind);
         self.context().add_output(Output {
             name,
-            run: Box::new(move |job, batch| f(Rdd::new(node.dataset(batch)?, job.clone()), batch.time)),
+            node: Arc::<Node<T>>::clone(&node),
+            run: Box::new(move |job| f(Rdd::new(node.dataset(job)?, job.clone(), name), job.batch.time)),
+            role: Role::Program,
         });
     }
 }

@@ -1,6 +1,10 @@
 //! `map`: one record for each record.
 
+use std::sync::Arc;
+
 use crate::dstream::DStream;
+use crate::narrow::Keys;
+use crate::rdd::Rdd;
 
 impl<T: Send + 'static> DStream<T> {
     /// Gives `f(record)` for each record.
@@ -16,6 +20,17 @@ impl<T: Send + 'static> DStream<T> {
     /// # Ok(()) }
     /// ```
     pub fn map<U: Send + 'static>(&self, f: impl Fn(T) -> U + Send + Sync + 'static) -> DStream<U> {
-        self.narrow("map", move |record, _, sink| sink(f(record)))
+        let f = Arc::new(f);
+        self.derive("map", move |rdd| {
+            let f = Arc::clone(&f);
+            rdd.map(move |record| f(record))
+        })
+    }
+}
+
+impl<T: Send + 'static> Rdd<T> {
+    /// Gives `f(record)` for each record; see [`DStream::map`].
+    pub fn map<U: Send + 'static>(&self, f: impl Fn(T) -> U + Send + Sync + 'static) -> Rdd<U> {
+        self.narrow(Keys::Changed, move |record, _, sink| sink(f(record)))
     }
 }

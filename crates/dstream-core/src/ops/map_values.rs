@@ -1,6 +1,10 @@
 //! `map_values`: the same keys, other values.
 
+use std::sync::Arc;
+
 use crate::dstream::DStream;
+use crate::narrow::Keys;
+use crate::rdd::Rdd;
 
 impl<K: Send + 'static, V: Send + 'static> DStream<(K, V)> {
     /// Gives `(key, f(value))` for each `(key, value)`.
@@ -16,6 +20,17 @@ impl<K: Send + 'static, V: Send + 'static> DStream<(K, V)> {
     /// # Ok(()) }
     /// ```
     pub fn map_values<W: Send + 'static>(&self, f: impl Fn(V) -> W + Send + Sync + 'static) -> DStream<(K, W)> {
-        self.narrow("map_values", move |(key, value), _, sink| sink((key, f(value))))
+        let f = Arc::new(f);
+        self.derive("map_values", move |rdd| {
+            let f = Arc::clone(&f);
+            rdd.map_values(move |value| f(value))
+        })
+    }
+}
+
+impl<K: Send + 'static, V: Send + 'static> Rdd<(K, V)> {
+    /// Gives `(key, f(value))` for each `(key, value)`; see [`DStream::map_values`].
+    pub fn map_values<W: Send + 'static>(&self, f: impl Fn(V) -> W + Send + Sync + 'static) -> Rdd<(K, W)> {
+        self.narrow(Keys::Kept, move |(key, value), _, sink| sink((key, f(value))))
     }
 }

@@ -1,6 +1,6 @@
 //! The operators and output operations of streams, one to a file.
 
-mod combine_by_key;
+pub(crate) mod combine_by_key;
 mod count;
 mod filter;
 mod flat_map;
@@ -8,8 +8,8 @@ mod foreach_rdd;
 mod map;
 mod map_values;
 mod print;
-mod reduce_by_key;
-mod union;
+pub(crate) mod reduce_by_key;
+pub(crate) mod union;
+mod window;
 
 pub use print::Printable;
-pub use union::UnionError;

@@ -1,103 +1,104 @@
 //! `union`: the records of several streams, one stream after the other.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use thiserror::Error;
-
 use crate::context::StreamingContext;
-use crate::dataset::{Dataset, Sink, Task, TaskError};
+use crate::dataset::{Dataset, SharedDataset, SharedRows, Sink, Task, TaskError};
 use crate::dstream::DStream;
 use crate::job::{Job, JobError};
+use crate::rdd::Rdd;
 
 impl<T: Send + 'static> DStream<T> {
-    /// The records of this stream and of `other`. The partitions of both are kept as they are.
-    ///
-    /// # Errors
-    /// [`UnionError::DifferentContexts`] when the streams belong to different contexts.
+    /// The records of this stream and of `other`, which must have the same context and slide. The partitions of both are
+    /// kept as they are.
     ///
     /// ```
     /// # use dstream_core::testing::batches_of;
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), dstream_core::BoxError> {
     /// let batches = batches_of(1, |ctx| {
     ///     let numbers = ctx.queue_stream([vec![1, 2]]);
-    ///     Ok(numbers.union(&numbers.map(|n| n + 100))?)
+    ///     Ok(numbers.union(&numbers.map(|n| n + 100)))
     /// })
     /// .await?;
     /// assert_eq!(batches, [vec![1, 2, 101, 102]]);
     /// # Ok(()) }
     /// ```
-    pub fn union(&self, other: &Self) -> Result<Self, UnionError> {
-        self.context().union(vec![self.clone(), other.clone()])
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        self.context().union([self.clone(), other.clone()])
     }
 }
 
 impl StreamingContext {
-    /// The records of all `streams`, in their order. The partitions of all are kept as they are.
-    ///
-    /// # Errors
-    /// [`UnionError::NoStreams`] when there is none; [`UnionError::DifferentContexts`] when one belongs to another context.
+    /// The records of all `streams`, in their order. The partitions of all are kept as they are. There must be at least one
+    /// stream; all must be of this context and have the same slide. If they do not fit together,
+    /// [`start`](StreamingContext::start) fails with a [`GraphError`](crate::GraphError).
     ///
     /// ```
     /// # use dstream_core::testing::batches_of;
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), dstream_core::BoxError> {
     /// let batches = batches_of(1, |ctx| {
-    ///     let streams = (0..3).map(|n| ctx.queue_stream([vec![n]])).collect();
-    ///     Ok(ctx.union(streams)?)
+    ///     Ok(ctx.union((0..3).map(|n| ctx.queue_stream([vec![n]]))))
     /// })
     /// .await?;
     /// assert_eq!(batches, [vec![0, 1, 2]]);
     /// # Ok(()) }
     /// ```
-    pub fn union<T: Send + 'static>(&self, streams: Vec<DStream<T>>) -> Result<DStream<T>, UnionError> {
-        if streams.is_empty() {
-            return Err(UnionError::NoStreams);
-        }
-        if streams.iter().any(|stream| !stream.context().is_same(self)) {
-            return Err(UnionError::DifferentContexts);
-        }
-        let nodes: Vec<_> = streams.into_iter().map(DStream::into_node).collect();
-        Ok(DStream::new(self, "union", |_| {
-            Box::new(move |batch| {
-                let parts = nodes.iter().map(|node| node.dataset(batch)).collect::<Result<_, _>>()?;
-                Ok(Arc::new(Union { parts }))
+    pub fn union<T: Send + 'static>(&self, streams: impl IntoIterator<Item = DStream<T>>) -> DStream<T> {
+        let streams: Vec<DStream<T>> = streams.into_iter().collect();
+        let parents = streams.iter().map(DStream::as_parent).collect();
+        let nodes: Vec<_> = streams.iter().map(|stream| Arc::clone(stream.node())).collect();
+        DStream::joining(self, "union", parents, |_| {
+            Box::new(move |job| {
+                let parts = nodes.iter().map(|node| node.dataset(job)).collect::<Result<_, _>>()?;
+                Ok(Arc::new(Union::of(parts)))
             })
-        }))
+        })
     }
 }
 
-/// The streams cannot be united.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum UnionError {
-    /// There is nothing to unite.
-    #[error("the list of streams to union is empty: give at least one")]
-    NoStreams,
-    /// The streams run in different contexts.
-    #[error("the streams to union have different contexts: make them all with the same StreamingContext")]
-    DifferentContexts,
+impl<T: Send + 'static> Rdd<T> {
+    /// The records of this dataset and of `other`; see [`DStream::union`].
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        self.with(Arc::new(Union::of(vec![Arc::clone(self.dataset()), Arc::clone(other.dataset())])))
+    }
 }
 
-struct Union<T> {
-    parts: Vec<Arc<dyn Dataset<T>>>,
+/// The records of several datasets. If all are cut into the same buckets, so are they together: partition by partition, and
+/// not one after the other.
+pub(crate) struct Union<T> {
+    parts: Vec<SharedDataset<T>>,
+    buckets: Option<usize>,
 }
 
 impl<T> Union<T> {
-    /// The part that a partition belongs to, and its number there.
-    fn locate(&self, partition: usize) -> Option<(&dyn Dataset<T>, usize)> {
+    pub(crate) fn of(parts: Vec<SharedDataset<T>>) -> Self {
+        let first = parts.first().and_then(|part| part.buckets());
+        let buckets = first.filter(|buckets| parts.iter().all(|part| part.buckets() == Some(*buckets)));
+        Self { parts, buckets }
+    }
+
+    /// Where the records of a partition are: the datasets, and their partitions.
+    fn pieces(&self, partition: usize) -> Vec<(&dyn Dataset<T>, usize)> {
+        if self.buckets.is_some() {
+            return self.parts.iter().map(|part| (&**part, partition)).collect();
+        }
         let mut local = partition;
         for part in &self.parts {
             match local.checked_sub(part.partitions()) {
                 Some(rest) => local = rest,
-                None => return Some((&**part, local)),
+                None => return vec![(&**part, local)],
             }
         }
-        None
+        Vec::new()
     }
 }
 
 impl<T> Dataset<T> for Union<T> {
     fn partitions(&self) -> usize {
-        self.parts.iter().map(|part| part.partitions()).sum()
+        self.buckets.unwrap_or_else(|| self.parts.iter().map(|part| part.partitions()).sum())
     }
 
     fn prepare(&self, job: &Job) -> Result<(), JobError> {
@@ -105,11 +106,31 @@ impl<T> Dataset<T> for Union<T> {
     }
 
     fn run(&self, partition: usize, task: &Task<'_>, sink: &mut Sink<'_, T>) -> Result<(), TaskError> {
-        self.locate(partition).map_or(Ok(()), |(part, local)| part.run(local, task, sink))
+        let mut flow = ControlFlow::Continue(());
+        for (part, local) in self.pieces(partition) {
+            part.run(local, task, &mut |record| {
+                flow = sink(record);
+                flow
+            })?;
+            if flow.is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn origin(&self, partition: usize) -> Option<String> {
-        let (part, local) = self.locate(partition)?;
-        part.origin(local)
+        let origins: Vec<String> =
+            self.pieces(partition).into_iter().filter_map(|(part, local)| part.origin(local)).collect();
+        (!origins.is_empty()).then(|| origins.join("; "))
+    }
+
+    fn in_memory(&self, partition: usize) -> Option<Vec<SharedRows<T>>> {
+        let pieces = self.pieces(partition).into_iter().map(|(part, local)| part.in_memory(local));
+        Some(pieces.collect::<Option<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    fn buckets(&self) -> Option<usize> {
+        self.buckets
     }
 }

@@ -28,7 +28,6 @@ async fn count_words(inputs: usize) {
     let totals: Arc<Mutex<BTreeMap<String, u64>>> = Arc::default();
     let counted = Arc::clone(&totals);
     ctx.union(streams)
-        .unwrap()
         .flat_map(|line: Bytes| String::from_utf8_lossy(&line).split(' ').map(str::to_owned).collect::<Vec<_>>())
         .map(|word| (word, 1_u64))
         .reduce_by_key(|a, b| a + b)

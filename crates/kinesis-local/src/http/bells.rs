@@ -47,3 +47,45 @@ impl Bells {
         look(&mut self.by_subscription.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{
+        CreateStream, Millis, Model, RegisterStreamConsumer, Settings, StartingPosition, SubscribeToShard,
+    };
+
+    /// Only a model gives numbers to subscriptions.
+    fn two_ids() -> [SubscriptionId; 2] {
+        let settings = Settings { status_delay: std::time::Duration::ZERO, ..Settings::default() };
+        let (mut model, now) = (Model::new(settings, 1), Millis::new(1_000));
+        model.create_stream(now, &CreateStream::provisioned("words", 2)).unwrap();
+        let request = RegisterStreamConsumer { stream: "words".into(), name: "counter".into() };
+        let consumer_arn = model.register_stream_consumer(now, &request).unwrap().arn;
+        ["shardId-000000000000", "shardId-000000000001"].map(|shard| {
+            let (shard_id, position) = (shard.parse().unwrap(), StartingPosition::Latest);
+            let request = SubscribeToShard { consumer_arn: consumer_arn.clone(), shard_id, position, dry_run: false };
+            model.subscribe_to_shard(now, &request).unwrap().id()
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bell_that_was_rung_before_anybody_waited_is_heard_and_the_other_is_silent() {
+        let (bells, [rung, other]) = (Bells::default(), two_ids());
+        let (one, two) = (bells.hang(rung), bells.hang(other));
+        bells.ring([rung].into_iter());
+        one.notified().await;
+        let silent = tokio::time::timeout(std::time::Duration::from_secs(1), two.notified()).await;
+        assert!(silent.is_err());
+    }
+
+    #[test]
+    fn a_bell_goes_with_its_subscriber() {
+        let (bells, [first, second]) = (Bells::default(), two_ids());
+        bells.hang(first);
+        bells.hang(second);
+        bells.take_down(first);
+        bells.ring([first, second].into_iter());
+        assert_eq!(bells.with(|bells| bells.keys().copied().collect::<Vec<_>>()), [second]);
+    }
+}

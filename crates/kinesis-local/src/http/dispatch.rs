@@ -5,6 +5,7 @@
 
 use serde::Deserialize;
 
+use super::administration;
 use super::consumer_request::{ConsumerWire, DeleteStreamWire, ListConsumersWire, RegisterConsumerWire};
 use super::consumer_response::Described;
 use super::face::Face;
@@ -23,9 +24,11 @@ pub(super) fn answer(face: &Face, operation: &str, body: &[u8]) -> Result<String
     match operation {
         "PutRecords" => call.run::<PutRecordsWire<'_>, _>(Model::put_records),
         "PutRecord" => call.run::<EntryWire<'_>, _>(Model::put_record),
-        "GetRecords" => call.run::<GetRecordsWire, _>(|model, now, request| model.get_records(now, &request)),
+        "GetRecords" => {
+            call.run::<GetRecordsWire, _>(|model, now, (stream, request)| model.get_records_of(now, &stream, &request))
+        }
         "GetShardIterator" => {
-            call.run::<GetShardIteratorWire, _>(|model, now, request| model.get_shard_iterator(now, &request))
+            call.run::<GetShardIteratorWire, _>(|model, now, named| named.answer(model, now, Model::get_shard_iterator))
         }
         "ListShards" => call.run::<ListShardsWire, _>(|model, now, request| model.list_shards(now, &request)),
         "DescribeStream" => {
@@ -43,8 +46,10 @@ pub(super) fn answer(face: &Face, operation: &str, body: &[u8]) -> Result<String
                 model.delete_stream(now, &stream)
             }
         }),
-        "SplitShard" => call.run::<SplitShardWire, _>(|model, now, request| model.split_shard(now, &request)),
-        "MergeShards" => call.run::<MergeShardsWire, _>(|model, now, request| model.merge_shards(now, &request)),
+        "SplitShard" => call.run::<SplitShardWire, _>(|model, now, named| named.answer(model, now, Model::split_shard)),
+        "MergeShards" => {
+            call.run::<MergeShardsWire, _>(|model, now, named| named.answer(model, now, Model::merge_shards))
+        }
         "IncreaseStreamRetentionPeriod" => {
             call.run::<RetentionWire, _>(|model, now, (stream, hours)| model.increase_retention(now, &stream, hours))
         }
@@ -63,10 +68,7 @@ pub(super) fn answer(face: &Face, operation: &str, body: &[u8]) -> Result<String
         "ListStreamConsumers" => {
             call.run::<ListConsumersWire, _>(|model, now, request| model.list_stream_consumers(now, &request))
         }
-        other => Err(KinesisError::new(
-            ErrorKind::UnknownOperation,
-            format!("The operation {other} is not part of this endpoint."),
-        )),
+        other => administration::answer(call, other),
     }
 }
 
@@ -80,13 +82,13 @@ pub(super) fn parse<'a, W: Wire + Deserialize<'a>>(body: &'a [u8]) -> Result<W::
 }
 
 /// One request on its way.
-struct Call<'a> {
+pub(super) struct Call<'a> {
     face: &'a Face,
     body: &'a [u8],
 }
 
 impl<'a> Call<'a> {
-    fn run<W, R>(
+    pub(super) fn run<W, R>(
         self,
         operation: impl FnOnce(&mut Model, Millis, W::Request) -> Result<R, KinesisError>,
     ) -> Result<String, KinesisError>

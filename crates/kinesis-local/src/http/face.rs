@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::bells::Bells;
 use crate::clock;
+use crate::faults::Faults;
 use crate::model::{Millis, Model};
 
 /// The shared state of the HTTP face.
@@ -19,6 +20,7 @@ pub(crate) struct Face {
     /// A std mutex: an operation is a matter of microseconds and does not wait for anything, so there is nothing to gain
     /// from a lock that can be awaited. One lock for all shards makes number and storage of a record one step.
     model: Mutex<Model>,
+    faults: Faults,
     kinesis_url: String,
     dynamodb_url: String,
     holders: AtomicUsize,
@@ -36,6 +38,7 @@ impl Face {
     ) -> Self {
         Self {
             model: Mutex::new(model),
+            faults: Faults::default(),
             kinesis_url: format!("http://{kinesis}"),
             dynamodb_url: format!("http://{dynamodb}"),
             holders: AtomicUsize::new(0),
@@ -55,6 +58,11 @@ impl Face {
         drop(model);
         self.bells.ring(woken);
         result
+    }
+
+    /// The faults of both endpoints.
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     pub(crate) fn kinesis_url(&self) -> &str {

@@ -41,6 +41,13 @@ impl Json {
         self
     }
 
+    /// A member whose name may be any text; its value must follow.
+    pub(super) fn any_key(&mut self, name: &str) {
+        self.string(name);
+        self.text.push(':');
+        self.comma = false;
+    }
+
     /// Any text.
     pub(super) fn string(&mut self, text: &str) {
         if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
@@ -83,13 +90,23 @@ impl Json {
         self.comma = true;
     }
 
-    fn nest(&mut self, open: char, content: impl FnOnce(&mut Self), close: char) {
+    /// Opens an object or an array for a writer that cannot give its content as one closure; [`close`](Self::close) it.
+    pub(super) fn open(&mut self, bracket: char) {
         self.separate();
-        self.text.push(open);
+        self.text.push(bracket);
         self.comma = false;
-        content(self);
-        self.text.push(close);
+    }
+
+    /// Closes what [`open`](Self::open) opened.
+    pub(super) fn close(&mut self, bracket: char) {
+        self.text.push(bracket);
         self.comma = true;
+    }
+
+    fn nest(&mut self, open: char, content: impl FnOnce(&mut Self), close: char) {
+        self.open(open);
+        content(self);
+        self.close(close);
     }
 
     fn separate(&mut self) {

@@ -18,12 +18,21 @@ pub(super) fn count(value: Option<i64>) -> Option<u32> {
 }
 
 pub(super) fn shard_id(text: &str) -> Result<ShardId, KinesisError> {
-    text.parse().map_err(|_| {
+    super::named_shard::parse(text, "shardId")?.ok_or_else(|| {
         KinesisError::new(ErrorKind::ResourceNotFound, format!("Could not find shard {text}: there is no such id."))
     })
 }
 
 pub(super) fn hash_key(text: &str, member: &str) -> Result<HashKey, KinesisError> {
+    let canonical = text == "0" || !text.starts_with('0');
+    if !canonical
+        || !(1..=MOST_HASH_KEY_DIGITS).contains(&text.len())
+        || !text.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        let (first, rest) = member.split_at(1);
+        let constraint = "satisfy regular expression pattern: 0|([1-9]\\d{0,38})";
+        return Err(KinesisError::validation(text, &format!("{}{rest}", first.to_lowercase()), constraint));
+    }
     text.parse().map_err(|_| {
         KinesisError::invalid_argument(format!(
             "Invalid {member}. {member} must be in the range: [0, 2^128-1]. Specified value was {text}"
@@ -38,6 +47,9 @@ pub(super) fn moment(seconds: f64) -> Millis {
     // a number of milliseconds loses on its way through binary seconds.
     Millis::new((seconds * 1_000.0 + 0.001).floor() as u64)
 }
+
+/// The digits of 2^128.
+const MOST_HASH_KEY_DIGITS: usize = 39;
 
 #[cfg(test)]
 mod tests {
@@ -64,5 +76,17 @@ mod tests {
     fn counts_outside_of_what_the_model_takes_become_what_it_refuses() {
         assert_eq!(count(Some(-1)), Some(0));
         assert_eq!(count(Some(i64::MAX)), Some(u32::MAX));
+    }
+
+    #[test]
+    fn hash_keys_that_are_no_numbers_and_those_beyond_the_ring_are_told_apart() {
+        for text in ["", "x", "-1", "007", &"1".repeat(40)] {
+            let refused = hash_key(text, "ExplicitHashKey").unwrap_err();
+            assert_eq!(refused.kind, ErrorKind::Validation, "{text}");
+            assert!(refused.message.contains("at 'explicitHashKey' failed"), "{}", refused.message);
+        }
+        let beyond = hash_key("340282366920938463463374607431768211456", "ExplicitHashKey").unwrap_err();
+        assert_eq!(beyond.kind, ErrorKind::InvalidArgument);
+        assert!(hash_key("340282366920938463463374607431768211455", "ExplicitHashKey").is_ok());
     }
 }

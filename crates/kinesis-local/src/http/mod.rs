@@ -1,27 +1,41 @@
-//! The HTTP face of the Kinesis model: JSON 1.1 in, JSON 1.1 out.
+//! The HTTP face of the Kinesis model: JSON 1.1 or CBOR 1.1 in, the same out.
 //!
-//! `face` holds what the requests share, `server` routes and answers, `dispatch` knows the operations, `request` (with `put_request`, `read_request`
-//! and `member`) and `response` their forms on the wire, `json` writes text, `control` answers the routes that are not AWS's.
+//! A call passes `edge` (its encoding by `encoding` and `cbor`, its faults by `target` and `partial_put`) before it comes to `server` and `dispatch`,
+//! which know of neither; `fault_routes` is how faults are set from outside.
+//!
+//! `face` holds what the requests share, `server` routes and answers, `dispatch` (with `administration`) knows the operations,
+//! `request` (with `put_request`, `read_request`, `administration_request`, `member` and `named_shard`) and `response` (with
+//! `administration_reply`) their forms on the wire, `json` writes text, `control` answers the routes that are not AWS's.
 //!
 //! Enhanced fan-out: `fan_out` sends a subscription's events as they come, `event_message` frames them, `bells` call those
 //! that wait; `consumer_request`, `consumer_response` and `position` are the forms.
 
+mod administration;
+mod administration_reply;
+mod administration_request;
 mod bells;
+mod cbor;
 mod consumer_request;
 mod consumer_response;
 mod control;
 mod dispatch;
+mod edge;
+mod encoding;
 mod event_message;
 mod face;
 mod fan_out;
+mod fault_routes;
 mod json;
 mod member;
+mod named_shard;
+mod partial_put;
 mod position;
 mod put_request;
 mod read_request;
 mod request;
 mod response;
 mod server;
+mod target;
 
 pub(crate) use face::Face;
 pub(crate) use server::serve;

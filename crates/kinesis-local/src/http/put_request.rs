@@ -36,14 +36,18 @@ pub(super) struct PutRecordsWire<'a> {
 }
 
 impl EntryWire<'_> {
-    /// Checks and hashes one record; `scratch` is shared by the records of a request.
-    fn entry(&self, scratch: &mut Vec<u8>) -> Result<PutEntry, KinesisError> {
-        let data = self.data.as_deref().ok_or_else(|| KinesisError::missing("data"))?;
+    /// Checks and hashes one record; `scratch` is shared by the records of a request, `place` is that in a batch.
+    fn entry(&self, scratch: &mut Vec<u8>, place: Option<usize>) -> Result<PutEntry, KinesisError> {
+        let member = |name: &str| match place {
+            Some(place) => format!("records.{}.member.{name}", place.saturating_add(1)),
+            None => name.to_owned(),
+        };
+        let data = self.data.as_deref().ok_or_else(|| KinesisError::missing(&member("data")))?;
         let data = Payload::from_base64_with(data, scratch)
             .map_err(|error| KinesisError::new(ErrorKind::Serialization, error.to_string()))?;
-        let key = self.partition_key.as_deref().ok_or_else(|| KinesisError::missing("partitionKey"))?;
+        let key = self.partition_key.as_deref().ok_or_else(|| KinesisError::missing(&member("partitionKey")))?;
         let explicit = self.explicit_hash_key.as_deref().map(|key| hash_key(key, "ExplicitHashKey")).transpose()?;
-        PutEntry::new(key, explicit, data)
+        PutEntry::named(key, explicit, data, || member("partitionKey"))
     }
 }
 
@@ -51,7 +55,7 @@ impl Wire for EntryWire<'_> {
     type Request = PutRecord;
 
     fn into_request(self) -> Result<PutRecord, KinesisError> {
-        let entry = self.entry(&mut Vec::new())?;
+        let entry = self.entry(&mut Vec::new(), None)?;
         Ok(PutRecord { stream: StreamRef { name: self.stream_name, arn: self.stream_arn }, entry })
     }
 }
@@ -62,7 +66,11 @@ impl Wire for PutRecordsWire<'_> {
     fn into_request(self) -> Result<PutRecords, KinesisError> {
         let mut scratch = Vec::new();
         let records = required(self.records, "records")?;
-        let entries = records.iter().map(|record| record.entry(&mut scratch)).collect::<Result<_, _>>()?;
+        let entries = records
+            .iter()
+            .enumerate()
+            .map(|(place, record)| record.entry(&mut scratch, Some(place)))
+            .collect::<Result<_, _>>()?;
         Ok(PutRecords { stream: StreamRef { name: self.stream_name, arn: self.stream_arn }, entries })
     }
 }

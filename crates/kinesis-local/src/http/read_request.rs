@@ -4,7 +4,8 @@
 
 use serde::Deserialize;
 
-use super::member::{count, required, shard_id};
+use super::member::{count, required};
+use super::named_shard::{self, Named};
 use super::position::Position;
 use super::request::{Wire, wire};
 use crate::model::{GetRecords, GetShardIterator, KinesisError, StreamRef};
@@ -18,24 +19,31 @@ wire!(GetShardIteratorWire {
 wire!(GetRecordsWire { shard_iterator: String, limit: i64 });
 
 impl Wire for GetShardIteratorWire {
-    type Request = GetShardIterator;
+    type Request = Named<GetShardIterator>;
 
-    fn into_request(mut self) -> Result<GetShardIterator, KinesisError> {
+    fn into_request(mut self) -> Result<Named<GetShardIterator>, KinesisError> {
         let stream = self.stream();
+        let shard = required(self.shard_id.take(), "shardId")?;
+        let shard_id = named_shard::parse(&shard, "shardId")?;
         let position = Position {
             kind: self.shard_iterator_type,
             sequence_number: self.starting_sequence_number,
             timestamp: self.timestamp,
         };
         let position = position.into_position("shardIteratorType")?;
-        Ok(GetShardIterator { stream, shard_id: shard_id(&required(self.shard_id, "shardId")?)?, position })
+        Ok(match shard_id {
+            Some(shard_id) => Named::Known(GetShardIterator { stream, shard_id, position }),
+            None => Named::Unknown { stream, shard },
+        })
     }
 }
 
 impl Wire for GetRecordsWire {
-    type Request = GetRecords;
+    type Request = (StreamRef, GetRecords);
 
-    fn into_request(self) -> Result<GetRecords, KinesisError> {
-        Ok(GetRecords { iterator: required(self.shard_iterator, "shardIterator")?, limit: count(self.limit) })
+    fn into_request(mut self) -> Result<(StreamRef, GetRecords), KinesisError> {
+        let stream = self.stream();
+        let iterator = required(self.shard_iterator, "shardIterator")?;
+        Ok((stream, GetRecords { iterator, limit: count(self.limit) }))
     }
 }

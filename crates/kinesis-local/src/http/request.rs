@@ -4,9 +4,13 @@
 //! Promises: every member is optional here, so that what is missing becomes the `ValidationException` that AWS answers
 //! with instead of a parse error; members that we do not know are ignored.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
+use super::administration_request::tags;
 use super::member::{count, hash_key, moment, not_in_set, required, shard_id};
+use super::named_shard::{self, Named};
 use crate::model::{
     CreateStream, DescribeStream, KinesisError, ListShards, ListStreams, MergeShards, ShardFilter, SplitShard,
     StreamMode, StreamRef,
@@ -43,7 +47,12 @@ macro_rules! wire {
 
 pub(super) use wire;
 
-wire!(CreateStreamWire { shard_count: i64, stream_mode_details: ModeWire });
+wire!(CreateStreamWire {
+    shard_count: i64,
+    stream_mode_details: ModeWire,
+    tags: BTreeMap<String, Option<String>>,
+    max_record_size_in_ki_b: i64,
+});
 wire!(StreamWire {});
 wire!(RetentionWire { retention_period_hours: i64 });
 wire!(DescribeStreamWire { limit: i64, exclusive_start_shard_id: String });
@@ -59,7 +68,7 @@ wire!(MergeShardsWire { shard_to_merge: String, adjacent_shard_to_merge: String 
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-struct ModeWire {
+pub(super) struct ModeWire {
     stream_mode: Option<String>,
 }
 
@@ -83,12 +92,26 @@ impl Wire for CreateStreamWire {
     type Request = CreateStream;
 
     fn into_request(self) -> Result<CreateStream, KinesisError> {
-        let mode = match self.stream_mode_details.and_then(|details| details.stream_mode).as_deref() {
-            None | Some("PROVISIONED") => StreamMode::Provisioned,
-            Some("ON_DEMAND") => StreamMode::OnDemand,
-            Some(other) => return Err(not_in_set(other, "streamModeDetails.streamMode", "PROVISIONED, ON_DEMAND")),
-        };
-        Ok(CreateStream { name: required(self.stream_name, "streamName")?, shards: count(self.shard_count), mode })
+        let mode = self.stream_mode_details.map_or(Ok(None), |details| details.mode())?.unwrap_or_default();
+        Ok(CreateStream {
+            name: required(self.stream_name, "streamName")?,
+            shards: count(self.shard_count),
+            mode,
+            tags: self.tags.map(tags).unwrap_or_default(),
+            max_record_size_kib: count(self.max_record_size_in_ki_b),
+        })
+    }
+}
+
+impl ModeWire {
+    /// The mode, if one is given.
+    pub(super) fn mode(&self) -> Result<Option<StreamMode>, KinesisError> {
+        match self.stream_mode.as_deref() {
+            None => Ok(None),
+            Some("PROVISIONED") => Ok(Some(StreamMode::Provisioned)),
+            Some("ON_DEMAND") => Ok(Some(StreamMode::OnDemand)),
+            Some(other) => Err(not_in_set(other, "streamModeDetails.streamMode", "PROVISIONED, ON_DEMAND")),
+        }
     }
 }
 
@@ -172,24 +195,34 @@ impl FilterWire {
 }
 
 impl Wire for SplitShardWire {
-    type Request = SplitShard;
+    type Request = Named<SplitShard>;
 
-    fn into_request(mut self) -> Result<SplitShard, KinesisError> {
+    fn into_request(mut self) -> Result<Named<SplitShard>, KinesisError> {
         let stream = self.stream();
-        let shard = shard_id(&required(self.shard_to_split, "shardToSplit")?)?;
+        let shard = required(self.shard_to_split, "shardToSplit")?;
+        let parsed = named_shard::parse(&shard, "shardToSplit")?;
         let new_starting_hash_key =
             hash_key(&required(self.new_starting_hash_key, "newStartingHashKey")?, "NewStartingHashKey")?;
-        Ok(SplitShard { stream, shard, new_starting_hash_key })
+        Ok(match parsed {
+            Some(shard) => Named::Known(SplitShard { stream, shard, new_starting_hash_key }),
+            None => Named::Unknown { stream, shard },
+        })
     }
 }
 
 impl Wire for MergeShardsWire {
-    type Request = MergeShards;
+    type Request = Named<MergeShards>;
 
-    fn into_request(mut self) -> Result<MergeShards, KinesisError> {
+    fn into_request(mut self) -> Result<Named<MergeShards>, KinesisError> {
         let stream = self.stream();
-        let shard = shard_id(&required(self.shard_to_merge, "shardToMerge")?)?;
-        let adjacent = shard_id(&required(self.adjacent_shard_to_merge, "adjacentShardToMerge")?)?;
-        Ok(MergeShards { stream, shard, adjacent })
+        let first = required(self.shard_to_merge, "shardToMerge")?;
+        let second = required(self.adjacent_shard_to_merge, "adjacentShardToMerge")?;
+        let parsed =
+            (named_shard::parse(&first, "shardToMerge")?, named_shard::parse(&second, "adjacentShardToMerge")?);
+        Ok(match parsed {
+            (Some(shard), Some(adjacent)) => Named::Known(MergeShards { stream, shard, adjacent }),
+            (None, _) => Named::Unknown { stream, shard: first },
+            (_, None) => Named::Unknown { stream, shard: second },
+        })
     }
 }

@@ -3,6 +3,7 @@
 //! Promises: names, order of magnitude and absent members as AWS has them; data is copied once, from the model's text
 //! into the reply.
 
+use super::administration_reply::metrics;
 use super::json::Json;
 use crate::model::{
     ChildShard, GetRecordsReply, HashKeyRange, KinesisError, ListShardsReply, ListStreamsReply, PutOutcome,
@@ -120,6 +121,7 @@ impl Reply for StreamSummary {
                 summary(json, self);
                 details(json, self);
                 json.key("OpenShardCount").bare(self.open_shards);
+                json.key("MaxRecordSizeInKiB").bare(self.max_record_size / 1_024);
                 json.key("ConsumerCount").bare(self.consumers);
             });
         })
@@ -203,6 +205,6 @@ fn details(json: &mut Json, stream: &StreamSummary) {
     json.key("RetentionPeriodHours").bare(stream.retention_hours);
     json.key("EncryptionType").plain("NONE");
     json.key("EnhancedMonitoring").array([()], |json, ()| {
-        json.object(|json| json.key("ShardLevelMetrics").array([(); 0], |_, ()| {}));
+        json.object(|json| metrics(json.key("ShardLevelMetrics"), stream.metrics));
     });
 }

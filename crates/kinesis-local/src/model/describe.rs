@@ -4,10 +4,12 @@
 
 use std::ops::Bound;
 
+use super::call_rates::Call;
 use super::error::KinesisError;
 use super::hash_key::HashKeyRange;
 use super::machine::Model;
 use super::millis::Millis;
+use super::monitoring::ShardMetrics;
 use super::sequence::SequenceNumber;
 use super::shard::{Shard, ShardId};
 use super::stream::{Stream, StreamMode, StreamStatus};
@@ -60,6 +62,10 @@ pub struct StreamSummary {
     pub retention_hours: u32,
     /// How many shards take records.
     pub open_shards: u32,
+    /// The shard-level metrics that are switched on.
+    pub metrics: ShardMetrics,
+    /// The largest data payload of a record, in bytes.
+    pub max_record_size: usize,
     /// How many consumers are registered.
     pub consumers: usize,
 }
@@ -91,6 +97,8 @@ impl StreamSummary {
             created: stream.created,
             retention_hours: stream.retention_hours,
             open_shards: stream.open_count(),
+            metrics: stream.metrics,
+            max_record_size: stream.max_record_size,
             consumers: stream.consumers.count(),
         }
     }
@@ -119,7 +127,8 @@ impl Model {
         now: Millis,
         request: &DescribeStream,
     ) -> Result<StreamDescription, KinesisError> {
-        self.advance(now);
+        let now = self.advance(now);
+        self.meter(now, Call::DescribeStream, Some(&request.stream))?;
         let limit = request.limit.unwrap_or(100);
         KinesisError::check_limit("limit", limit, 10_000)?;
         let (name, stream) = self.find(&request.stream)?;
@@ -139,7 +148,8 @@ impl Model {
     /// # Errors
     /// `ResourceNotFoundException` when there is no such stream.
     pub fn describe_stream_summary(&mut self, now: Millis, stream: &StreamRef) -> Result<StreamSummary, KinesisError> {
-        self.advance(now);
+        let now = self.advance(now);
+        self.meter(now, Call::DescribeStreamSummary, Some(stream))?;
         let (name, stream) = self.find(stream)?;
         Ok(StreamSummary::of(name, stream))
     }

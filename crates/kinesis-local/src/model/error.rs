@@ -35,10 +35,15 @@ impl KinesisError {
 
     /// The `ValidationException` for one member that breaks one constraint.
     pub(crate) fn validation(value: impl fmt::Display, member: &str, constraint: &str) -> Self {
+        Self::constraint(value, member, &format!("Member must {constraint}"))
+    }
+
+    /// The same where the constraint is not one of the member itself but of what is in it.
+    pub(crate) fn constraint(value: impl fmt::Display, member: &str, constraint: &str) -> Self {
         Self::new(
             ErrorKind::Validation,
             format!(
-                "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: Member must {constraint}"
+                "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"
             ),
         )
     }

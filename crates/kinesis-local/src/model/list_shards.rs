@@ -6,6 +6,7 @@
 use std::ops::Bound;
 use std::str::FromStr;
 
+use super::call_rates::Call;
 use super::describe::ShardDescription;
 use super::error::{ErrorKind, KinesisError};
 use super::machine::Model;
@@ -103,6 +104,9 @@ impl Model {
             }
             ListShards::Next { token, .. } => self.open_page_token(now, token)?,
         };
+        let name = self.find(&cursor.stream)?.0.to_owned();
+        self.check_stream_quota(now, &name, Call::ListShards)?;
+        self.note_stream_call(now, &name, Call::ListShards);
         let (name, stream) = self.find(&cursor.stream)?;
         if stream.status() == StreamStatus::Creating {
             return Err(KinesisError::new(

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::call_rates::CallRates;
 use super::error::{ErrorKind, KinesisError};
 use super::millis::Millis;
 use super::settings::Settings;
@@ -32,6 +33,7 @@ pub struct Model {
     pub(crate) seed: u64,
     pub(crate) streams: BTreeMap<String, Stream>,
     pub(crate) stored_memory: u64,
+    pub(crate) account_calls: CallRates,
     pub(crate) wakeups: Wakeups,
     /// How many subscriptions there were, which numbers them.
     pub(crate) subscribed: u64,
@@ -50,6 +52,7 @@ impl Model {
             seed,
             streams: BTreeMap::new(),
             stored_memory: 0,
+            account_calls: CallRates::default(),
             wakeups: Wakeups::default(),
             subscribed: 0,
             now: Millis::default(),
@@ -121,6 +124,7 @@ impl Model {
     fn settle(&mut self) {
         let now = self.now;
         let mut freed = 0;
+        self.wakeups.wake_all();
         self.streams.retain(|_, stream| {
             stream.consumers.settle(now);
             if stream.due().is_none_or(|due| due > now) {

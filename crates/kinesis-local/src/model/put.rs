@@ -13,6 +13,7 @@ use super::millis::Millis;
 use super::payload::Payload;
 use super::sequence::SequenceNumber;
 use super::shard::{ShardId, Stored, memory_of};
+use super::shard_rates::{admits_write, rate_exceeded};
 use super::stream::StreamStatus;
 use super::stream_ref::StreamRef;
 
@@ -30,13 +31,23 @@ impl PutEntry {
     /// # Errors
     /// `ValidationException` when the partition key is not 1 to 256 characters long.
     pub fn new(partition_key: &str, explicit: Option<HashKey>, data: Payload) -> Result<Self, KinesisError> {
+        Self::named(partition_key, explicit, data, || "partitionKey".to_owned())
+    }
+
+    /// The same with a name for the partition key's member, which depends on where in a request it is.
+    pub(crate) fn named(
+        partition_key: &str,
+        explicit: Option<HashKey>,
+        data: Payload,
+        member: impl FnOnce() -> String,
+    ) -> Result<Self, KinesisError> {
         if partition_key.is_empty() {
-            return Err(KinesisError::validation("", "partitionKey", "have length greater than or equal to 1"));
+            return Err(KinesisError::validation("", &member(), "have length greater than or equal to 1"));
         }
         // Characters are counted only where there can be too many of them.
         if partition_key.len() > MOST_KEY_CHARACTERS && partition_key.chars().count() > MOST_KEY_CHARACTERS {
             let constraint = "have length less than or equal to 256";
-            return Err(KinesisError::validation(partition_key, "partitionKey", constraint));
+            return Err(KinesisError::validation(partition_key, &member(), constraint));
         }
         let point = explicit.unwrap_or_else(|| HashKey::of_partition_key(partition_key));
         Ok(Self { partition_key: partition_key.into(), point, data })
@@ -99,11 +110,12 @@ impl Model {
     ///
     /// # Errors
     /// `ResourceNotFoundException` when no such stream takes records, `ProvisionedThroughputExceededException` when the
-    /// memory cap is reached, `ValidationException` for a record that is too large.
+    /// memory cap or, with limits on, the shard's write rate is reached, `ValidationException` for a record that is larger
+    /// than the stream's records may be.
     pub fn put_record(&mut self, now: Millis, request: PutRecord) -> Result<StoredAt, KinesisError> {
         let now = self.advance(now);
-        let name = self.writable(&request.stream)?;
-        self.check_size(&request.entry, "data")?;
+        let (name, most) = self.writable(&request.stream)?;
+        check_size(&request.entry, most, "data")?;
         self.store(now, &name, request.entry)
     }
 
@@ -115,15 +127,15 @@ impl Model {
     pub fn put_records(&mut self, now: Millis, request: PutRecords) -> Result<PutRecordsReply, KinesisError> {
         let now = self.advance(now);
         check_count(&request.entries)?;
+        let (name, most) = self.writable(&request.stream)?;
         let mut total = 0_usize;
         for (place, entry) in request.entries.iter().enumerate() {
-            self.check_size(entry, format_args!("records.{}.member.data", place + 1))?;
+            check_size(entry, most, format_args!("records.{}.member.data", place + 1))?;
             total = total.saturating_add(entry.data.size()).saturating_add(entry.partition_key.len());
         }
         if total > MOST_BATCH_BYTES {
             return Err(KinesisError::invalid_argument("Records size exceeds 10 MB limit"));
         }
-        let name = self.writable(&request.stream)?;
         let outcomes = request
             .entries
             .into_iter()
@@ -132,26 +144,20 @@ impl Model {
         Ok(PutRecordsReply { outcomes })
     }
 
-    /// The name of a stream that takes records.
-    fn writable(&self, stream: &StreamRef) -> Result<String, KinesisError> {
-        let (name, stream) = self.find(stream)?;
-        match stream.status() {
-            StreamStatus::Active | StreamStatus::Updating => Ok(name.to_owned()),
-            StreamStatus::Creating | StreamStatus::Deleting => Err(self.no_such_stream(name)),
-        }
+    /// The open shard of a stream that each of these points of the ring belongs to; `None` without such a stream.
+    #[must_use]
+    pub fn shards_at(&self, stream: &str, points: &[HashKey]) -> Vec<Option<ShardId>> {
+        let stream = self.streams.get(stream);
+        points.iter().map(|point| stream.and_then(|stream| stream.shard_id_at(*point))).collect()
     }
 
-    fn check_size(&self, entry: &PutEntry, member: impl fmt::Display) -> Result<(), KinesisError> {
-        let most = self.settings.max_record_size;
-        if entry.data.size() <= most {
-            return Ok(());
+    /// The name of a stream that takes records, and how large they may be.
+    fn writable(&self, stream: &StreamRef) -> Result<(String, usize), KinesisError> {
+        let (name, stream) = self.find(stream)?;
+        match stream.status() {
+            StreamStatus::Active | StreamStatus::Updating => Ok((name.to_owned(), stream.max_record_size)),
+            StreamStatus::Creating | StreamStatus::Deleting => Err(self.no_such_stream(name)),
         }
-        Err(KinesisError::new(
-            ErrorKind::Validation,
-            format!(
-                "1 validation error detected: Value at '{member}' failed to satisfy constraint: Member must have length less than or equal to {most}"
-            ),
-        ))
     }
 
     fn store(&mut self, now: Millis, name: &str, entry: PutEntry) -> Result<StoredAt, KinesisError> {
@@ -162,11 +168,9 @@ impl Model {
             // The open shards cover the ring; this is not reached.
             KinesisError::new(ErrorKind::InternalFailure, format!("No open shard for {}.", entry.point))
         })?;
-        if full {
-            return Err(KinesisError::new(
-                ErrorKind::ProvisionedThroughputExceeded,
-                format!("Rate exceeded for shard {} in stream {name} under account {account}.", shard.id),
-            ));
+        let bytes = entry.data.size().saturating_add(entry.partition_key.len());
+        if full || !admits_write(self.settings.limits, shard, now, bytes) {
+            return Err(rate_exceeded(name, shard.id, account));
         }
         let PutEntry { partition_key, data, .. } = entry;
         let sequence_number = shard.append(Stored { arrival: now, partition_key, data });
@@ -175,6 +179,18 @@ impl Model {
         self.stored_memory = self.stored_memory.saturating_add(memory);
         Ok(StoredAt { shard_id, sequence_number })
     }
+}
+
+fn check_size(entry: &PutEntry, most: usize, member: impl fmt::Display) -> Result<(), KinesisError> {
+    if entry.data.size() <= most {
+        return Ok(());
+    }
+    Err(KinesisError::new(
+        ErrorKind::Validation,
+        format!(
+            "1 validation error detected: Value at '{member}' failed to satisfy constraint: Member must have length less than or equal to {most}"
+        ),
+    ))
 }
 
 fn check_count(entries: &[PutEntry]) -> Result<(), KinesisError> {

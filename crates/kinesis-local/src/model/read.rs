@@ -76,8 +76,8 @@ pub struct ChildShard {
 }
 
 /// What an iterator holds.
-struct Place {
-    name: String,
+pub(super) struct Place {
+    pub(super) name: String,
     created: Millis,
     shard_id: ShardId,
     index: u64,
@@ -89,7 +89,7 @@ impl Model {
     ///
     /// # Errors
     /// `ResourceNotFoundException` for an unknown stream or shard, `InvalidArgumentException` for a sequence number of
-    /// another shard or a time in the future.
+    /// another shard or a time in the future, `ProvisionedThroughputExceededException` with limits on.
     pub fn get_shard_iterator(&mut self, now: Millis, request: &GetShardIterator) -> Result<String, KinesisError> {
         let now = self.advance(now);
         let (name, stream) = self.find(&request.stream)?;
@@ -98,7 +98,10 @@ impl Model {
         }
         let shard = stream.shards.get(&request.shard_id).ok_or_else(|| self.no_such_shard(name, request.shard_id))?;
         let index = self.index_at(now, name, shard, request.position, "GetShardIterator")?;
-        Ok(self.iterator(now, name, stream, shard.id, index))
+        let iterator = self.iterator(now, name, stream, shard.id, index);
+        let (name, id) = (name.to_owned(), shard.id);
+        self.meter_iterator(now, &name, id)?;
+        Ok(iterator)
     }
 
     /// The index at which a position stands. `operation` is for the message of the error.
@@ -110,20 +113,24 @@ impl Model {
         position: StartingPosition,
         operation: &str,
     ) -> Result<u64, KinesisError> {
-        match position {
-            StartingPosition::TrimHorizon => Ok(0),
-            StartingPosition::Latest => Ok(shard.end_index()),
-            StartingPosition::AtSequenceNumber(number) => self.index_of(name, shard, number, operation),
+        let index = match position {
+            StartingPosition::TrimHorizon => 0,
+            StartingPosition::Latest => shard.end_index(),
+            StartingPosition::AtSequenceNumber(number) => self.index_of(name, shard, number, operation)?,
             StartingPosition::AfterSequenceNumber(number) => {
-                Ok(self.index_of(name, shard, number, operation)?.saturating_add(1))
+                self.index_of(name, shard, number, operation)?.saturating_add(1)
             }
-            StartingPosition::AtTimestamp(time) if time > now => Err(KinesisError::invalid_argument(format!(
-                "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. timestampInMillis: {}, currentTimestampInMillis: {}",
-                time.get(),
-                now.get()
-            ))),
-            StartingPosition::AtTimestamp(time) => Ok(shard.index_at(time)),
-        }
+            StartingPosition::AtTimestamp(time) if time > now => {
+                return Err(KinesisError::invalid_argument(format!(
+                    "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. timestampInMillis: {}, currentTimestampInMillis: {}",
+                    time.get(),
+                    now.get()
+                )));
+            }
+            StartingPosition::AtTimestamp(time) => shard.index_at(time),
+        };
+        // A number above all that were given out is the tip: what is put next will be read.
+        Ok(index.min(shard.end_index()))
     }
 
     /// The records from an iterator on.
@@ -131,12 +138,13 @@ impl Model {
     /// # Errors
     /// `ExpiredIteratorException` for an iterator older than `Settings::iterator_life`, `InvalidArgumentException` for
     /// one that is not ours, `ResourceNotFoundException` when stream or shard are gone, `ValidationException` for a
-    /// limit out of range.
+    /// limit out of range, `ProvisionedThroughputExceededException` with limits on.
     pub fn get_records(&mut self, now: Millis, request: &GetRecords) -> Result<GetRecordsReply, KinesisError> {
         let now = self.advance(now);
         let limit = request.limit.unwrap_or(MOST_RECORDS);
         KinesisError::check_limit("limit", limit, MOST_RECORDS)?;
         let place = self.open_iterator(now, &request.iterator)?;
+        self.meter_read(now, &place.name, place.shard_id)?;
         self.trim_shard(now, &place.name, place.shard_id);
         let stream = self
             .streams
@@ -151,7 +159,16 @@ impl Model {
         let millis_behind_latest = lag(now, &batch, all_read);
         let next_iterator = (!ended).then(|| self.iterator(now, &place.name, stream, place.shard_id, batch.next_index));
         let child_shards = if ended { children(&stream.shards, shard) } else { Vec::new() };
+        let size = |record: &Record| record.data.size().saturating_add(record.partition_key.len());
+        self.note_read(now, &place.name, place.shard_id, || batch.records.iter().map(size).sum());
         Ok(GetRecordsReply { records: batch.records, next_iterator, millis_behind_latest, child_shards })
+    }
+
+    /// The stream and the shard that an iterator of this model stands in, expired or not.
+    #[must_use]
+    pub fn iterator_place(&self, iterator: &str) -> Option<(String, ShardId)> {
+        let fields = token::open(self.seed, TokenKind::ShardIterator, iterator)?;
+        Place::parse(&fields).map(|place| (place.name, place.shard_id))
     }
 
     /// Trims the shard that is about to be read, so that retention is exact for readers.
@@ -168,7 +185,7 @@ impl Model {
         token::seal(self.seed, TokenKind::ShardIterator, &fields)
     }
 
-    fn open_iterator(&self, now: Millis, iterator: &str) -> Result<Place, KinesisError> {
+    pub(super) fn open_iterator(&self, now: Millis, iterator: &str) -> Result<Place, KinesisError> {
         let place = token::open(self.seed, TokenKind::ShardIterator, iterator)
             .and_then(|fields| Place::parse(&fields))
             .ok_or_else(|| KinesisError::invalid_argument("Invalid ShardIterator."))?;

@@ -3,6 +3,7 @@
 //! Promises: a reshard is checked when it is asked for and takes effect when the stream is ACTIVE again; until then the
 //! parents take records. Parents then are closed and name their children, the children name their parents.
 
+use super::call_rates::Call;
 use super::error::{ErrorKind, KinesisError};
 use super::hash_key::HashKey;
 use super::machine::Model;
@@ -39,9 +40,10 @@ impl Model {
     /// # Errors
     /// `ResourceNotFoundException` for an unknown stream or shard, `ResourceInUseException` when the stream is not
     /// ACTIVE, `InvalidArgumentException` when the shard is closed or the key is not inside it, `LimitExceededException`
-    /// beyond `Settings::shard_limit`.
+    /// beyond `Settings::shard_limit`, `ValidationException` for an on-demand stream.
     pub fn split_shard(&mut self, now: Millis, request: &SplitShard) -> Result<(), KinesisError> {
-        self.advance(now);
+        let now = self.advance(now);
+        self.meter(now, Call::SplitShard, Some(&request.stream))?;
         let (name, stream) = self.find(&request.stream)?;
         let shard = self.reshardable(name, stream, request.shard)?;
         let (start, end) = (shard.range.start, shard.range.end);
@@ -61,7 +63,8 @@ impl Model {
     /// # Errors
     /// Those of [`split_shard`](Self::split_shard); `InvalidArgumentException` also when the two are no neighbours.
     pub fn merge_shards(&mut self, now: Millis, request: &MergeShards) -> Result<(), KinesisError> {
-        self.advance(now);
+        let now = self.advance(now);
+        self.meter(now, Call::MergeShards, Some(&request.stream))?;
         let (name, stream) = self.find(&request.stream)?;
         let shard = self.reshardable(name, stream, request.shard)?;
         let other = self.reshardable(name, stream, request.adjacent)?;
@@ -77,6 +80,7 @@ impl Model {
 
     /// The shard, if it is there and open.
     fn reshardable<'a>(&self, name: &str, stream: &'a Stream, id: ShardId) -> Result<&'a Shard, KinesisError> {
+        self.check_provisioned(name, stream)?;
         let account = &self.settings.account;
         let shard = stream.shards.get(&id).ok_or_else(|| {
             KinesisError::new(

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use super::limits::Limits;
+
 /// Settings of a [`Model`](super::Model).
 ///
 /// ```
@@ -28,8 +30,12 @@ pub struct Settings {
     pub memory_cap: u64,
     /// The most open shards in all streams together. Default 20 000; AWS starts accounts with a few hundred.
     pub shard_limit: u32,
-    /// The largest data payload of one record, in bytes before base64. Default 1 MiB, AWS's default.
+    /// The largest data payload of one record in a new stream, in bytes before base64. Default 1 MiB, AWS's default;
+    /// UpdateMaxRecordSize changes it for a stream.
     pub max_record_size: usize,
+    /// Whether rates are limited as on AWS. Default [`Limits::Off`]. With [`Limits::Aws`] clients see throttles where the
+    /// service would throttle them, and a test that polls a shard without pause does not pass.
+    pub limits: Limits,
     /// How long a subscription by SubscribeToShard lasts before its stream ends normally. Default 5 minutes, as on AWS.
     /// Shorter values show whether a client subscribes again.
     pub subscription_life: Duration,
@@ -55,6 +61,7 @@ impl Default for Settings {
             memory_cap: 1 << 30,
             shard_limit: 20_000,
             max_record_size: 1 << 20,
+            limits: Limits::Off,
             subscription_life: Duration::from_secs(300),
             subscription_grace: Duration::from_secs(5),
             heartbeat_interval: Duration::from_secs(5),

@@ -12,6 +12,7 @@ use super::hash_key::HashKeyRange;
 use super::millis::Millis;
 use super::payload::Payload;
 use super::sequence::{Parts, SequenceNumber};
+use super::shard_rates::ShardRates;
 
 /// The name of a shard inside its stream.
 ///
@@ -104,6 +105,8 @@ pub(crate) struct Shard {
     /// The second in the shard's sequence numbers: later than its parents', even when that is ahead of the clock.
     pub(crate) created_second: u64,
     pub(crate) closed: Option<Closed>,
+    /// Present once the shard was used with limits on.
+    pub(crate) rates: Option<Box<ShardRates>>,
     first_index: u64,
     records: VecDeque<Stored>,
 }
@@ -126,6 +129,7 @@ impl Shard {
             opened,
             created_second,
             closed: None,
+            rates: None,
             first_index: FIRST_INDEX,
             records: VecDeque::new(),
         }

@@ -6,9 +6,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::call_rates::CallRates;
 use super::consumer::Consumers;
 use super::hash_key::{HashKey, HashKeyRange};
+use super::limits::SHORTEST_RETENTION;
 use super::millis::Millis;
+use super::monitoring::ShardMetrics;
 use super::shard::{Shard, ShardId};
 
 /// What AWS calls the stream's status.
@@ -63,7 +66,11 @@ impl StreamMode {
 pub(crate) enum Change {
     Split { parent: ShardId, at: HashKey },
     Merge { left: ShardId, right: ShardId },
+    Rescale { shards: u32 },
     Retention { hours: u32 },
+    Mode { mode: StreamMode },
+    Metrics { metrics: ShardMetrics },
+    RecordSize { bytes: usize },
 }
 
 /// The states of a stream; the variants own what is pending.
@@ -82,10 +89,16 @@ pub(crate) struct Stream {
     pub(crate) mode: StreamMode,
     pub(crate) phase: Phase,
     pub(crate) retention_hours: u32,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) metrics: ShardMetrics,
+    /// The largest data payload of a record, in bytes.
+    pub(crate) max_record_size: usize,
+    /// The calls that count against the stream's own quotas.
+    pub(crate) calls: CallRates,
     pub(crate) shards: BTreeMap<ShardId, Shard>,
     pub(crate) consumers: Consumers,
     /// The open shards by the first point of their range.
-    open: BTreeMap<HashKey, ShardId>,
+    pub(crate) open: BTreeMap<HashKey, ShardId>,
     next_shard: u32,
 }
 
@@ -96,7 +109,11 @@ impl Stream {
             created,
             mode,
             phase: Phase::Creating { due, shards },
-            retention_hours: DEFAULT_RETENTION_HOURS,
+            retention_hours: SHORTEST_RETENTION,
+            tags: BTreeMap::new(),
+            metrics: ShardMetrics::default(),
+            max_record_size: DEFAULT_RECORD_SIZE,
+            calls: CallRates::default(),
             shards: BTreeMap::new(),
             consumers: Consumers::default(),
             open: BTreeMap::new(),
@@ -130,8 +147,12 @@ impl Stream {
     }
 
     pub(crate) fn shard_at(&mut self, point: HashKey) -> Option<&mut Shard> {
-        let id = self.open.range(..=point).next_back().map(|(_, id)| *id)?;
+        let id = self.shard_id_at(point)?;
         self.shards.get_mut(&id)
+    }
+
+    pub(crate) fn shard_id_at(&self, point: HashKey) -> Option<ShardId> {
+        self.open.range(..=point).next_back().map(|(_, id)| *id)
     }
 
     /// The time before which records are gone.
@@ -163,34 +184,41 @@ impl Stream {
 
     fn apply(&mut self, at: Millis, change: Change) {
         match change {
+            Change::Split { parent, at: point } => self.split(parent, point, at),
+            Change::Merge { left, right } => self.merge(left, right, at),
+            Change::Rescale { shards } => self.rescale(shards, at),
             Change::Retention { hours } => self.retention_hours = hours,
-            Change::Split { parent, at: point } => {
-                let Some((range, created)) = self.shards.get(&parent).map(|s| (s.range, s.created_second)) else {
-                    return;
-                };
-                let left = HashKeyRange { start: range.start, end: HashKey::new(point.get().saturating_sub(1)) };
-                let right = HashKeyRange { start: point, end: range.end };
-                let second = at.seconds().max(created.saturating_add(1));
-                self.open.remove(&range.start);
-                let children = [left, right].map(|half| self.open_shard(half, at, second, Some(parent), None));
-                self.close_shard(parent, at, children.to_vec());
-            }
-            Change::Merge { left, right } => {
-                let (Some(low), Some(high)) = (self.shards.get(&left), self.shards.get(&right)) else { return };
-                let range = HashKeyRange {
-                    start: low.range.start.min(high.range.start),
-                    end: low.range.end.max(high.range.end),
-                };
-                let second = at.seconds().max(low.created_second.max(high.created_second).saturating_add(1));
-                let starts = [low.range.start, high.range.start];
-                for start in starts {
-                    self.open.remove(&start);
-                }
-                let child = self.open_shard(range, at, second, Some(left), Some(right));
-                self.close_shard(left, at, vec![child]);
-                self.close_shard(right, at, vec![child]);
-            }
+            Change::Mode { mode } => self.mode = mode,
+            Change::Metrics { metrics } => self.metrics = metrics,
+            Change::RecordSize { bytes } => self.max_record_size = bytes,
         }
+    }
+
+    /// Closes a shard and opens two that share its range; `point` is the first of the upper one.
+    pub(crate) fn split(&mut self, parent: ShardId, point: HashKey, at: Millis) {
+        let Some((range, created)) = self.shards.get(&parent).map(|shard| (shard.range, shard.created_second)) else {
+            return;
+        };
+        let left = HashKeyRange { start: range.start, end: HashKey::new(point.get().saturating_sub(1)) };
+        let right = HashKeyRange { start: point, end: range.end };
+        let second = at.seconds().max(created.saturating_add(1));
+        self.open.remove(&range.start);
+        let children = [left, right].map(|half| self.open_shard(half, at, second, Some(parent), None));
+        self.close_shard(parent, at, children.to_vec());
+    }
+
+    /// Closes two neighbours and opens one in their place.
+    pub(crate) fn merge(&mut self, left: ShardId, right: ShardId, at: Millis) {
+        let (Some(low), Some(high)) = (self.shards.get(&left), self.shards.get(&right)) else { return };
+        let range =
+            HashKeyRange { start: low.range.start.min(high.range.start), end: low.range.end.max(high.range.end) };
+        let second = at.seconds().max(low.created_second.max(high.created_second).saturating_add(1));
+        for start in [low.range.start, high.range.start] {
+            self.open.remove(&start);
+        }
+        let child = self.open_shard(range, at, second, Some(left), Some(right));
+        self.close_shard(left, at, vec![child]);
+        self.close_shard(right, at, vec![child]);
     }
 
     fn open_shard(
@@ -217,5 +245,5 @@ impl Stream {
     }
 }
 
-/// The retention of a new stream.
-pub(crate) const DEFAULT_RETENTION_HOURS: u32 = 24;
+/// The record size of a stream that was made without settings: 1 MiB.
+const DEFAULT_RECORD_SIZE: usize = 1 << 20;

@@ -1,14 +1,18 @@
-//! CreateStream, DeleteStream and ListStreams, and the two retention operations.
+//! CreateStream, DeleteStream and ListStreams, and how a stream begins to change.
 //!
 //! Promises: what is refused changes nothing; what is accepted is visible at once with a status, and done after
 //! `Settings::status_delay`.
 
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use super::call_rates::Call;
 use super::describe::StreamSummary;
 use super::error::{ErrorKind, KinesisError};
+use super::limits::{Limits, ON_DEMAND_SHARDS, STREAMS_IN_TRANSIT};
 use super::machine::Model;
 use super::millis::Millis;
+use super::record_size::record_size;
 use super::stream::{Change, Phase, Stream, StreamMode, StreamStatus};
 use super::stream_ref::{StreamRef, check_name};
 use super::token::{self, TokenKind};
@@ -22,13 +26,29 @@ pub struct CreateStream {
     pub shards: Option<u32>,
     /// The capacity mode.
     pub mode: StreamMode,
+    /// Tags by key, up to 50.
+    pub tags: BTreeMap<String, String>,
+    /// The largest data payload of a record in KiB, 1 024 to 10 240. Default `Settings::max_record_size`.
+    pub max_record_size_kib: Option<u32>,
 }
 
 impl CreateStream {
     /// A provisioned stream.
     #[must_use]
     pub fn provisioned(name: &str, shards: u32) -> Self {
-        Self { name: name.to_owned(), shards: Some(shards), mode: StreamMode::Provisioned }
+        Self { shards: Some(shards), mode: StreamMode::Provisioned, ..Self::on_demand(name) }
+    }
+
+    /// An on-demand stream.
+    #[must_use]
+    pub fn on_demand(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            shards: None,
+            mode: StreamMode::OnDemand,
+            tags: BTreeMap::new(),
+            max_record_size_kib: None,
+        }
     }
 }
 
@@ -56,10 +76,12 @@ impl Model {
     /// Creates a stream.
     ///
     /// # Errors
-    /// `ResourceInUseException` when it exists, `LimitExceededException` beyond `Settings::shard_limit`,
-    /// `ValidationException` for a bad name or shard count.
+    /// `ResourceInUseException` when it exists, `LimitExceededException` beyond `Settings::shard_limit` and, with limits
+    /// on, while five others are being created or deleted, `ValidationException` for a bad name, shard count or record
+    /// size, and the errors of [`add_tags`](Self::add_tags).
     pub fn create_stream(&mut self, now: Millis, request: &CreateStream) -> Result<(), KinesisError> {
         let now = self.advance(now);
+        self.meter(now, Call::CreateStream, Some(&request.name.as_str().into()))?;
         check_name(&request.name)?;
         let shards = match (request.shards, request.mode) {
             (Some(shards), StreamMode::Provisioned) => shards,
@@ -73,11 +95,17 @@ impl Model {
                 format!("Stream {} under account {} already exists.", request.name, self.settings.account),
             ));
         }
+        let bytes = request.max_record_size_kib.map_or(Ok(self.settings.max_record_size), record_size)?;
+        self.check_tags(&request.name, &request.tags, &BTreeMap::new())?;
+        self.check_transit()?;
+        self.check_on_demand_limit(request.mode)?;
         self.check_shard_limit(shards)?;
         let settings = &self.settings;
         let arn = format!("arn:aws:kinesis:{}:{}:stream/{}", settings.region, settings.account, request.name);
         let due = self.due_from(now);
-        self.streams.insert(request.name.clone(), Stream::new(arn, now, request.mode, due, shards));
+        let mut stream = Stream::new(arn, now, request.mode, due, shards);
+        (stream.tags, stream.max_record_size) = (request.tags.clone(), bytes);
+        self.streams.insert(request.name.clone(), stream);
         self.schedule(due);
         Ok(())
     }
@@ -108,6 +136,7 @@ impl Model {
     /// `ResourceNotFoundException` when there is none.
     pub fn delete_stream_and_consumers(&mut self, now: Millis, stream: &StreamRef) -> Result<(), KinesisError> {
         let now = self.advance(now);
+        self.meter(now, Call::DeleteStream, Some(stream))?;
         let due = self.due_from(now);
         let name = self.find(stream)?.0.to_owned();
         if let Some(stream) = self.streams.get_mut(&name) {
@@ -123,7 +152,8 @@ impl Model {
     /// # Errors
     /// `ValidationException` for a limit out of range, `ExpiredNextTokenException` for a token that is not ours.
     pub fn list_streams(&mut self, now: Millis, request: &ListStreams) -> Result<ListStreamsReply, KinesisError> {
-        self.advance(now);
+        let now = self.advance(now);
+        self.meter(now, Call::ListStreams, None)?;
         let limit = request.limit.unwrap_or(100);
         KinesisError::check_limit("limit", limit, 10_000)?;
         let after = match &request.next_token {
@@ -143,43 +173,17 @@ impl Model {
         Ok(ListStreamsReply { streams, next_token })
     }
 
-    /// Keeps records longer; `hours` is the new retention.
-    ///
-    /// # Errors
-    /// `InvalidArgumentException` when that would be shorter, `ValidationException` outside 24 to 8 760 hours.
-    pub fn increase_retention(&mut self, now: Millis, stream: &StreamRef, hours: u32) -> Result<(), KinesisError> {
-        self.change_retention(now, stream, hours, |old| hours >= old, "shorter", "Decrease")
-    }
-
-    /// Keeps records for a shorter time; `hours` is the new retention.
-    ///
-    /// # Errors
-    /// `InvalidArgumentException` when that would be longer, `ValidationException` outside 24 to 8 760 hours.
-    pub fn decrease_retention(&mut self, now: Millis, stream: &StreamRef, hours: u32) -> Result<(), KinesisError> {
-        self.change_retention(now, stream, hours, |old| hours <= old, "longer", "Increase")
-    }
-
-    fn change_retention(
-        &mut self,
-        now: Millis,
-        stream: &StreamRef,
-        hours: u32,
-        allowed: impl Fn(u32) -> bool,
-        wrong: &str,
-        other: &str,
-    ) -> Result<(), KinesisError> {
-        self.advance(now);
-        if !(24..=8_760).contains(&hours) {
-            return Err(KinesisError::validation(hours, "retentionPeriodHours", "be between 24 and 8760"));
+    /// Whether another stream may be on its way in or out.
+    fn check_transit(&self) -> Result<(), KinesisError> {
+        let in_transit = |stream: &&Stream| matches!(stream.phase, Phase::Creating { .. } | Phase::Deleting { .. });
+        if self.settings.limits == Limits::Off || self.streams.values().filter(in_transit).count() < STREAMS_IN_TRANSIT
+        {
+            return Ok(());
         }
-        let (name, found) = self.find(stream)?;
-        let old = found.retention_hours;
-        if !allowed(old) {
-            return Err(KinesisError::invalid_argument(format!(
-                "Requested retention period ({hours} hours) for stream {name} can not be {wrong} than existing retention period ({old} hours). Use {other}RetentionPeriod API."
-            )));
-        }
-        self.begin(stream, Change::Retention { hours })
+        Err(KinesisError::new(
+            ErrorKind::LimitExceeded,
+            format!("Only {STREAMS_IN_TRANSIT} streams can simultaneously be in CREATING or DELETING states."),
+        ))
     }
 
     /// Puts an ACTIVE stream into UPDATING with that change.
@@ -207,7 +211,7 @@ impl Model {
 
     /// Whether so many more open shards are allowed.
     pub(crate) fn check_shard_limit(&self, more: u32) -> Result<(), KinesisError> {
-        let open: u32 = self.streams.values().map(Stream::open_count).fold(0, u32::saturating_add);
+        let open = self.open_shards();
         let limit = self.settings.shard_limit;
         if open.saturating_add(more) <= limit {
             return Ok(());
@@ -222,7 +226,5 @@ impl Model {
     }
 }
 
-/// The shards of a new on-demand stream.
-const ON_DEMAND_SHARDS: u32 = 4;
 /// The largest shard count that AWS's validation lets through.
 const MOST_SHARDS_PER_REQUEST: u32 = 100_000;

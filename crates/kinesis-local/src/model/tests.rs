@@ -1,10 +1,16 @@
-//! Tests of the model as a whole: stories by operation here, properties over random stories in `properties`.
+//! Tests of the model as a whole: stories by subject, properties over random stories in `properties`.
 
+mod administration;
 mod consumers;
 mod fan_out;
 mod fan_out_properties;
+mod large;
+mod naming;
 mod properties;
+mod rescaling;
+mod retention;
 mod stories;
+mod throttling;
 
 use std::time::Duration;
 
@@ -63,6 +69,10 @@ pub(super) fn split(model: &mut Model, now: Millis, shard: u32, key: u128) -> Re
 pub(super) fn merge(model: &mut Model, now: Millis, shard: u32, adjacent: u32) -> Result<(), KinesisError> {
     let (shard, adjacent) = (ShardId(shard), ShardId(adjacent));
     model.merge_shards(now, &MergeShards { stream: "words".into(), shard, adjacent })
+}
+
+pub(super) fn rescale(model: &mut Model, now: Millis, target: u32) -> Result<UpdateShardCountReply, KinesisError> {
+    model.update_shard_count(now, &UpdateShardCount { stream: "words".into(), target })
 }
 
 pub(super) const HALF: u128 = 1 << 127;

@@ -3,7 +3,7 @@
 use aws_sdk_kinesis::error::{DisplayErrorContext, ProvideErrorMetadata};
 use aws_sdk_kinesis::operation::get_records::GetRecordsError;
 use aws_sdk_kinesis::primitives::{Blob, DateTime};
-use aws_sdk_kinesis::types::{ScalingType, ShardFilter, ShardFilterType, ShardIteratorType, StreamStatus};
+use aws_sdk_kinesis::types::{EncryptionType, ShardFilter, ShardFilterType, ShardIteratorType, StreamStatus};
 use kinesis_local::Local;
 use kinesis_local::model::ListShards;
 
@@ -171,8 +171,8 @@ async fn an_iterator_that_is_not_ours_and_one_that_expired_are_told_apart() {
 #[tokio::test]
 async fn an_operation_that_is_not_here_is_unknown() {
     let local = start(1).await;
-    let request = kinesis(&local).update_shard_count().stream_name(STREAM).target_shard_count(2);
-    let refused = request.scaling_type(ScalingType::UniformScaling).send().await.unwrap_err();
+    let request = kinesis(&local).start_stream_encryption().stream_name(STREAM).key_id("alias/aws/kinesis");
+    let refused = request.encryption_type(EncryptionType::Kms).send().await.unwrap_err();
     assert_eq!(refused.code(), Some("UnknownOperationException"));
     local.stop().await;
 }

@@ -29,11 +29,15 @@ fn http() -> SharedHttpClient {
 }
 
 pub(crate) fn kinesis(local: &Local) -> aws_sdk_kinesis::Client {
+    kinesis_with(local, RetryConfig::disabled())
+}
+
+pub(crate) fn kinesis_with(local: &Local, retry: RetryConfig) -> aws_sdk_kinesis::Client {
     let config = aws_sdk_kinesis::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-west-1"))
         .credentials_provider(Credentials::for_tests())
-        .retry_config(RetryConfig::disabled())
+        .retry_config(retry)
         .http_client(http())
         .endpoint_url(local.kinesis_url())
         .build();

@@ -1,6 +1,7 @@
 //! What holds for any story of a subscriber: every record once and in order, however often it resumes.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use proptest::prelude::*;
 
@@ -47,8 +48,8 @@ struct Subscriber {
 
 impl Subscriber {
     fn start(&mut self, model: &mut Model, now: Millis, shard: u32) {
-        if !self.started.contains_key(&shard) {
-            self.started.insert(shard, Vec::new());
+        if let Entry::Vacant(place) = self.started.entry(shard) {
+            place.insert(Vec::new());
             self.follow(model, now, shard, StartingPosition::TrimHorizon);
         }
     }

@@ -12,6 +12,7 @@ pub(super) enum Step {
     Put(u128),
     Split(usize, u128),
     Merge(usize),
+    Rescale(u32),
     Read,
     Wait(u64),
 }
@@ -21,6 +22,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         6 => any::<u128>().prop_map(Step::Put),
         1 => (any::<usize>(), any::<u128>()).prop_map(|(shard, key)| Step::Split(shard, key)),
         1 => any::<usize>().prop_map(Step::Merge),
+        1 => any::<u32>().prop_map(Step::Rescale),
         2 => Just(Step::Read),
         1 => (0_u64..2_000).prop_map(Step::Wait),
     ]
@@ -50,6 +52,11 @@ pub(super) fn reshard(model: &mut Model, now: Millis, step: &Step) {
         Step::Merge(shard) if open.len() > 1 => {
             let low = shard % (open.len() - 1);
             merge(model, now, open[low].id.0, open[low + 1].id.0).unwrap();
+        }
+        Step::Rescale(target) => {
+            let current = u32::try_from(open.len()).unwrap();
+            let (least, most) = (current.div_ceil(2), (current * 2).min(32).max(current));
+            rescale(model, now, least + target % (most - least + 1)).unwrap();
         }
         _ => {}
     }
@@ -119,6 +126,39 @@ proptest! {
     }
 
     #[test]
+    fn the_children_of_a_closed_shard_cover_its_range_and_open_shards_have_none(first in 1_u32..6, steps in steps()) {
+        let mut model = with_stream(first);
+        for (n, step) in (0..).zip(&steps) {
+            reshard(&mut model, at(n), step);
+        }
+        let all = shards(&mut model, at(1_000), ShardFilter::FromTrimHorizon);
+        for parent in &all {
+            let is_parent = |child: &&ShardDescription| [child.parent, child.adjacent_parent].contains(&Some(parent.id));
+            let mut children: Vec<_> = all.iter().filter(is_parent).map(|child| child.range).collect();
+            children.sort_by_key(|range| range.start);
+            prop_assert_eq!(parent.ending.is_none(), children.is_empty());
+            if let (Some(first), Some(last)) = (children.first(), children.last()) {
+                prop_assert!(first.start <= parent.range.start && parent.range.end <= last.end);
+                prop_assert!(children.windows(2).all(|pair| pair[0].end.get() + 1 == pair[1].start.get()));
+            }
+        }
+    }
+
+    #[test]
+    fn an_update_makes_even_shards_whatever_was_there(first in 1_u32..6, steps in steps(), target in any::<u32>()) {
+        let mut model = with_stream(first);
+        for (n, step) in (0..).zip(&steps) {
+            reshard(&mut model, at(n), step);
+        }
+        reshard(&mut model, at(1_000), &Step::Rescale(target));
+        let ring = ring(&mut model, at(1_000));
+        let even = HashKeyRange::divide_ring(u32::try_from(ring.len()).unwrap());
+        for (shard, even) in ring.iter().zip(even) {
+            prop_assert!(shard.range.start.get().abs_diff(even.start.get()) < 1_000, "{:?}", shard.range);
+        }
+    }
+
+    #[test]
     fn a_tailing_reader_sees_every_record_once_and_in_order(first in 1_u32..4, limit in 1_u32..5, steps in steps()) {
         let mut model = with_stream(first);
         let mut reader = TailingReader::default();
@@ -136,7 +176,7 @@ proptest! {
                 }
                 Step::Read => reader.read(&mut model, now, limit),
                 Step::Wait(millis) => now = now.plus(Duration::from_millis(*millis)),
-                Step::Split(..) | Step::Merge(_) => reshard(&mut model, now, step),
+                Step::Split(..) | Step::Merge(_) | Step::Rescale(_) => reshard(&mut model, now, step),
             }
         }
         for _ in 0..=steps.len() * 2 {

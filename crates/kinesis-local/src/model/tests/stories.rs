@@ -272,41 +272,6 @@ fn an_old_page_token_is_expired_and_a_foreign_one_invalid() {
 }
 
 #[test]
-fn records_and_closed_shards_older_than_the_retention_are_gone() {
-    let mut model = with_stream(1);
-    put(&mut model, T0, 0, "old");
-    split(&mut model, at(HOUR), 0, HALF).unwrap();
-    put(&mut model, at(2 * HOUR), 0, "young");
-    assert_eq!(texts(&read(&mut model, at(24 * HOUR), 0, StartingPosition::TrimHorizon).records), ["old"]);
-    let late = at(25 * HOUR + 1);
-    assert_eq!(ids(&mut model, late, ShardFilter::FromTrimHorizon), [1, 2]);
-    assert_eq!(texts(&read(&mut model, late, 1, StartingPosition::TrimHorizon).records), ["young"]);
-    assert_eq!(iterator(&mut model, late, 0, StartingPosition::Latest).unwrap_err().kind, ErrorKind::ResourceNotFound);
-}
-
-#[test]
-fn a_reader_behind_the_trim_horizon_goes_on_at_the_oldest_record() {
-    let mut model = with_stream(1);
-    put(&mut model, T0, 0, "trimmed");
-    let first = put(&mut model, at(HOUR), 0, "kept").sequence_number;
-    let start = iterator(&mut model, at(24 * HOUR), 0, StartingPosition::TrimHorizon).unwrap();
-    let reply = model.get_records(at(24 * HOUR + 1), &GetRecords { iterator: start, limit: None }).unwrap();
-    assert_eq!(reply.records[0].sequence_number, first);
-}
-
-#[test]
-fn longer_retention_keeps_what_the_default_would_drop() {
-    let mut model = with_stream(1);
-    put(&mut model, T0, 0, "kept");
-    model.increase_retention(at(1), &"words".into(), 48).unwrap();
-    assert_eq!(read(&mut model, at(47 * HOUR), 0, StartingPosition::TrimHorizon).records.len(), 1);
-    let wrong = model.increase_retention(at(47 * HOUR), &"words".into(), 24).unwrap_err();
-    assert_eq!(wrong.kind, ErrorKind::InvalidArgument);
-    model.decrease_retention(at(47 * HOUR), &"words".into(), 24).unwrap();
-    assert!(read(&mut model, at(47 * HOUR), 0, StartingPosition::TrimHorizon).records.is_empty());
-}
-
-#[test]
 fn a_full_memory_throttles_single_records_until_something_is_trimmed() {
     let settings = Settings { status_delay: Duration::ZERO, memory_cap: 400, ..Settings::default() };
     let mut model = Model::new(settings, 7);
@@ -318,6 +283,20 @@ fn a_full_memory_throttles_single_records_until_something_is_trimmed() {
     let PutOutcome::Failed(error) = &reply.outcomes[3] else { panic!("the cap is too large for this test") };
     assert_eq!(error.kind, ErrorKind::ProvisionedThroughputExceeded);
     assert_eq!(model.put_records(at(25 * HOUR), batch).unwrap().failed_count(), 2);
+}
+
+#[test]
+fn a_full_memory_throttles_a_put_record_as_a_whole() {
+    let settings = Settings { status_delay: Duration::ZERO, memory_cap: 200, ..Settings::default() };
+    let mut model = Model::new(settings, 7);
+    model.create_stream(T0, &CreateStream::provisioned("words", 1)).unwrap();
+    let entry = PutEntry::new("key", None, Payload::from_bytes(&[0; 30])).unwrap();
+    let request = PutRecord { stream: "words".into(), entry };
+    model.put_record(T0, request.clone()).unwrap();
+    let memory = model.stored_memory();
+    let refused = model.put_record(T0, request).unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::ProvisionedThroughputExceeded);
+    assert_eq!(model.stored_memory(), memory);
 }
 
 #[test]
