@@ -37,7 +37,9 @@ fn arrival(records: &[Record], place: usize) -> Result<DateTime, Mismatch> {
 }
 
 fn shifted(time: DateTime, millis: i64) -> Result<DateTime, Mismatch> {
-    let at = time.to_millis().map_err(|error| Mismatch::new(error.to_string()))?;
+    // The SDK reads seconds as a float, so that a time of whole milliseconds may come out a few nanoseconds less.
+    let at = (time.as_nanos() + 500_000).div_euclid(1_000_000);
+    let at = i64::try_from(at).map_err(|error| Mismatch::new(error.to_string()))?;
     Ok(DateTime::from_millis(at + millis))
 }
 
