@@ -99,4 +99,4 @@ fn is_loopback(endpoint: &str) -> bool {
 }
 
 /// Long enough for 10 MiB of records from a slow stand-in.
-const ATTEMPT: Duration = Duration::from_secs(30);
+const ATTEMPT: Duration = Duration::from_secs(60);

@@ -20,6 +20,8 @@ use crate::stream::{TestStream, throttled};
 #[derive(Debug)]
 pub struct Subscription {
     output: SubscribeToShardOutput,
+    /// An event that was received to see whether there are any.
+    first: Option<SubscribeToShardEvent>,
 }
 
 /// A registered consumer that is ACTIVE.
@@ -82,7 +84,7 @@ impl TestConsumer {
         let mut pace = Pace::within(TAKE_OVER, "a subscription to be accepted");
         loop {
             match self.try_subscribe(shard, from.clone()).await {
-                Ok(output) => return Ok(Subscription { output }),
+                Ok(output) => return Ok(output.into()),
                 Err(error)
                     if matches!(error.as_service_error(), Some(SubscribeToShardError::ResourceInUseException(_))) =>
                 {
@@ -94,9 +96,24 @@ impl TestConsumer {
     }
 }
 
+impl TestConsumer {
+    /// Subscribes again. An endpoint may accept a subscription and then say in its stream that another one is too young; that
+    /// has a check of its own, so here it is waited out.
+    pub(crate) async fn subscribe_again(&self, shard: &str, from: StartingPosition) -> Result<Subscription, Mismatch> {
+        let mut pace = Pace::within(TAKE_OVER, "a subscription to stay");
+        loop {
+            let mut subscription = self.subscribe(shard, from.clone()).await?;
+            match subscription.event().await {
+                Ok(first) => return Ok(Subscription { first, ..subscription }),
+                Err(_) => pace.pause().await?,
+            }
+        }
+    }
+}
+
 impl From<SubscribeToShardOutput> for Subscription {
     fn from(output: SubscribeToShardOutput) -> Self {
-        Self { output }
+        Self { output, first: None }
     }
 }
 
@@ -107,6 +124,9 @@ impl Subscription {
     }
 
     pub(crate) async fn event_within(&mut self, limit: Duration) -> Result<Option<SubscribeToShardEvent>, Mismatch> {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
         loop {
             let event = timeout(limit, self.output.event_stream.recv()).await;
             let late = || Mismatch::new(format!("no event of a subscription within {} s", limit.as_secs()));
@@ -134,7 +154,7 @@ impl Subscription {
         Ok((records, continuation))
     }
 
-    /// Whether it ends, with or without an error, before it has sent `most` more events.
+    /// That it ends in time, with or without an error.
     pub(crate) async fn ends_within(&mut self, limit: Duration) -> Result<(), Mismatch> {
         let ended = timeout(limit, async { while let Ok(Some(_)) = self.output.event_stream.recv().await {} }).await;
         ended.map_err(|_| Mismatch::new(format!("the subscription goes on after {} s", limit.as_secs())))

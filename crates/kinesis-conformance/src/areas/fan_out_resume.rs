@@ -41,7 +41,7 @@ async fn a_resumed_subscription_loses_and_repeats_nothing(stage: &Stage) -> Verd
     equal("data", &texts(&records), &["0", "1"].map(str::to_owned).to_vec())?;
     drop(subscription);
     let later = stream.put("key", "2").await?;
-    let mut resumed = consumer.subscribe(FIRST, from_number(Kind::AfterSequenceNumber, &continuation)?).await?;
+    let mut resumed = consumer.subscribe_again(FIRST, from_number(Kind::AfterSequenceNumber, &continuation)?).await?;
     equal("records", &numbers(&resumed.records(1).await?.0), &vec![later.number])
 }
 
@@ -54,7 +54,7 @@ async fn resume_from_empty(stream: &TestStream, consumer: &TestConsumer, kind: K
     let one = stream.put("key", "one").await?;
     let two = stream.put("key", "two").await?;
     let position = from_number(Kind::AfterSequenceNumber, &event.continuation_sequence_number)?;
-    let mut resumed = consumer.subscribe(FIRST, position).await?;
+    let mut resumed = consumer.subscribe_again(FIRST, position).await?;
     equal("records", &numbers(&resumed.records(2).await?.0), &vec![one.number, two.number])
 }
 
