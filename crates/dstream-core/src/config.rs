@@ -164,8 +164,7 @@ impl StreamingContextBuilder {
         if self.app_name.trim().is_empty() {
             return Err(ConfigError::EmptyAppName);
         }
-        let batch_interval =
-            interval("batch interval", self.batch_interval.ok_or(ConfigError::NoBatchInterval)?)?;
+        let batch_interval = interval("batch interval", self.batch_interval.ok_or(ConfigError::NoBatchInterval)?)?;
         let settings = Settings {
             app_name: self.app_name.into(),
             master: self.master?,

@@ -153,7 +153,7 @@ impl Control {
         self.progress_until(|progress| progress.ended || progress.survived.is_some()).await
     }
 
-    async fn progress_until(&self, reached: impl Fn(&Progress) -> bool + Send) -> Result<(), StreamingError> {
+    async fn progress_until(&self, reached: impl Fn(&Progress) -> bool + Send + Sync) -> Result<(), StreamingError> {
         let mut progress = self.watch();
         let reached = progress.wait_for(|progress| reached(progress)).await;
         reached.ok().and_then(|progress| progress.error()).map_or(Ok(()), Err)

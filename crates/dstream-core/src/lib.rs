@@ -110,6 +110,7 @@ mod stream_node;
 // The context and its one task.
 mod active;
 mod aftermath;
+mod batch_maker;
 mod batch_queue;
 mod batch_run;
 mod config;

@@ -23,15 +23,13 @@ use tokio::sync::Semaphore;
 
 use crate::aftermath::Aftermath;
 use crate::batch::{Batch, BatchInfo};
-use crate::batch_queue::{BatchQueue, Submitted};
-use crate::batch_run::{BatchEnd, EndedBatch, due};
-use crate::batch_timer::BatchTimer;
-use crate::checkpoint::{Checkpointer, Recovered, Resumed, resumed};
+use crate::batch_maker::BatchMaker;
+use crate::batch_queue::BatchQueue;
+use crate::batch_run::{BatchEnd, EndedBatch};
+use crate::checkpoint::{Checkpointer, Recovered};
 use crate::clock::Clock;
 use crate::event::Event;
-use crate::graph::Role;
 use crate::job::Engine;
-use crate::output_info::OutputInfo;
 use crate::output_run::OutputRunner;
 use crate::rate::RateController;
 use crate::receivers::Receivers;
@@ -39,18 +37,13 @@ use crate::running_batches::RunningBatches;
 use crate::scheduling::BatchFailure;
 use crate::supervisor::Parts;
 use crate::time::Time;
-use crate::tracker::{Allocated, Tracker};
 
 pub(crate) struct Scheduler {
     on_batch_failure: BatchFailure,
     clock: Arc<dyn Clock>,
     engine: Arc<Engine>,
     receivers: Receivers,
-    zero: Time,
-    tracker: Tracker,
-    timer: BatchTimer,
-    /// Batches up to this time are made up for, however many they are.
-    replay_until: Time,
+    maker: BatchMaker,
     checkpoints: Option<Checkpointer>,
     queue: BatchQueue,
     running: RunningBatches,
@@ -85,9 +78,8 @@ impl Scheduler {
     pub(crate) fn new(parts: Parts, recovered: Option<Recovered>) -> Self {
         let Parts { settings, clock, engine, receivers, plan } = parts;
         let point = recovered.as_ref().and_then(|recovered| recovered.point.as_ref());
-        let Resumed { begin, replay_until } = resumed(clock.now(), point, &plan.nodes);
-        let timer = BatchTimer::start(begin, settings.batch_interval, settings.block_interval);
-        let zero = point.map_or_else(|| timer.next_batch().minus(settings.batch_interval), |point| point.zero);
+        let maker = BatchMaker::start(clock.now(), &settings, point, &plan.nodes);
+        let zero = maker.zero();
         let checkpoints =
             recovered.map(|found| Checkpointer::new(Arc::clone(&engine), &settings, &plan.nodes, zero, found));
         let runner = OutputRunner {
@@ -98,14 +90,11 @@ impl Scheduler {
         };
         Self {
             on_batch_failure: settings.scheduling.on_batch_failure,
-            timer,
-            replay_until,
+            maker,
             checkpoints,
             clock,
             engine,
             receivers,
-            zero,
-            tracker: Tracker::default(),
             queue: BatchQueue::default(),
             running: RunningBatches::new(settings.scheduling, plan.outputs, runner),
             aftermath: Aftermath::new(plan.nodes, plan.remember),
@@ -125,7 +114,7 @@ impl Scheduler {
             match self.next().await {
                 Wake::Urgent => return,
                 Wake::StopRequested => {
-                    if self.clock.now() >= self.timer.wake_at() {
+                    if self.clock.now() >= self.maker.timer.wake_at() {
                         self.tick();
                     }
                     self.phase = Phase::Quiescing(self.receivers.stop_fetching());
@@ -162,7 +151,7 @@ impl Scheduler {
         let control = &self.engine.control;
         let streaming = matches!(self.phase, Phase::Streaming);
         // What is made up for waits for room; what is due by the clock has it, or is skipped.
-        let waits = self.is_replaying() && self.queue.room() == 0;
+        let waits = self.maker.is_replaying() && self.queue.room() == 0;
         let ticking = !matches!(self.phase, Phase::Draining) && !waits;
         let written = self.checkpoints.as_mut().map(Checkpointer::written);
         let quiescing = match &mut self.phase {
@@ -176,7 +165,7 @@ impl Scheduler {
             () = control.stop_requested(), if streaming => Wake::StopRequested,
             Some(()) = OptionFuture::from(quiescing) => Wake::Quiet,
             Some(()) = OptionFuture::from(written) => Wake::CheckpointWritten,
-            () = self.clock.sleep_until(self.timer.wake_at()), if ticking => Wake::Tick,
+            () = self.clock.sleep_until(self.maker.timer.wake_at()), if ticking => Wake::Tick,
             // Unreachable while `is_drained` is false; it keeps the task from panicking if that ever changes.
             else => Wake::Urgent,
         }
@@ -186,42 +175,26 @@ impl Scheduler {
     fn tick(&mut self) {
         let now = self.clock.now();
         self.cut(now);
-        while self.is_replaying() && self.queue.room() > 0 {
-            let batch = self.timer.take_next();
+        while self.maker.is_replaying() && self.queue.room() > 0 {
+            let batch = self.maker.timer.take_next();
             self.submit(batch);
         }
-        if self.is_replaying() {
-            // What becomes due meanwhile is made up for as well, rather than skipped for want of room.
-            self.replay_until = self.replay_until.max(now);
+        if self.maker.is_replaying() {
+            self.maker.replay_until(now);
             return;
         }
-        let skipped = self.timer.skip_beyond(self.queue.room(), now);
+        let skipped = self.maker.timer.skip_beyond(self.queue.room(), now);
         if skipped > 0 {
             tracing::warn!(skipped, %now, "too many batches are due; some are not made, the next one has their blocks");
             self.engine.control.emit(&Event::BatchesSkipped { skipped, time: now });
         }
-        while let Some(batch) = self.timer.poll_batch(now) {
+        while let Some(batch) = self.maker.timer.poll_batch(now) {
             self.submit(batch);
         }
     }
 
-    /// Whether batches of the time when the program did not run are still to be made.
-    fn is_replaying(&self) -> bool {
-        self.timer.next_batch() <= self.replay_until
-    }
-
     fn cut(&mut self, now: Time) {
-        self.timer.note_cut(now);
-        for input in self.receivers.inputs() {
-            match input.cut() {
-                Ok(Some(block)) => {
-                    self.tracker.add(block);
-                    input.report_stored(block.id);
-                }
-                Ok(None) => {}
-                Err(error) => self.engine.control.fail(error),
-            }
-        }
+        self.maker.cut(&self.receivers, &self.engine.control, now);
     }
 
     fn make_last_batch(&mut self) {
@@ -229,20 +202,16 @@ impl Scheduler {
         // A receiver that stores on against its contract is told so, rather than that its pages are lost.
         self.receivers.refuse_pages();
         self.cut(self.clock.now());
-        if self.tracker.has_waiting() {
-            let batch = self.timer.take_next();
+        if self.maker.has_waiting() {
+            let batch = self.maker.timer.take_next();
             self.submit(batch);
         }
     }
 
     fn submit(&mut self, time: Time) {
-        let Allocated::Batch(blocks) = self.tracker.allocate(time) else { return };
-        let batch = Arc::new(Batch { time, zero: self.zero, blocks });
-        let mut info = BatchInfo::submitted(&batch, self.clock.now());
-        let outputs = due(self.running.outputs(), &batch).filter(|(_, output)| output.role == Role::Program);
-        info.outputs = outputs.map(|(id, output)| OutputInfo::waiting(id, output.name, time)).collect();
-        self.engine.control.emit(&Event::BatchSubmitted(info.clone()));
-        self.queue.push(Submitted { batch, info });
+        let Some(submitted) = self.maker.make(time, self.running.outputs(), self.clock.now()) else { return };
+        self.engine.control.emit(&Event::BatchSubmitted(submitted.info.clone()));
+        self.queue.push(submitted);
         self.run_next();
     }
 

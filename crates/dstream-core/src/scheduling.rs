@@ -62,7 +62,8 @@ impl StreamingContextBuilder {
     /// With more than 1, output operations of one batch run in no particular order, and those of a later batch may run, and
     /// end, before those of an earlier one. Still each batch is made, and its shuffles run, in the order of batches, and
     /// completions are reported, and positions move, in that order. Batches overlap in this way only if the program keeps no
-    /// state; with state, only the output operations of one batch run at once.
+    /// state; with state, only the output operations of one batch run at once. No more batches than this are begun and not
+    /// completed, so a slow one holds up those behind it after a while.
     pub const fn concurrent_jobs(mut self, jobs: usize) -> Self {
         self.scheduling.concurrent_jobs = jobs;
         self

@@ -2,18 +2,71 @@
 
 mod support;
 
-use dstream_core::{Event, ReceiverError, StartError, StopMode, StreamingError};
-use support::{Fault, Rig, Seeing, Seen, Source, Span, in_time};
+use dstream_core::{ContextState, DStream, Event, ReceiverError, StartError, StopMode, StreamingError, error_chain};
+use futures::FutureExt;
+use support::{Fault, Rig, SECOND, Seeing, Seen, Source, Span, in_time};
 
 #[tokio::test]
-async fn a_context_without_outputs_does_not_start_and_may_be_mended() {
+async fn a_context_whose_start_fails_has_stopped_t233() {
     let rig = Rig::new();
     let error = rig.ctx.start().await.unwrap_err();
     assert!(matches!(error, StartError::NoOutputs));
     assert!(error.to_string().contains("no output operations registered"));
+    assert_eq!(rig.ctx.state(), ContextState::Stopped);
+    assert!(rig.ctx.start().await.unwrap_err().to_string().contains("already been stopped"));
+    in_time(rig.ctx.await_termination()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_context_goes_through_its_states_in_order_t231() {
+    let rig = Rig::new();
+    rig.ctx.queue_stream([vec![1]]).foreach_rdd(|_, _| Ok(()));
+    assert_eq!(rig.ctx.state(), ContextState::Initialized);
+    rig.ctx.start().await.unwrap();
+    assert_eq!(rig.ctx.state(), ContextState::Active);
+    rig.ctx.stop(StopMode::Graceful).await.unwrap();
+    assert_eq!(rig.ctx.state(), ContextState::Stopped);
+}
+
+#[test]
+fn a_start_without_a_runtime_fails_and_may_be_repeated() {
+    let rig = Rig::new();
+    rig.ctx.queue_stream([vec![1]]).foreach_rdd(|_, _| Ok(()));
+    let error = rig.ctx.start().now_or_never().unwrap().unwrap_err();
+    assert!(matches!(error, StartError::NoRuntime));
+    assert_eq!(rig.ctx.state(), ContextState::Initialized);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_the_end_with_a_timeout_tells_whether_it_came_t245_t246_t249() {
+    let rig = Rig::new();
     rig.ctx.queue_stream([vec![1]]).foreach_rdd(|_, _| Ok(()));
     rig.ctx.start().await.unwrap();
+    assert!(!rig.ctx.await_termination_timeout(SECOND / 2).await.unwrap());
     rig.ctx.stop(StopMode::Graceful).await.unwrap();
+    assert!(rig.ctx.await_termination_timeout(SECOND / 2).await.unwrap());
+    rig.ctx.await_termination().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_error_while_a_batch_is_made_is_the_error_of_the_context_t248() {
+    let rig = Rig::with(|builder| builder.batch_attempts(1));
+    let broken = std::iter::from_fn(|| -> Option<Vec<i32>> { panic!("transform") });
+    rig.ctx.queue_stream(broken).foreach_rdd(|rdd, _| Ok(rdd.count().map(drop)?));
+    rig.ctx.start().await.unwrap();
+    rig.clock.advance(SECOND);
+    let text = error_chain(&in_time(rig.ctx.await_termination()).await.unwrap_err());
+    assert!(text.contains("batch 1000 ms") && text.contains("transform"), "{text}");
+}
+
+#[tokio::test]
+async fn a_graceful_stop_does_not_work_off_the_time_up_to_a_clock_in_the_far_future_t257() {
+    let rig = Rig::new();
+    rig.ctx.queue_stream([vec![1]]).foreach_rdd(|_, _| Ok(()));
+    rig.ctx.start().await.unwrap();
+    rig.clock.advance(SECOND * 1_000_000);
+    in_time(rig.ctx.stop(StopMode::Graceful)).await.unwrap();
+    assert!(rig.completed().len() <= 1_000, "{:?}", rig.completed().len());
 }
 
 #[tokio::test]
@@ -56,15 +109,38 @@ async fn a_stopped_context_does_not_start_again_t238() {
 }
 
 #[tokio::test]
-async fn an_output_added_after_the_start_stops_the_context_and_is_named_t253() {
+async fn what_is_added_after_the_start_stops_the_context_and_is_named_t253() {
+    type Add = fn(&Rig, &DStream<i32>);
+    let additions: [(Add, &str); 4] = [
+        (|_, numbers| numbers.print(), "output print"),
+        (|_, numbers| drop(numbers.map(|n| n + 1)), "operator map"),
+        (|rig, _| drop(Source::new(Fault::None).stream(&rig.ctx, "late")), "receiver stream late"),
+        (|rig, _| rig.ctx.remember(SECOND), "remember(1s)"),
+    ];
+    for (add, named) in additions {
+        let rig = Rig::new();
+        let numbers = rig.ctx.queue_stream([vec![1]]);
+        numbers.foreach_rdd(|_, _| Ok(()));
+        rig.ctx.start().await.unwrap();
+        add(&rig, &numbers);
+        let error = in_time(rig.ctx.await_termination()).await.unwrap_err();
+        assert!(matches!(error, StreamingError::ChangedAfterStart { .. }));
+        assert!(error.to_string().contains(named), "{error}");
+        assert!(error.to_string().contains("start"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_added_after_the_stop_is_named_by_whoever_asks_how_it_ended_t253() {
     let rig = Rig::new();
     let numbers = rig.ctx.queue_stream([vec![1]]);
     numbers.foreach_rdd(|_, _| Ok(()));
     rig.ctx.start().await.unwrap();
+    rig.ctx.stop(StopMode::Graceful).await.unwrap();
     numbers.print();
     let error = in_time(rig.ctx.await_termination()).await.unwrap_err();
-    assert!(matches!(error, StreamingError::ChangedAfterStart { .. }));
-    assert!(error.to_string().contains("output print"));
+    assert!(matches!(error, StreamingError::ChangedAfterStop { .. }));
+    assert!(error.to_string().contains("output print") && error.to_string().contains("stop"), "{error}");
 }
 
 #[tokio::test]
@@ -82,40 +158,6 @@ async fn a_batch_without_any_block_still_runs() {
     rig.batch().await;
     rig.ctx.stop(StopMode::Graceful).await.unwrap();
     assert_eq!(counts.all(), [(1_000, 0, 0), (2_000, 0, 0)]);
-}
-
-#[tokio::test]
-async fn the_events_of_a_batch_come_in_order_and_none_after_the_stop_t260_t262_t265() {
-    let rig = Rig::new();
-    let numbers = rig.ctx.queue_stream([vec![1]]);
-    for _ in 0..3 {
-        numbers.foreach_rdd(|_, _| Ok(()));
-    }
-    rig.ctx.start().await.unwrap();
-    rig.batch().await;
-    rig.ctx.stop(StopMode::Graceful).await.unwrap();
-    let names: Vec<String> = rig
-        .events()
-        .iter()
-        .map(|event| match event {
-            Event::StreamingStarted { time } => format!("started {time}"),
-            Event::BatchSubmitted(info) => format!("submitted {:?}", info.scheduling_delay()),
-            Event::BatchStarted(info) => format!("running {}", info.started.unwrap()),
-            Event::OutputCompleted { output, .. } => output.to_string(),
-            Event::BatchCompleted(info) => format!("completed {}", info.ended.unwrap()),
-            other => format!("{other:?}"),
-        })
-        .collect();
-    let expected = [
-        "started 0 ms",
-        "submitted None",
-        "running 1000 ms",
-        "foreach_rdd #1",
-        "foreach_rdd #2",
-        "foreach_rdd #3",
-        "completed 1000 ms",
-    ];
-    assert_eq!(names, expected);
 }
 
 #[tokio::test]

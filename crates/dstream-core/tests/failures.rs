@@ -217,3 +217,42 @@ async fn an_error_that_panics_when_it_is_read_fails_the_batch_and_the_receivers_
     assert_eq!(source.processed(), []);
     assert_eq!(source.seen().split_off(2), [Seen::StoppedFetching, Seen::Closed]);
 }
+
+#[tokio::test]
+async fn a_panic_while_a_receiver_gives_its_positions_ends_the_start_with_its_error() {
+    let rig = Rig::new();
+    let (good, bad) = (Source::new(Fault::None), Source::new(Fault::PanicsAtPositions));
+    good.stream(&rig.ctx, "good").foreach_rdd(|_, _| Ok(()));
+    bad.stream(&rig.ctx, "bad").foreach_rdd(|_, _| Ok(()));
+    let Err(StartError::Failed(error)) = in_time(rig.ctx.start()).await else { panic!("it started") };
+    assert!(error_chain(&error).starts_with("receiver 1 (bad) failed: the receiver panicked"), "{error:?}");
+    assert_eq!(good.seen(), [Seen::Started, Seen::StoppedFetching, Seen::Closed]);
+    in_time(rig.ctx.await_termination()).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_panic_when_user_code_is_dropped_is_the_error_of_the_stop_and_the_context_has_ended() {
+    for start in [true, false] {
+        let rig = Rig::new();
+        let source = Source::new(Fault::PanicsInDrop);
+        source.stream(&rig.ctx, "s").foreach_rdd(|_, _| Ok(()));
+        if start {
+            rig.ctx.start().await.unwrap();
+        }
+        let error = in_time(rig.ctx.stop(StopMode::Graceful)).await.unwrap_err();
+        assert!(matches!(error, StreamingError::PanickedInDrop { .. }), "{error:?}");
+        assert!(error.to_string().contains("the drop went wrong"), "{error}");
+        assert_eq!(rig.ctx.state(), dstream_core::ContextState::Stopped);
+    }
+}
+
+#[tokio::test]
+async fn a_panic_when_user_code_is_dropped_after_a_failed_start_does_not_hide_why_it_failed() {
+    let rig = Rig::new();
+    let (fragile, bad) = (Source::new(Fault::PanicsInDrop), Source::new(Fault::FailsToStart));
+    fragile.stream(&rig.ctx, "fragile").foreach_rdd(|_, _| Ok(()));
+    bad.stream(&rig.ctx, "bad").foreach_rdd(|_, _| Ok(()));
+    let Err(StartError::Failed(error)) = in_time(rig.ctx.start()).await else { panic!("it started") };
+    assert_eq!(error_chain(&error), "receiver 1 (bad) failed: no such stream");
+    assert!(matches!(in_time(rig.ctx.await_termination()).await, Err(StreamingError::Receiver { .. })));
+}

@@ -7,12 +7,12 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
 
 use async_trait::async_trait;
 use dstream_core::{Positions, Receiver, ReceiverError, ReceiverStore, StopMode, StorageLevel, Time};
-use support::{Fault, Number, Rig, SECOND, Seeing, Seen, Source, Span, in_time};
+use support::{Fault, Number, Rig, SECOND, Seeing, Seen, Source, Span, gate, in_time, stands_in};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -137,22 +137,6 @@ async fn after_a_graceful_stop_all_that_was_received_was_processed_t241() {
     }
 }
 
-/// A foreach that tells when it runs and goes on when it is told to.
-fn gate() -> (impl Fn() + Send + Sync + 'static, mpsc::Receiver<()>, mpsc::SyncSender<()>) {
-    let (entered, has_entered) = mpsc::sync_channel(8);
-    let (release, released) = mpsc::sync_channel(8);
-    let released = Mutex::new(released);
-    let pass = move || {
-        entered.send(()).unwrap();
-        released.lock().unwrap().recv().unwrap();
-    };
-    (pass, has_entered, release)
-}
-
-async fn wait_in_thread(entered: mpsc::Receiver<()>) {
-    in_time(tokio::task::spawn_blocking(move || entered.recv())).await.unwrap().unwrap();
-}
-
 #[tokio::test]
 async fn an_immediate_stop_cancels_the_running_tasks_between_records_and_runs_no_further_batch() {
     let rig = Rig::new();
@@ -171,7 +155,7 @@ async fn an_immediate_stop_cancels_the_running_tasks_between_records_and_runs_no
     rig.ctx.start().await.unwrap();
     source.put(Span(0, 1_000)).await;
     rig.clock.advance(SECOND * 2);
-    wait_in_thread(entered).await;
+    stands_in(entered).await;
     let ctx = rig.ctx.clone();
     let stopping = tokio::spawn(async move { ctx.stop(StopMode::Immediate).await });
     source.saw(Seen::StoppedFetching).await;
@@ -195,7 +179,7 @@ async fn a_running_batch_whose_outputs_all_succeed_in_an_immediate_stop_counts_a
     rig.ctx.start().await.unwrap();
     source.put(Span(0, 1)).await;
     rig.clock.advance(SECOND);
-    wait_in_thread(entered).await;
+    stands_in(entered).await;
     rig.ctx.request_stop(StopMode::Immediate);
     release.send(()).unwrap();
     in_time(rig.ctx.await_termination()).await.unwrap();
@@ -214,7 +198,7 @@ async fn a_panic_of_positions_during_an_immediate_stop_does_not_keep_receivers_f
     rig.ctx.start().await.unwrap();
     source.put(Span(0, 1)).await;
     rig.clock.advance(SECOND);
-    wait_in_thread(entered).await;
+    stands_in(entered).await;
     rig.ctx.request_stop(StopMode::Immediate);
     source.saw(Seen::StoppedFetching).await;
     release.send(()).unwrap();
@@ -234,7 +218,7 @@ async fn a_graceful_stop_can_be_made_urgent() {
     });
     rig.ctx.start().await.unwrap();
     rig.clock.advance(SECOND);
-    wait_in_thread(entered).await;
+    stands_in(entered).await;
     source.put(Span(0, 1)).await;
     rig.ctx.request_stop(StopMode::Graceful);
     source.saw(Seen::Stored(vec![Span(0, 1)])).await;

@@ -92,6 +92,7 @@ impl Program {
             .batch_interval(INTERVAL)
             .block_interval(INTERVAL)
             .memory_budget(4 << 30)
+            .allow_multiple()
             .clock(Arc::<ManualClock>::clone(&clock))
             .build()
             .unwrap();

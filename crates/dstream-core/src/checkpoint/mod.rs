@@ -27,7 +27,7 @@ mod writer;
 
 pub(crate) use checkpointer::Checkpointer;
 pub use fingerprint::GraphChange;
-pub(crate) use recovery::{Recovered, recover};
+pub(crate) use recovery::{Recovered, ResumePoint, recover};
 pub use recovery_error::RecoveryError;
 pub(crate) use resume::{Resumed, resumed};
 pub(crate) use settings::{CheckpointChoices, CheckpointSettings};

@@ -72,8 +72,7 @@ impl StreamingContextBuilder {
     }
 
     /// The most records per second that each receiver stores, whatever is estimated. Default: no limit. Too low, and the
-    /// stream falls behind its source for ever; it is also above the estimator's own
-    /// [`min_rate`](PidSettings::min_rate): the lower of the two holds.
+    /// stream falls behind its source for ever. It wins over the estimator's floor, [`min_rate`](PidSettings::min_rate).
     pub const fn max_rate(mut self, records_per_second: f64) -> Self {
         self.rates.max = Some(records_per_second);
         self
@@ -113,7 +112,9 @@ pub enum RateSettingError {
         value: f64,
     },
     /// Nothing would ever replace the initial rate.
-    #[error("the initial rate is set and backpressure is off, so it would hold for ever: call backpressure(true), or max_rate(..) instead")]
+    #[error(
+        "the initial rate is set and backpressure is off, so it would hold for ever: call backpressure(true), or max_rate(..) instead"
+    )]
     InitialForEver,
     /// There is no estimator of that name.
     #[error(transparent)]

@@ -7,7 +7,7 @@ pub mod runs;
 
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -74,6 +74,8 @@ pub enum Fault {
     NeverStarts,
     FailsToClose,
     PanicsAtProcessed,
+    PanicsAtPositions,
+    PanicsInDrop,
 }
 
 type Store = ReceiverStore<Number, Span>;
@@ -141,6 +143,14 @@ impl Positions<Span> for Source {
 
 pub struct TestReceiver(pub Arc<Source>);
 
+impl Drop for TestReceiver {
+    fn drop(&mut self) {
+        if self.0.fault == Fault::PanicsInDrop && !std::thread::panicking() {
+            panic!("the drop went wrong");
+        }
+    }
+}
+
 /// What a start holds while it waits.
 struct GivenUp(Arc<Source>);
 
@@ -176,7 +186,11 @@ impl Receiver for TestReceiver {
                 let _seen_when_dropped = GivenUp(Arc::clone(&self.0));
                 std::future::pending::<()>().await;
             }
-            Fault::None | Fault::FailsToClose | Fault::PanicsAtProcessed => {}
+            Fault::None
+            | Fault::FailsToClose
+            | Fault::PanicsAtProcessed
+            | Fault::PanicsAtPositions
+            | Fault::PanicsInDrop => {}
         }
         *self.0.store.lock().unwrap() = Some(store);
         self.0.see(Seen::Started);
@@ -184,6 +198,7 @@ impl Receiver for TestReceiver {
     }
 
     fn positions(&self) -> Arc<dyn Positions<Span>> {
+        assert_ne!(self.0.fault, Fault::PanicsAtPositions, "no positions");
         Arc::new(SourcePositions(Arc::clone(&self.0)))
     }
 
@@ -259,6 +274,27 @@ impl Rig {
         };
         in_time(self.events.subscribe().wait_for(completed)).await.unwrap();
     }
+}
+
+/// A gate in user code: it tells when it runs, and goes on when it is told to.
+pub fn gate() -> (impl Fn() + Send + Sync + 'static, mpsc::Receiver<()>, mpsc::SyncSender<()>) {
+    let (enter, entered) = mpsc::sync_channel(64);
+    let (release, released) = mpsc::sync_channel(64);
+    let released = Mutex::new(released);
+    let pass = move || {
+        enter.send(()).unwrap();
+        released.lock().unwrap().recv().unwrap();
+    };
+    (pass, entered, release)
+}
+
+/// Waits until somebody stands in the gate.
+pub async fn stands_in(entered: mpsc::Receiver<()>) -> mpsc::Receiver<()> {
+    let wait = move || {
+        entered.recv().unwrap();
+        entered
+    };
+    in_time(tokio::task::spawn_blocking(wait)).await.unwrap()
 }
 
 /// A list that closures of the graph write into.

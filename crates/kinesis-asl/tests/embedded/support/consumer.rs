@@ -75,6 +75,7 @@ impl Setup {
             .block_interval(Duration::from_millis(50))
             .batch_attempts(3)
             .batch_retry_backoff(Duration::from_millis(10))
+            .allow_multiple()
             .build()
             .unwrap()
     }
