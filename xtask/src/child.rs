@@ -112,6 +112,20 @@ impl Child {
         }
     }
 
+    /// Asks it to stop and waits so long; then kills it. For a child that whatever signals there were did not mean.
+    pub(crate) fn stop_within(&mut self, limit: Duration) -> Result<ExitStatus, Failure> {
+        self.ask_to_stop();
+        let deadline = now() + limit;
+        while now() < deadline {
+            if let Some(status) = self.ended()? {
+                return Ok(status);
+            }
+            pause();
+        }
+        say(format!("{} did not stop within {} s: killed", self.name, limit.as_secs()));
+        self.kill()
+    }
+
     /// Kills it at once.
     pub(crate) fn kill(&mut self) -> Result<ExitStatus, Failure> {
         // An error here means that it has ended already.

@@ -23,6 +23,8 @@ pub(crate) const STREAM: &str = "words";
 
 const START_WITHIN: Duration = Duration::from_secs(30);
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// The endpoints promise to end within a second.
+const END_WITHIN: Duration = Duration::from_secs(5);
 /// How often those who leave look whether others still use the endpoints.
 const LOOK_FOR_OTHERS_EVERY: Duration = Duration::from_millis(500);
 /// Lines of the endpoints' output that may wait: they print one.
@@ -56,6 +58,8 @@ pub(crate) struct Endpoints {
     hold: Option<TcpStream>,
     own: Option<Child>,
     port: u16,
+    /// What our own endpoints print.
+    lines: Option<Receiver<Line<bool>>>,
 }
 
 /// What answers on a port.
@@ -72,27 +76,45 @@ impl Endpoints {
             Found::Ours { kinesis, dynamodb } => {
                 say(format!("using the embedded endpoints at {kinesis} and {dynamodb}"));
                 let hold = Some(hold(ports.kinesis_port)?);
-                Ok(Self { kinesis, dynamodb, hold, own: None, port: ports.kinesis_port })
+                Ok(Self { kinesis, dynamodb, hold, own: None, port: ports.kinesis_port, lines: None })
             }
             Found::Other => Err(taken(ports.kinesis_port)),
             Found::Nothing => Self::start(binaries, ports, shards),
         }
     }
 
-    /// Starts endpoints of our own, or says what has their ports.
-    pub(crate) fn start_unless_running(binaries: &Binaries, ports: Ports, shards: Shards) -> Result<Self, Failure> {
+    /// Starts endpoints of our own with further options, or says what has their ports.
+    pub(crate) fn start_unless_running(
+        binaries: &Binaries,
+        ports: Ports,
+        shards: Shards,
+        options: Vec<String>,
+    ) -> Result<Self, Failure> {
         match find(ports.kinesis_port) {
             Found::Ours { kinesis, dynamodb } => Err(Failure::Failed(format!(
                 "our embedded endpoints already run at {kinesis} and {dynamodb}: use those, or choose other ports with --kinesis-port and --dynamodb-port"
             ))),
             Found::Other => Err(taken(ports.kinesis_port)),
-            Found::Nothing => Self::start(binaries, ports, shards),
+            Found::Nothing => Self::start_with(binaries, ports, shards, options),
         }
     }
 
     /// Starts endpoints of our own; port 0 is any free one.
-    pub(crate) fn start(binaries: &Binaries, ports: Ports, Shards { shards }: Shards) -> Result<Self, Failure> {
-        let args = [
+    pub(crate) fn start(binaries: &Binaries, ports: Ports, shards: Shards) -> Result<Self, Failure> {
+        let mut endpoints = Self::start_with(binaries, ports, shards, Vec::new())?;
+        // Nobody looks at them, and nobody who does not look may keep them from being printed.
+        endpoints.lines = None;
+        Ok(endpoints)
+    }
+
+    fn start_with(
+        binaries: &Binaries,
+        ports: Ports,
+        Shards { shards }: Shards,
+        options: Vec<String>,
+    ) -> Result<Self, Failure> {
+        let mut args = options;
+        args.extend([
             "--kinesis-port".to_owned(),
             ports.kinesis_port.to_string(),
             "--dynamodb-port".to_owned(),
@@ -100,7 +122,7 @@ impl Endpoints {
             "--create-stream".to_owned(),
             format!("{STREAM}:{shards}"),
             "--stop-with-stdin".to_owned(),
-        ];
+        ]);
         let (sender, lines) = sync_channel(LINES);
         let command = binaries.command("kinesis-local", &args);
         let own = Child::start("kinesis-local", command, Output::Lines(sender, false, true))?;
@@ -109,7 +131,7 @@ impl Endpoints {
             "started embedded endpoints: Kinesis {kinesis}, DynamoDB {dynamodb}, stream '{STREAM}' of {shards} shards"
         ));
         let port = kinesis.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(ports.kinesis_port);
-        Ok(Self { kinesis, dynamodb, hold: None, own: Some(own), port })
+        Ok(Self { kinesis, dynamodb, hold: None, own: Some(own), port, lines: Some(lines) })
     }
 
     /// Ends our use. Endpoints that we started and that others still use are kept until those are done, or Ctrl-C.
@@ -117,7 +139,7 @@ impl Endpoints {
         self.hold = None;
         let Some(own) = &mut self.own else { return Ok(()) };
         wait_for_others(own, self.port)?;
-        own.stop().map(|_| ())
+        own.stop_within(END_WITHIN).map(|_| ())
     }
 
     /// How our own endpoints ended, if they have.
@@ -125,15 +147,22 @@ impl Endpoints {
         self.own.as_mut().map_or(Ok(None), Child::ended)
     }
 
-    /// Waits until Ctrl-C ends the endpoints; an end by itself is a failure.
+    /// Waits until Ctrl-C ends the endpoints, which it does when nobody else uses them any more, or a second one; an end by
+    /// itself is a failure.
     pub(crate) fn wait(mut self) -> Result<(), Failure> {
         let Some(own) = &mut self.own else { return Ok(()) };
-        let status = own.wait()?;
-        match interrupt::check() {
-            Ok(()) => Err(Failure::Failed(format!("the embedded endpoints ended by themselves with {status}"))),
-            Err(_) if status.success() => Ok(()),
-            Err(interrupted) => Err(interrupted),
+        while interrupt::check().is_ok() {
+            if let Some(status) = own.ended()? {
+                return Err(Failure::Failed(format!("the embedded endpoints ended by themselves with {status}")));
+            }
+            for line in self.lines.iter().flat_map(Receiver::try_iter).filter(|line| line.source) {
+                say(line.text);
+            }
+            pause();
         }
+        self.lines = None;
+        wait_for_others(own, self.port)?;
+        if own.stop_within(END_WITHIN)?.success() { Ok(()) } else { Err(Failure::Interrupted) }
     }
 
     /// Keeps a program on these endpoints: fixed credentials, and nothing that could make the SDK look for others.
@@ -157,16 +186,15 @@ impl Endpoints {
 /// about that of others.
 fn wait_for_others(own: &mut Child, port: u16) -> Result<(), Failure> {
     let before = interrupt::count();
-    let mut said = false;
+    let mut said = None;
     while interrupt::count() == before && own.ended()?.is_none() {
-        let why = match holders(port) {
-            Some(0) => break,
-            Some(_) => "another command still uses the embedded endpoints: keeping them until it ends",
-            None => "the embedded endpoints do not say whether another command uses them: keeping them",
-        };
-        if !said {
-            say(format!("{why} (Ctrl-C ends them now)"));
-            said = true;
+        let holders = holders(port);
+        if holders == Some(0) {
+            break;
+        }
+        if said != Some(holders) {
+            say(format!("{} (Ctrl-C ends them now)", why_kept(holders)));
+            said = Some(holders);
         }
         let next_look = now() + LOOK_FOR_OTHERS_EVERY;
         while interrupt::count() == before && now() < next_look {
@@ -174,6 +202,17 @@ fn wait_for_others(own: &mut Child, port: u16) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Why the endpoints go on, with so many others who use them.
+fn why_kept(holders: Option<u32>) -> String {
+    match holders {
+        Some(1) => "another command still uses the embedded endpoints: keeping them until it ends".to_owned(),
+        Some(holders) => {
+            format!("{holders} other commands still use the embedded endpoints: keeping them until the last one ends")
+        }
+        None => "the embedded endpoints do not say whether another command uses them: keeping them".to_owned(),
+    }
 }
 
 /// The message for a port that something else has.
@@ -191,6 +230,8 @@ fn addresses(lines: &Receiver<Line<bool>>) -> Result<(String, String), Failure> 
         match lines.recv_timeout(Duration::from_millis(50)) {
             Ok(Line { source: false, text }) => {
                 if let Some((kinesis, dynamodb)) = text.strip_prefix("ready ").and_then(parse_ready) {
+                    // They started all the same.
+                    complaints.into_iter().for_each(say);
                     return Ok((kinesis, dynamodb));
                 }
             }
@@ -283,6 +324,8 @@ mod tests {
 
     #[test]
     fn fields_are_read_from_the_health_answer() {
+        assert!(why_kept(Some(1)).starts_with("another command"));
+        assert!(why_kept(Some(3)).starts_with("3 other commands"));
         let answer = r#"HTTP/1.1 200 OK {"service":"kinesis-local","kinesis":"http://127.0.0.1:1","holders":3}"#;
         assert_eq!(field(answer, "service"), Some("kinesis-local"));
         assert_eq!(field(answer, "dynamodb"), None);

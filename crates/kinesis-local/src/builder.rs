@@ -5,13 +5,17 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
+use crate::dynamodb::DynamoDbFace;
 use crate::http::{self, Face};
+use crate::journal::Durability;
 use crate::local::{Local, Running};
-use crate::model::{CreateStream, Model, Settings};
+use crate::model::{Model, Settings};
+use crate::restored::{prepare, restore};
 use crate::start_error::{Service, StartError};
 use crate::threads::Threads;
 use crate::{clock, dynamodb};
@@ -23,7 +27,9 @@ pub struct LocalBuilder {
     dynamodb_port: u16,
     settings: Settings,
     seed: Option<u64>,
-    streams: Vec<CreateStream>,
+    streams: Vec<(String, u32)>,
+    directory: Option<PathBuf>,
+    durability: Durability,
 }
 
 impl LocalBuilder {
@@ -55,55 +61,86 @@ impl LocalBuilder {
         self
     }
 
-    /// A stream that is there, and ACTIVE, from the start. May be called again for more.
+    /// A stream that is there, and ACTIVE, from the start. May be called again for more. One that a directory has already is
+    /// left as it is.
     #[must_use]
     pub fn stream(mut self, name: &str, shards: u32) -> Self {
-        self.streams.push(CreateStream::provisioned(name, shards));
+        self.streams.push((name.to_owned(), shards));
+        self
+    }
+
+    /// Keeps everything in this directory, and goes on from what is there: streams, shards, records, sequence numbers, the
+    /// seed (the directory's wins over one that is given here), tables and items. Default: in memory only.
+    ///
+    /// An answered change survives the end of the process, however it dies. One pair of endpoints at a time uses a directory.
+    #[must_use]
+    pub fn directory(mut self, path: impl Into<PathBuf>) -> Self {
+        self.directory = Some(path.into());
+        self
+    }
+
+    /// What an answer promises about the change that it confirms, with a [`directory`](Self::directory). Default:
+    /// [`Durability::Process`].
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
         self
     }
 
     /// Starts both endpoints.
     ///
     /// # Errors
-    /// [`StartError`] names the port, the stream or the resource that is in the way; nothing is left running then.
+    /// [`StartError`] names the port, the stream, the directory or the resource that is in the way; nothing is left running
+    /// then.
     ///
     /// # Cancellation
-    /// Dropping the future leaves nothing running.
+    /// Dropping the future leaves nothing running, at the latest when a directory that is being read has been read.
     pub async fn start(self) -> Result<Local, StartError> {
-        // Nothing here waits: the function is async so that a later version may (reading a log, for example).
-        self.start_now()
+        if self.directory.is_none() {
+            // A matter of milliseconds, in which nothing waits.
+            return self.start_now();
+        }
+        let (done, started) = oneshot::channel();
+        let start = move || {
+            // Nobody waiting any more ends what was started.
+            let _ = done.send(self.start_now());
+        };
+        let failed = |source| StartError::Threads { source };
+        std::thread::Builder::new().name("kinesis-local-start".to_owned()).spawn(start).map_err(failed)?;
+        started.await.unwrap_or_else(|_| Err(failed(io::Error::other("the thread of the start panicked"))))
     }
 
     fn start_now(self) -> Result<Local, StartError> {
         let (kinesis, kinesis_address) = listen(Service::Kinesis, self.kinesis_port)?;
         let (dynamodb, dynamodb_address) = listen(Service::DynamoDb, self.dynamodb_port)?;
-        let model = self.model()?;
-        let database = dynamodb::open()?;
+        let (inner, inner_address) = listen(Service::DynamoDb, 0)?;
         let threads = Threads::start().map_err(|source| StartError::Threads { source })?;
         let (shutdown, stopping) = watch::channel(false);
-        let face = Arc::new(Face::new(model, kinesis_address, dynamodb_address, stopping.clone()));
-        let listeners = {
+        let face = |model| Arc::new(Face::new(model, kinesis_address, dynamodb_address, stopping.clone()));
+        let (face, restored) = restore(self.directory.as_deref(), self.durability, || self.model(), face)?;
+        prepare(&face, &self.settings, &self.streams, restored.is_some())?;
+        let directory = self.directory.as_deref();
+        let database = dynamodb::open(directory, self.durability)?;
+        let dynamodb_face = DynamoDbFace::new(database, directory, dynamodb_address, inner_address)?;
+        let (kinesis, dynamodb, inner) = {
             let _context = threads.handle().enter();
-            (adopt(Service::Kinesis, kinesis, kinesis_address)?, adopt(Service::DynamoDb, dynamodb, dynamodb_address)?)
+            (
+                adopt(Service::Kinesis, kinesis, kinesis_address)?,
+                adopt(Service::DynamoDb, dynamodb, dynamodb_address)?,
+                adopt(Service::DynamoDb, inner, inner_address)?,
+            )
         };
+        let dynamodb_face = Arc::new(dynamodb_face);
         let servers = vec![
-            threads.handle().spawn(http::serve(listeners.0, Arc::clone(&face), told(stopping.clone()))),
-            threads.handle().spawn(dynamodb::serve(listeners.1, database, told(stopping))),
+            threads.handle().spawn(http::serve(kinesis, Arc::clone(&face), told(stopping.clone()))),
+            threads.handle().spawn(dynamodb::serve(dynamodb, inner, dynamodb_face, told(stopping))),
         ];
-        Ok(Local::new(face, shutdown, Running { threads, servers }))
+        Ok(Local::new(face, restored, shutdown, Running { threads, servers }))
     }
 
-    fn model(&self) -> Result<Model, StartError> {
-        let now = clock::now();
-        let mut model = Model::new(self.settings.clone(), self.seed.unwrap_or(now.get()));
-        for stream in &self.streams {
-            // Created so long ago that it is ACTIVE by now.
-            let then = now.minus(self.settings.status_delay);
-            model
-                .create_stream(then, stream)
-                .map_err(|source| StartError::Stream { name: stream.name.clone(), source })?;
-        }
-        Ok(model)
+    /// An empty model.
+    fn model(&self) -> Model {
+        Model::new(self.settings.clone(), self.seed.unwrap_or_else(|| clock::now().get()))
     }
 }
 

@@ -12,8 +12,9 @@ use tokio::task::JoinHandle;
 
 use crate::builder::LocalBuilder;
 use crate::faults::Faults;
-use crate::http::Face;
+use crate::http::{Face, Keeping};
 use crate::model::Model;
+use crate::restored::Restored;
 use crate::start_error::StartError;
 use crate::threads::Threads;
 
@@ -26,6 +27,7 @@ pub const DEFAULT_DYNAMODB_PORT: u16 = 14568;
 #[derive(Debug)]
 pub struct Local {
     face: Arc<Face>,
+    restored: Option<Restored>,
     shutdown: watch::Sender<bool>,
     /// Taken by `stop`; what `drop` finds it ends.
     running: Option<Running>,
@@ -47,8 +49,13 @@ pub enum Stopped {
 }
 
 impl Local {
-    pub(crate) fn new(face: Arc<Face>, shutdown: watch::Sender<bool>, running: Running) -> Self {
-        Self { face, shutdown, running: Some(running) }
+    pub(crate) fn new(
+        face: Arc<Face>,
+        restored: Option<Restored>,
+        shutdown: watch::Sender<bool>,
+        running: Running,
+    ) -> Self {
+        Self { face, restored, shutdown, running: Some(running) }
     }
 
     /// Endpoints to be configured.
@@ -92,9 +99,15 @@ impl Local {
         self.face.faults()
     }
 
+    /// What was found in the directory; `None` without one, and for one that was empty.
+    #[must_use]
+    pub fn restored(&self) -> Option<&Restored> {
+        self.restored.as_ref()
+    }
+
     /// Looks at the Kinesis model, or changes it behind the clients' backs. Requests wait meanwhile, so be quick, and do
     /// not call this from inside `look`: the lock is not reentrant. The model has been advanced to the present; operations
-    /// called with `Millis::default()` happen then, because the model's time does not go back.
+    /// called with `Millis::default()` happen then, because the model's time does not go back. A directory does not hear of what is changed this way.
     pub fn with_model<R>(&self, look: impl FnOnce(&mut Model) -> R) -> R {
         self.face.with_model(|model, _| look(model))
     }
@@ -122,6 +135,8 @@ impl Local {
 
 impl Drop for Local {
     fn drop(&mut self) {
+        // Others may have the directory from now on. What may still be running must not be confirmed any more.
+        drop(self.face.keep(Keeping::Ended));
         if let Some(running) = self.running.take() {
             self.shutdown.send_replace(true);
             // Cuts all connections and frees both ports without waiting: drop must not block.

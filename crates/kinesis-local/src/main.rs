@@ -4,15 +4,18 @@
 //! (within a second), 1 when it cannot start, 2 for wrong arguments.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::Parser;
-use kinesis_local::{DEFAULT_DYNAMODB_PORT, DEFAULT_KINESIS_PORT, Local, Service, StartError};
+use kinesis_local::model::Settings;
+use kinesis_local::{DEFAULT_DYNAMODB_PORT, DEFAULT_KINESIS_PORT, Durability, Local, Service, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-/// Kinesis and DynamoDB on loopback. Any credentials are accepted; everything is in memory.
+/// Kinesis and DynamoDB on loopback. Any credentials are accepted; everything is in memory unless a directory is given.
 #[derive(Debug, Parser)]
 #[command(name = "kinesis-local", disable_version_flag = true)]
 struct Options {
@@ -25,9 +28,41 @@ struct Options {
     /// A stream to create at the start; may be given more than once.
     #[arg(long = "create-stream", value_name = "NAME:SHARDS")]
     streams: Vec<NewStream>,
+    /// Keep everything in this directory, and go on from what is there.
+    #[arg(long, value_name = "DIR")]
+    directory: Option<PathBuf>,
+    /// With a directory: wait for the disk at every change, so that changes survive the end of the machine too.
+    #[arg(long, requires = "directory")]
+    fsync: bool,
+    #[command(flatten)]
+    model: ModelOptions,
     /// End when standard input ends, so that a parent that dies takes the endpoints along.
     #[arg(long)]
     stop_with_stdin: bool,
+}
+
+/// Settings of the Kinesis side; the defaults are the model's.
+#[derive(Debug, clap::Args)]
+struct ModelOptions {
+    /// How long a stream stays CREATING, UPDATING or DELETING, in milliseconds [default: 20].
+    #[arg(long, value_name = "MS")]
+    status_delay: Option<u64>,
+    /// The most memory that stored records may take, in bytes; writes are throttled beyond [default: 1073741824].
+    #[arg(long, value_name = "BYTES")]
+    memory_cap: Option<u64>,
+}
+
+impl ModelOptions {
+    fn settings(&self) -> Settings {
+        let mut settings = Settings::default();
+        if let Some(delay) = self.status_delay {
+            settings.status_delay = Duration::from_millis(delay);
+        }
+        if let Some(cap) = self.memory_cap {
+            settings.memory_cap = cap;
+        }
+        settings
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -78,10 +113,23 @@ async fn run(options: Options) -> Result<(), String> {
     let interrupt = signal(SignalKind::interrupt()).map_err(|source| complaint(&source))?;
     let terminate = signal(SignalKind::terminate()).map_err(|source| complaint(&source))?;
     let mut builder = Local::builder().kinesis_port(options.kinesis_port).dynamodb_port(options.dynamodb_port);
+    builder = builder.settings(options.model.settings());
+    if let Some(directory) = &options.directory {
+        builder = builder.directory(directory);
+    }
+    if options.fsync {
+        builder = builder.durability(Durability::Machine);
+    }
     for stream in &options.streams {
         builder = builder.stream(&stream.name, stream.shards);
     }
     let local = builder.start().await.map_err(|error| why_not_started(&error))?;
+    if let Some(restored) = local.restored().filter(|restored| restored.bytes_cut_off > 0) {
+        let (log, bytes) = (restored.log.display(), restored.bytes_cut_off);
+        let warning =
+            format!("kinesis-local: warning: the last {bytes} bytes of {log} were no whole entry and were cut off\n");
+        let _ = io::stderr().write_all(warning.as_bytes());
+    }
     let ready = format!("ready kinesis={} dynamodb={}\n", local.kinesis_url(), local.dynamodb_url());
     // A parent that has closed our output is gone or not interested; neither is a reason to fail.
     let _ = io::stdout().write_all(ready.as_bytes()).and_then(|()| io::stdout().flush());
@@ -115,6 +163,9 @@ fn why_not_started(error: &StartError) -> String {
             Service::DynamoDb => " (option --dynamodb-port)",
         },
         StartError::Stream { .. } => " (option --create-stream)",
+        StartError::Directory { .. } | StartError::DirectoryInUse { .. } | StartError::StrangeLog { .. } => {
+            " (option --directory)"
+        }
         _ => "",
     };
     format!("{}{option}", complaint(error))

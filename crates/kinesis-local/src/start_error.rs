@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 use crate::model::KinesisError;
 
@@ -56,8 +57,38 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
-    /// The in-memory DynamoDB could not be opened.
-    #[error("cannot open the in-memory DynamoDB ({detail}): free some memory and try again")]
+    /// The directory, or a file in it, could not be used.
+    #[error("cannot use {} to keep the endpoints' data: name a directory that this user may write to", path.display())]
+    Directory {
+        /// The directory or file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Other endpoints have the directory.
+    #[error("{} is in use by other endpoints: stop those or name another directory", path.display())]
+    DirectoryInUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The directory has a file that this version does not understand.
+    #[error("cannot go on from {}: {detail}; move it away to begin anew", path.display())]
+    StrangeLog {
+        /// The file.
+        path: PathBuf,
+        /// What is strange about it.
+        detail: String,
+    },
+    /// Something that the start itself changes could not be written.
+    #[error("cannot write the settings of the endpoints to their directory: free some room there")]
+    Settings {
+        /// What Kinesis says.
+        source: KinesisError,
+    },
+    /// The DynamoDB could not be opened.
+    #[error(
+        "cannot open the DynamoDB ({detail}): free some memory, or move its file out of the directory if there is one, and try again"
+    )]
     DynamoDb {
         /// What dynoxide says.
         detail: String,

@@ -6,6 +6,7 @@
 use serde::Deserialize;
 
 use super::administration;
+use super::command::Command;
 use super::consumer_request::{ConsumerWire, DeleteStreamWire, ListConsumersWire, RegisterConsumerWire};
 use super::consumer_response::Described;
 use super::face::Face;
@@ -19,9 +20,9 @@ use super::response::Reply;
 use crate::model::{ErrorKind, KinesisError, Millis, Model};
 
 /// The body of the reply to one operation.
-pub(super) fn answer(face: &Face, operation: &str, body: &[u8]) -> Result<String, KinesisError> {
-    let call = Call { face, body };
-    match operation {
+pub(super) fn answer(face: &Face, command: Command<'_>) -> Result<String, KinesisError> {
+    let call = Call { face, command };
+    match command.operation {
         "PutRecords" => call.run::<PutRecordsWire<'_>, _>(Model::put_records),
         "PutRecord" => call.run::<EntryWire<'_>, _>(Model::put_record),
         "GetRecords" => {
@@ -84,7 +85,7 @@ pub(super) fn parse<'a, W: Wire + Deserialize<'a>>(body: &'a [u8]) -> Result<W::
 /// One request on its way.
 pub(super) struct Call<'a> {
     face: &'a Face,
-    body: &'a [u8],
+    command: Command<'a>,
 }
 
 impl<'a> Call<'a> {
@@ -96,8 +97,8 @@ impl<'a> Call<'a> {
         W: Wire + Deserialize<'a>,
         R: Reply,
     {
-        let request = parse::<W>(self.body)?;
-        let reply = self.face.with_model(|model, now| operation(model, now, request))?;
+        let request = parse::<W>(self.command.body())?;
+        let reply = self.face.apply(self.command, |model, now| operation(model, now, request))?;
         Ok(reply.body())
     }
 }

@@ -9,12 +9,15 @@
 //!
 //! Enhanced fan-out: `fan_out` sends a subscription's events as they come, `event_message` frames them, `bells` call those
 //! that wait; `consumer_request`, `consumer_response` and `position` are the forms.
+//!
+//! `command` is one call of an operation, `keeping` writes those that change something into the log, `replay` repeats them.
 
 mod administration;
 mod administration_reply;
 mod administration_request;
 mod bells;
 mod cbor;
+mod command;
 mod consumer_request;
 mod consumer_response;
 mod control;
@@ -26,16 +29,21 @@ mod face;
 mod fan_out;
 mod fault_routes;
 mod json;
+mod keeping;
 mod member;
 mod named_shard;
 mod partial_put;
 mod position;
 mod put_request;
 mod read_request;
+mod replay;
 mod request;
 mod response;
 mod server;
 mod target;
 
+pub(crate) use command::{Command, call};
 pub(crate) use face::Face;
+pub(crate) use keeping::Keeping;
+pub(crate) use replay::replay;
 pub(crate) use server::serve;

@@ -14,6 +14,11 @@ use crate::model::{
 pub(super) trait Reply {
     /// The whole body.
     fn body(&self) -> String;
+
+    /// The places of what was asked for and not done, while the rest was.
+    fn failed_places(&self) -> Vec<usize> {
+        Vec::new()
+    }
 }
 
 impl Reply for () {
@@ -54,6 +59,11 @@ impl Reply for PutRecordsReply {
             });
         });
         json.into_text()
+    }
+
+    fn failed_places(&self) -> Vec<usize> {
+        let failed = |(place, outcome)| matches!(outcome, &PutOutcome::Failed(_)).then_some(place);
+        self.outcomes.iter().enumerate().filter_map(failed).collect()
     }
 }
 

@@ -18,6 +18,7 @@ use axum::serve::ListenerExt;
 use bytes::Bytes;
 use tokio::net::TcpListener;
 
+use super::command::Command;
 use super::face::Face;
 use super::response::Reply;
 use super::{control, dispatch, edge, fan_out, fault_routes};
@@ -90,7 +91,7 @@ fn answer(
     tracing::trace!(operation, bytes = body.len(), "request");
     let answer = match operation {
         fan_out::OPERATION => fan_out::subscribe(face, &body).map(Answer::Events),
-        _ => dispatch::answer(face, operation, &body).map(Answer::Reply),
+        _ => dispatch::answer(face, Command::now(operation, &body)).map(Answer::Reply),
     };
     answer.map_err(|error| {
         (StatusCode::from_u16(error.kind.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), error)

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::millis::Millis;
 use super::shard::ShardId;
 use super::subscription::Subscribed;
@@ -48,19 +50,20 @@ pub struct ConsumerDescription {
 }
 
 /// The states of a consumer; the variants own what is pending.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) enum ConsumerPhase {
     Creating { due: Millis },
     Active,
     Deleting { due: Millis },
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Consumer {
     pub(crate) arn: String,
     pub(crate) created: Millis,
     pub(crate) phase: ConsumerPhase,
     /// The latest subscription to each shard, ended or not: its start decides when the next may take over.
+    #[serde(skip)]
     pub(crate) subscriptions: BTreeMap<ShardId, Subscribed>,
 }
 
@@ -101,7 +104,7 @@ impl Consumer {
 }
 
 /// All consumers of one stream, by name.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Consumers {
     pub(crate) by_name: BTreeMap<String, Consumer>,
 }

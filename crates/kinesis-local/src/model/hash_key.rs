@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use md5::{Digest, Md5};
+use serde::{Deserialize, Serialize};
 
 /// A point on the ring, 0 to 2^128 - 1.
 ///
@@ -15,7 +16,7 @@ use md5::{Digest, Md5};
 ///
 /// assert_eq!(HashKey::of_partition_key("").to_string(), "281949768489412648962353822266799178366");
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct HashKey(u128);
 
 impl HashKey {
@@ -63,7 +64,7 @@ impl FromStr for HashKey {
 }
 
 /// A stretch of the ring, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HashKeyRange {
     /// The first point.
     pub start: HashKey,

@@ -13,7 +13,7 @@
 /// assert_eq!(Settings::default().limits, Limits::Off);
 /// # drop(settings);
 /// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Limits {
     /// As fast as the machine can. The default, because a local test should not wait for its quota.
     #[default]

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use super::call_rates::CallRates;
 use super::error::{ErrorKind, KinesisError};
 use super::millis::Millis;
@@ -27,13 +28,17 @@ use super::wakeups::Wakeups;
 /// assert_eq!(stored.sequence_number.to_string().len(), 56);
 /// # Ok::<(), kinesis_local::model::KinesisError>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Model {
     pub(crate) settings: Settings,
     pub(crate) seed: u64,
     pub(crate) streams: BTreeMap<String, Stream>,
     pub(crate) stored_memory: u64,
+    /// What was counted against the limits of a second is over by the time that a snapshot is read.
+    #[serde(skip)]
     pub(crate) account_calls: CallRates,
+    /// Subscriptions do not outlive their connections.
+    #[serde(skip)]
     pub(crate) wakeups: Wakeups,
     /// How many subscriptions there were, which numbers them.
     pub(crate) subscribed: u64,

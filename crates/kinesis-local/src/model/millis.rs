@@ -6,6 +6,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Milliseconds since 1970-01-01T00:00:00Z.
 ///
 /// ```
@@ -15,7 +17,7 @@ use std::time::Duration;
 /// let noon = Millis::new(1_000);
 /// assert_eq!(noon.plus(Duration::from_secs(2)), Millis::new(3_000));
 /// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Millis(u64);
 
 impl Millis {

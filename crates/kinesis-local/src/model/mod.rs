@@ -32,6 +32,7 @@ mod payload;
 mod rate;
 mod sequence;
 mod settings;
+mod snapshot;
 mod token;
 
 mod call_rates;

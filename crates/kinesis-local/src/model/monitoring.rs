@@ -18,7 +18,7 @@ use super::stream_ref::StreamRef;
 /// assert_eq!(some.names().collect::<Vec<_>>(), ["IncomingBytes", "OutgoingBytes"]);
 /// assert_eq!(ShardMetrics::named("ALL").unwrap().names().count(), 7);
 /// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ShardMetrics(u8);
 
 impl ShardMetrics {

@@ -10,6 +10,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// A sequence number. Compares as the number it is.
 ///
 /// ```
@@ -20,7 +22,7 @@ use std::str::FromStr;
 /// assert!(small < large);
 /// # Ok::<(), kinesis_local::model::NotASequenceNumber>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SequenceNumber {
     // The order of these fields is the order of the derived comparison.
     high: u64,

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::limits::Limits;
 
 /// Settings of a [`Model`](super::Model).
@@ -16,7 +18,8 @@ use super::limits::Limits;
 /// let settings = Settings { status_delay: Duration::ZERO, ..Settings::default() };
 /// assert_eq!(settings.iterator_life, Duration::from_secs(300));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Settings {
     /// How long a stream stays CREATING, UPDATING or DELETING. Default 20 ms: long enough that a client which does not
     /// wait for ACTIVE is found out, short enough not to be felt. Zero makes every change immediate.

@@ -8,6 +8,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::hash_key::HashKeyRange;
 use super::millis::Millis;
 use super::payload::Payload;
@@ -23,7 +25,7 @@ use super::shard_rates::ShardRates;
 /// assert_eq!(id.to_string(), "shardId-000000000007");
 /// # Ok::<(), kinesis_local::model::NotAShardId>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ShardId(pub(crate) u32);
 
 impl fmt::Display for ShardId {
@@ -88,13 +90,13 @@ pub(crate) fn memory_of(partition_key: &str, data: &Payload) -> u64 {
 }
 
 /// When and where a shard ended.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Closed {
     pub(crate) at: Millis,
     pub(crate) ending: SequenceNumber,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Shard {
     pub(crate) id: ShardId,
     pub(crate) range: HashKeyRange,
@@ -106,6 +108,7 @@ pub(crate) struct Shard {
     pub(crate) created_second: u64,
     pub(crate) closed: Option<Closed>,
     /// Present once the shard was used with limits on.
+    #[serde(skip)]
     pub(crate) rates: Option<Box<ShardRates>>,
     first_index: u64,
     records: VecDeque<Stored>,

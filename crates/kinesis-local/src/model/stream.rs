@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use super::call_rates::CallRates;
 use super::consumer::Consumers;
 use super::hash_key::{HashKey, HashKeyRange};
@@ -41,7 +42,7 @@ impl StreamStatus {
 }
 
 /// How the capacity of a stream is paid for. Here it only is remembered.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum StreamMode {
     /// A number of shards that the owner chooses.
     #[default]
@@ -62,7 +63,7 @@ impl StreamMode {
 }
 
 /// A change that takes effect when the stream becomes ACTIVE again.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) enum Change {
     Split { parent: ShardId, at: HashKey },
     Merge { left: ShardId, right: ShardId },
@@ -74,7 +75,7 @@ pub(crate) enum Change {
 }
 
 /// The states of a stream; the variants own what is pending.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) enum Phase {
     Creating { due: Millis, shards: u32 },
     Active,
@@ -82,7 +83,7 @@ pub(crate) enum Phase {
     Deleting { due: Millis },
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Stream {
     pub(crate) arn: String,
     pub(crate) created: Millis,
@@ -94,6 +95,7 @@ pub(crate) struct Stream {
     /// The largest data payload of a record, in bytes.
     pub(crate) max_record_size: usize,
     /// The calls that count against the stream's own quotas.
+    #[serde(skip)]
     pub(crate) calls: CallRates,
     pub(crate) shards: BTreeMap<ShardId, Shard>,
     pub(crate) consumers: Consumers,

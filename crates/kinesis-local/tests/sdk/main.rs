@@ -15,6 +15,7 @@ mod fault_endpoint;
 mod http2;
 mod kinesis;
 mod lifecycle;
+mod persistence;
 mod raw;
 mod refusals;
 mod subscriber;

@@ -55,6 +55,22 @@ pub(crate) fn dynamodb(local: &Local) -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::from_conf(config)
 }
 
+/// A table with the key of a lease table, ACTIVE.
+pub(crate) async fn create_table(client: &aws_sdk_dynamodb::Client, name: &str) {
+    use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+    let key = KeySchemaElement::builder().attribute_name("leaseKey").key_type(KeyType::Hash).build().unwrap();
+    let attribute = AttributeDefinition::builder().attribute_name("leaseKey");
+    let attribute = attribute.attribute_type(ScalarAttributeType::S).build().unwrap();
+    let table = client.create_table().table_name(name).key_schema(key).attribute_definitions(attribute);
+    table.billing_mode(BillingMode::PayPerRequest).send().await.unwrap();
+    loop {
+        let table = client.describe_table().table_name(name).send().await.unwrap().table.unwrap();
+        if table.table_status.is_some_and(|status| status.as_str() == "ACTIVE") {
+            break;
+        }
+    }
+}
+
 pub(crate) fn entry(key: &str, text: &str) -> PutRecordsRequestEntry {
     PutRecordsRequestEntry::builder().partition_key(key).data(Blob::new(text)).build().unwrap()
 }
