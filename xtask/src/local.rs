@@ -37,6 +37,9 @@ struct Behaviour {
     /// The most memory that stored records may take, in bytes; writes are throttled beyond [default: 1073741824].
     #[arg(long, value_name = "BYTES")]
     memory_cap: Option<u64>,
+    /// Limit rates as AWS does: reads and writes of a shard, fan-out, and how often each operation may be called.
+    #[arg(long)]
+    limits: bool,
 }
 
 impl Behaviour {
@@ -48,7 +51,9 @@ impl Behaviour {
             ("--memory-cap", self.memory_cap.map(|value| value.to_string())),
         ];
         let values = values.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?])).flatten();
-        values.chain(self.fsync.then(|| "--fsync".to_owned())).collect()
+        let switches = [("--fsync", self.fsync), ("--limits", self.limits)];
+        let switches = switches.into_iter().filter(|(_, on)| *on).map(|(name, _)| name.to_owned());
+        values.chain(switches).collect()
     }
 }
 
@@ -87,7 +92,7 @@ mod tests {
     #[test]
     fn the_endpoints_get_their_options_and_no_others() {
         assert_eq!(passed_on(&["--shards", "2"]), [""; 0]);
-        let all = ["--directory", "some where", "--status-delay", "0", "--memory-cap", "9", "--fsync"];
+        let all = ["--directory", "some where", "--status-delay", "0", "--memory-cap", "9", "--fsync", "--limits"];
         assert_eq!(passed_on(&all), all);
     }
 

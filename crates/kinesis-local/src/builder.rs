@@ -121,7 +121,8 @@ impl LocalBuilder {
         prepare(&face, &self.settings, &self.streams, restored.is_some())?;
         let directory = self.directory.as_deref();
         let database = dynamodb::open(directory, self.durability)?;
-        let dynamodb_face = DynamoDbFace::new(database, directory, dynamodb_address, inner_address)?;
+        let dynamodb_face =
+            DynamoDbFace::new(database, face.faults().clone(), directory, dynamodb_address, inner_address)?;
         let (kinesis, dynamodb, inner) = {
             let _context = threads.handle().enter();
             (

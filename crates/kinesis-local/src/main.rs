@@ -10,7 +10,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Parser;
-use kinesis_local::model::Settings;
+use kinesis_local::model::{Limits, Settings};
 use kinesis_local::{DEFAULT_DYNAMODB_PORT, DEFAULT_KINESIS_PORT, Durability, Local, Service, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -50,6 +50,9 @@ struct ModelOptions {
     /// The most memory that stored records may take, in bytes; writes are throttled beyond [default: 1073741824].
     #[arg(long, value_name = "BYTES")]
     memory_cap: Option<u64>,
+    /// Limit rates as AWS does: reads and writes of a shard, fan-out, and how often each operation may be called.
+    #[arg(long)]
+    limits: bool,
 }
 
 impl ModelOptions {
@@ -60,6 +63,9 @@ impl ModelOptions {
         }
         if let Some(cap) = self.memory_cap {
             settings.memory_cap = cap;
+        }
+        if self.limits {
+            (settings.limits, settings.fan_out_limit) = (Limits::Aws, true);
         }
         settings
     }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::http::{Command, Face, Keeping, call, replay};
 use crate::journal::{Directory, Durability, Opened};
-use crate::model::{Model, Settings};
+use crate::model::{Limits, Model, Settings};
 use crate::start_error::StartError;
 
 /// What was found in a directory.
@@ -59,8 +59,9 @@ pub(crate) fn prepare(
     let failed = |source| StartError::Settings { source };
     let new: Vec<_> = streams.iter().filter(|(name, _)| !(restored && face.has_stream(name))).collect();
     if !new.is_empty() {
-        // ACTIVE at once.
-        face.change_settings(Settings { status_delay: Duration::ZERO, ..settings.clone() }).map_err(failed)?;
+        // ACTIVE at once, however many there are.
+        let at_once = Settings { status_delay: Duration::ZERO, limits: Limits::Off, ..settings.clone() };
+        face.change_settings(at_once).map_err(failed)?;
     }
     for (name, shards) in new {
         let request = json!({"StreamName": name, "ShardCount": shards}).to_string();

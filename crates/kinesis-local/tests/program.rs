@@ -104,13 +104,16 @@ fn what_was_answered_survives_a_kill_and_a_torn_end_is_told_and_cut_off() {
 
 #[test]
 fn settings_of_the_model_are_taken_from_the_options() {
-    let options = ["--create-stream", "words:1", "--status-delay", "0", "--memory-cap", "100", "--stop-with-stdin"];
+    let options =
+        ["--create-stream", "words:1", "--status-delay", "0", "--memory-cap", "100", "--limits", "--stop-with-stdin"];
     let mut program = program(&[&ANY_PORTS[..], &options].concat());
     let ready = line(&mut program);
     let url = ready.split_once("kinesis=").unwrap().1.split_once(' ').unwrap().0;
     call(url, "CreateStream", r#"{"StreamName":"more","ShardCount":1}"#);
     let more = call(url, "DescribeStreamSummary", r#"{"StreamName":"more"}"#);
     assert!(more.contains("ACTIVE"), "{more}");
+    let limits = [call(url, "DescribeLimits", "{}"), call(url, "DescribeLimits", "{}")];
+    assert!(limits[1].contains("LimitExceededException"), "{limits:?}");
     let put = call(url, "PutRecord", r#"{"StreamName":"words","PartitionKey":"k","Data":"QUJD"}"#);
     assert!(put.contains("ProvisionedThroughputExceededException"), "{put}");
     drop(program.0.stdin.take());

@@ -29,13 +29,16 @@ use super::continuous_backups::ContinuousBackups;
 use super::direct;
 use super::engine;
 use super::forward::Forward;
+use super::judge::{judge, refuse};
 use super::reply::{DynamoDbError, JSON_1_0, reply, written};
 use crate::clock;
+use crate::faults::{Faults, through};
 use crate::start_error::StartError;
 
 /// What all requests share.
 pub(crate) struct DynamoDbFace {
     database: Database,
+    faults: Faults,
     backups: ContinuousBackups,
     forward: Forward,
     /// Host and port.
@@ -53,12 +56,14 @@ impl DynamoDbFace {
     /// A face at `address` of a database whose own server is at `inner`.
     pub(crate) fn new(
         database: Database,
+        faults: Faults,
         directory: Option<&Path>,
         address: SocketAddr,
         inner: SocketAddr,
     ) -> Result<Self, StartError> {
         Ok(Self {
             database,
+            faults,
             backups: ContinuousBackups::open(directory)?,
             forward: Forward::new(inner),
             address: address.to_string(),
@@ -72,8 +77,9 @@ impl DynamoDbFace {
             // Too long, or broken off: in the latter case nobody hears this.
             return self.reply(Err(DynamoDbError::serialization("Request size exceeds the limit of this endpoint.")));
         };
-        // The one place for faults: a refusal or a cut comes instead of `handle`, a lost reply instead of its answer.
-        self.handle(head, body).await
+        let operation = operation(&head.headers).unwrap_or_default();
+        let verdict = judge(&self.faults, operation, &body);
+        through(&verdict, |refusal| refuse(refusal, self.next_request()), self.handle(head, body)).await
     }
 
     async fn handle(&self, head: Parts, body: Bytes) -> Response {

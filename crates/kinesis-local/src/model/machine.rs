@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use super::call_rates::CallRates;
 use super::error::{ErrorKind, KinesisError};
 use super::millis::Millis;
@@ -14,6 +13,7 @@ use super::settings::Settings;
 use super::stream::{Phase, Stream};
 use super::stream_ref::StreamRef;
 use super::wakeups::Wakeups;
+use serde::{Deserialize, Serialize};
 
 /// A Kinesis of its own. Each operation is a method that takes `now`.
 ///

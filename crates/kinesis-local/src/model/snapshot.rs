@@ -31,7 +31,8 @@ impl Model {
 }
 
 impl Settings {
-    /// These settings without what refuses calls, to repeat calls that were accepted under other settings.
+    /// These settings without what refuses some calls because of others. Those that are repeated from a log were accepted,
+    /// and those that were not are missing there, and with them their share of every limit.
     pub(crate) fn lenient(&self) -> Self {
         Self { memory_cap: u64::MAX, shard_limit: u32::MAX, limits: Limits::Off, ..self.clone() }
     }

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use super::call_rates::CallRates;
 use super::consumer::Consumers;
 use super::hash_key::{HashKey, HashKeyRange};
@@ -14,6 +13,7 @@ use super::limits::SHORTEST_RETENTION;
 use super::millis::Millis;
 use super::monitoring::ShardMetrics;
 use super::shard::{Shard, ShardId};
+use serde::{Deserialize, Serialize};
 
 /// What AWS calls the stream's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -37,6 +37,7 @@ fn state(face: &Face) -> String {
     String::from_utf8(json).unwrap()
 }
 
+const ARN: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/words";
 /// Later than any clock that this runs under, and than all calls.
 const END: u64 = 10_000_000_000_000;
 const START: u64 = END - 500_000_000;
@@ -49,7 +50,14 @@ enum Step {
     Create { stream: u8 },
     Delete { stream: u8 },
     Retention { hours: u32 },
-    Restart { memory_cap: u64, status_delay: u64 },
+    Scale { shards: u32 },
+    Register { consumer: u8 },
+    Deregister { consumer: u8 },
+    Tag { key: u8 },
+    RecordSize { kib: u32 },
+    Mode { on_demand: bool },
+    Metrics,
+    Restart { memory_cap: u64, status_delay: u64, limits: bool },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -60,7 +68,16 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..3_u8).prop_map(|stream| Step::Create { stream }),
         1 => (0..3_u8).prop_map(|stream| Step::Delete { stream }),
         1 => (24..48_u32).prop_map(|hours| Step::Retention { hours }),
-        1 => (300..5_000_u64, 0..50_u64).prop_map(|(memory_cap, status_delay)| Step::Restart { memory_cap, status_delay }),
+        1 => (1..6_u32).prop_map(|shards| Step::Scale { shards }),
+        1 => (0..3_u8).prop_map(|consumer| Step::Register { consumer }),
+        1 => (0..3_u8).prop_map(|consumer| Step::Deregister { consumer }),
+        1 => any::<u8>().prop_map(|key| Step::Tag { key }),
+        1 => (1_024..10_240_u32).prop_map(|kib| Step::RecordSize { kib }),
+        1 => any::<bool>().prop_map(|on_demand| Step::Mode { on_demand }),
+        1 => Just(Step::Metrics),
+        1 => (300..5_000_u64, 0..50_u64, any::<bool>()).prop_map(|(memory_cap, status_delay, limits)| {
+            Step::Restart { memory_cap, status_delay, limits }
+        }),
     ]
 }
 
@@ -88,12 +105,31 @@ fn request(step: &Step) -> (&'static str, serde_json::Value) {
         Step::Retention { hours } => {
             ("IncreaseStreamRetentionPeriod", json!({"StreamName": "words", "RetentionPeriodHours": hours}))
         }
+        Step::Scale { shards } => (
+            "UpdateShardCount",
+            json!({"StreamName": "words", "TargetShardCount": shards, "ScalingType": "UNIFORM_SCALING"}),
+        ),
+        Step::Register { consumer } => {
+            ("RegisterStreamConsumer", json!({"StreamARN": ARN, "ConsumerName": format!("c{consumer}")}))
+        }
+        Step::Deregister { consumer } => {
+            ("DeregisterStreamConsumer", json!({"StreamARN": ARN, "ConsumerName": format!("c{consumer}")}))
+        }
+        Step::Tag { key } => ("AddTagsToStream", json!({"StreamName": "words", "Tags": {key.to_string(): "v"}})),
+        Step::RecordSize { kib } => ("UpdateMaxRecordSize", json!({"StreamARN": ARN, "MaxRecordSizeInKiB": kib})),
+        Step::Mode { on_demand } => {
+            let mode = if *on_demand { "ON_DEMAND" } else { "PROVISIONED" };
+            ("UpdateStreamMode", json!({"StreamARN": ARN, "StreamModeDetails": {"StreamMode": mode}}))
+        }
+        Step::Metrics => {
+            ("EnableEnhancedMonitoring", json!({"StreamName": "words", "ShardLevelMetrics": ["IncomingBytes"]}))
+        }
         Step::Restart { .. } => unreachable!("not a request"),
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     /// Calls that are refused, batches that are refused in part, other settings, status changes, retention: whatever
     /// happened, a restart finds what there was.
@@ -107,9 +143,10 @@ proptest! {
         let mut now = START;
         for (step, pause) in &steps {
             now += pause / 100;
-            if let Step::Restart { memory_cap, status_delay } = step {
+            if let Step::Restart { memory_cap, status_delay, limits } = step {
                 settings.memory_cap = *memory_cap;
                 settings.status_delay = Duration::from_millis(*status_delay);
+                settings.limits = if *limits { Limits::Aws } else { Limits::Off };
                 face.keep(Keeping::Ended);
                 face = open(&scratch, &settings).0;
                 continue;

@@ -11,6 +11,8 @@ use aws_sdk_dynamodb::types::{
     TableClass, Tag,
 };
 
+use kinesis_local::faults::{Effect, Fault};
+
 use crate::support::{create_table, dynamodb, start};
 
 #[tokio::test]
@@ -182,5 +184,36 @@ async fn many_calls_at_once_are_all_answered() {
         put.await.unwrap().unwrap();
     }
     assert_eq!(client.scan().table_name("leases").send().await.unwrap().count, 64);
+    local.stop().await;
+}
+
+#[tokio::test]
+async fn faults_of_a_table_reach_its_calls_and_no_others() {
+    let local = start(1).await;
+    let client = dynamodb(&local);
+    create_table(&client, "leases").await;
+    let put = |n: &str| {
+        let put = client.put_item().table_name("leases").item("leaseKey", AttributeValue::S(n.into()));
+        let retries = aws_sdk_dynamodb::config::retry::RetryConfig::disabled();
+        put.customize().config_override(aws_sdk_dynamodb::Config::builder().retry_config(retries)).send()
+    };
+    let faults = local.faults();
+    let of = |effect: Effect| Fault::dynamodb(effect).operation("PutItem").table("leases").times(1);
+    faults.add(of(Effect::Throttle)).unwrap();
+    faults.add(of(Effect::CutBefore)).unwrap();
+    faults.add(of(Effect::CutAfter)).unwrap();
+    faults.add(Fault::dynamodb(Effect::Throttle).table("other")).unwrap();
+    let throttled = put("throttled").await.unwrap_err();
+    assert_eq!(throttled.code(), Some("ProvisionedThroughputExceededException"), "{throttled:?}");
+    assert!(put("cut before").await.unwrap_err().as_service_error().is_none());
+    assert!(put("cut after").await.unwrap_err().as_service_error().is_none());
+    put("passed").await.unwrap();
+    let mut keys = Vec::new();
+    for item in client.scan().table_name("leases").send().await.unwrap().items() {
+        keys.push(item["leaseKey"].as_s().unwrap().clone());
+    }
+    keys.sort();
+    assert_eq!(keys, ["cut after", "passed"]);
+    assert_eq!(faults.list().iter().map(|fault| fault.hits).collect::<Vec<_>>(), [1, 1, 1, 0]);
     local.stop().await;
 }
