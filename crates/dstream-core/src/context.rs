@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::config::{Components, Printer, Settings, StreamingContextBuilder};
 use crate::control::{Control, StopMode};
 use crate::error::StreamingError;
@@ -123,6 +124,10 @@ impl StreamingContext {
     #[cfg(test)]
     pub(crate) fn engine(&self) -> &Arc<Engine> {
         &self.inner.engine
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.components.clock
     }
 
     pub(crate) fn printer(&self) -> &Printer {

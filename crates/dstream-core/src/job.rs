@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::batch::Batch;
 use crate::control::Control;
 use crate::dataset::{Task, TaskError};
-use crate::error::panic_message;
+use crate::error::{BoxError, panic_message};
 use crate::exchange::{Exchange, ExchangeError};
 use crate::inside::{self, Place};
 use crate::operator::OperatorName;
@@ -101,6 +101,16 @@ pub enum JobError {
         batch: Time,
         /// What the panic said.
         message: String,
+    },
+    /// An input could not tell what belongs to the batch.
+    #[error("{operator} found no answer to what belongs to batch {batch}")]
+    Input {
+        /// The input.
+        operator: OperatorName,
+        /// The batch.
+        batch: Time,
+        /// What happened, and where.
+        source: BoxError,
     },
     /// Blocks of a wide operator could not be exchanged.
     #[error("the shuffle of {operator} failed in batch {batch}")]

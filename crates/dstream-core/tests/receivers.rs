@@ -134,3 +134,50 @@ async fn a_store_after_a_graceful_stop_is_refused() {
     in_time(rig.ctx.stop(StopMode::Graceful)).await.unwrap();
     assert_eq!(source.store().store(numbers(Span(0, 1)), Span(0, 1)).await, Err(StoreClosed));
 }
+
+#[tokio::test]
+async fn ten_tasks_that_store_a_thousand_records_each_one_by_one_store_ten_thousand_t273() {
+    let rig = Rig::new();
+    let (source, counts) = (Source::new(Fault::None), Seeing::new());
+    let sink = counts.clone();
+    source.stream(&rig.ctx, "s").foreach_rdd(move |rdd, _| {
+        sink.push(rdd.count()?);
+        Ok(())
+    });
+    rig.ctx.start().await.unwrap();
+    let tasks = (0..10).map(|task| {
+        let store = source.store();
+        tokio::spawn(async move {
+            for n in task * 1_000..(task + 1) * 1_000 {
+                store.store(numbers(Span(n, n + 1)), Span(n, n + 1)).await.unwrap();
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        in_time(task).await.unwrap();
+    }
+    rig.batch().await;
+    rig.ctx.stop(StopMode::Graceful).await.unwrap();
+    assert_eq!(counts.all(), [10_000]);
+}
+
+#[tokio::test]
+async fn a_batch_without_blocks_is_an_empty_dataset_and_one_with_five_has_five_partitions_t172_t173() {
+    let rig = Rig::new();
+    let (source, seen) = (Source::new(Fault::None), Seeing::new());
+    let sink = seen.clone();
+    source.stream(&rig.ctx, "s").foreach_rdd(move |rdd, _| {
+        sink.push((rdd.num_partitions(), rdd.collect()?));
+        Ok(())
+    });
+    rig.ctx.start().await.unwrap();
+    rig.batch().await;
+    for n in 0..5 {
+        source.put(Span(n, n + 1)).await;
+        rig.clock.advance(SECOND / 5);
+        source.saw(Seen::Stored(vec![Span(n, n + 1)])).await;
+    }
+    source.saw(Seen::Processed(Time::from_millis(2_000), (0..5).map(|n| Span(n, n + 1)).collect())).await;
+    rig.ctx.stop(StopMode::Graceful).await.unwrap();
+    assert_eq!(seen.all(), [(0, vec![]), (5, vec![0, 1, 2, 3, 4])]);
+}

@@ -41,6 +41,7 @@ pub mod position;
 mod range;
 mod receiver;
 mod record;
+mod record_bytes;
 pub mod sequence;
 pub mod shard;
 pub mod worker;

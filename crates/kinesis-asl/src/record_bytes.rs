@@ -95,14 +95,16 @@ mod tests {
         let keys = (".{0,20}", proptest::option::of("[0-9]{1,39}"), "shardId-[0-9]{12}");
         let place = (any::<[u64; 3]>(), any::<u64>(), proptest::option::of(any::<i64>()), any::<bool>());
         let data = proptest::collection::vec(any::<u8>(), 0..100);
-        (keys, place, data).prop_map(|((key, hash_key, shard), (limbs, sub, arrival, aggregated), data)| KinesisRecord {
-            data: data.into(),
-            partition_key: key.into(),
-            explicit_hash_key: hash_key.map(Into::into),
-            position: Position::new(SequenceNumber::from_limbs(limbs), sub),
-            aggregation: if aggregated { Aggregation::Aggregated } else { Aggregation::Plain },
-            arrival: arrival.map(Timestamp::from_millis),
-            shard: ShardId::from(&*shard),
+        (keys, place, data).prop_map(|((key, hash_key, shard), (limbs, sub, arrival, aggregated), data)| {
+            KinesisRecord {
+                data: data.into(),
+                partition_key: key.into(),
+                explicit_hash_key: hash_key.map(Into::into),
+                position: Position::new(SequenceNumber::from_limbs(limbs), sub),
+                aggregation: if aggregated { Aggregation::Aggregated } else { Aggregation::Plain },
+                arrival: arrival.map(Timestamp::from_millis),
+                shard: ShardId::from(&*shard),
+            }
         })
     }
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::Bytes;
 use dstream_core::{
-    BlockRecord, BoxError, DStream, Event, ManualClock, Positions, Receiver, ReceiverError, ReceiverStore, StorageLevel,
-    StreamingContext, Time,
+    BlockRecord, BoxError, DStream, Event, ManualClock, Positions, Receiver, ReceiverError, ReceiverStore,
+    StorageLevel, StreamingContext, Time,
 };
 use tokio::sync::watch;
 
