@@ -1,7 +1,7 @@
 //! Programs that are killed and started again, against ones that are not.
 //!
-//! Not here: outputs to files (t207 to t209), which the same batch times overwrite, and file streams (t212), which are inputs by
-//! batch time like the one used here; see where those operators are tested.
+//! Not here: outputs to files (t207 to t209), which are overwritten under the same batch time; see where those operators are
+//! tested.
 
 mod support;
 
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use dstream_core::{DStream, State, StateSpec, StreamingContext};
+use dstream_core::{DStream, FileStreamOptions, State, StateSpec, StreamingContext};
 use proptest::prelude::*;
 use support::fresh_dir::FreshDir;
 use support::runs::{Run, merged};
@@ -71,6 +71,38 @@ async fn two_states_on_top_of_each_other_both_go_on_t217() {
         letters(ctx).update_state_by_key(sum).update_state_by_key(sum)
     };
     assert_eq!(restarted((5, 8), program).await, a([1, 3, 6, 10, 15, 21, 28, 36]));
+}
+
+/// Sums of the numbers in files, one file for each second.
+#[tokio::test]
+async fn files_of_a_killed_batch_and_of_the_time_in_between_are_read_once_t212() {
+    let (dir, input) = (FreshDir::new(), FreshDir::new());
+    let put = |seconds: u64| {
+        let file = std::fs::File::create(input.path().join(seconds.to_string())).unwrap();
+        std::io::Write::write_all(&mut &file, format!("{seconds}\n").as_bytes()).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH + SECOND * u32::try_from(seconds).unwrap()).unwrap();
+    };
+    let program = |ctx: &StreamingContext| {
+        let numbers = ctx.text_file_stream(input.path(), FileStreamOptions::default()).map(|line| ((), line.parse::<u64>().unwrap()));
+        numbers.update_state_by_key(|new: Vec<u64>, sum| Some(sum.unwrap_or(0) + new.iter().sum::<u64>()))
+    };
+    let run = Run::start(&dir, 0, program).await;
+    for seconds in 1..=3 {
+        put(seconds);
+        run.until(seconds.try_into().unwrap()).await;
+    }
+    // The third batch is in no checkpoint.
+    let before = run.kill().await;
+    (4..=6).for_each(put);
+    let run = Run::start(&dir, 6, program).await;
+    for seconds in 7..=9 {
+        put(seconds);
+        run.until(seconds.try_into().unwrap()).await;
+    }
+    let again = run.stop().await;
+    assert_eq!(again.first().map(|(time, _)| *time), Some(3));
+    let sums: Vec<u64> = merged([before, again]).into_values().map(|rows| rows[0].1).collect();
+    assert_eq!(sums, [1, 3, 6, 10, 15, 21, 28, 36, 45]);
 }
 
 #[tokio::test]

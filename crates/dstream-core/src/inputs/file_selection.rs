@@ -103,6 +103,11 @@ impl Memory for FileSelection {
         }
         Ok(())
     }
+
+    #[cfg(test)]
+    fn held(&self) -> usize {
+        lock(&self.chosen).batches.len()
+    }
 }
 
 /// The start, and the files of each batch.
