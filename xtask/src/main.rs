@@ -1,8 +1,10 @@
 //! The project's commands: dispatch, and nothing else. `cargo xtask --help` lists them.
 
+mod bench_local;
 mod binaries;
 mod child;
 mod comparison;
+mod conformance;
 mod console;
 mod e2e;
 mod endpoints;
@@ -38,6 +40,8 @@ enum Command {
     RunExample(run_example::Options),
     Produce(produce::Options),
     Local(local::Options),
+    Conformance(conformance::Options),
+    BenchLocal(bench_local::Options),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +52,8 @@ fn main() -> ExitCode {
         Command::RunExample(options) => run_example::run(&options),
         Command::Produce(options) => produce::run(&options),
         Command::Local(options) => local::run(&options),
+        Command::Conformance(options) => conformance::run(&options),
+        Command::BenchLocal(options) => bench_local::run(&options),
     };
     match outcome {
         Ok(code) => code,

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use crate::batch::Batch;
 use crate::block::StreamId;
+use crate::input::Report;
 use crate::receivers::Receivers;
 use crate::stream_node::StreamNode;
+use crate::time::Time;
 
 pub(crate) struct Aftermath {
     nodes: Vec<Arc<dyn StreamNode>>,
@@ -16,18 +18,27 @@ pub(crate) struct Aftermath {
     remembered: VecDeque<Arc<Batch>>,
     /// Streams of which a batch was not processed: their positions must not move over it.
     held_back: BTreeSet<StreamId>,
+    /// What the memories hold as of this batch is still needed.
+    pinned: Option<Time>,
 }
 
 impl Aftermath {
     pub(crate) const fn new(nodes: Vec<Arc<dyn StreamNode>>, remember: Duration) -> Self {
-        Self { nodes, remember, remembered: VecDeque::new(), held_back: BTreeSet::new() }
+        Self { nodes, remember, remembered: VecDeque::new(), held_back: BTreeSet::new(), pinned: None }
     }
 
-    /// All output operations of the batch succeeded, and all earlier batches have had their aftermath.
-    pub(crate) fn of_processed(&mut self, batch: Arc<Batch>, receivers: &Receivers) {
+    /// What the memories hold as of `batch` stays as it is, until another one is named, or none.
+    pub(crate) const fn pin(&mut self, batch: Option<Time>) {
+        self.pinned = batch;
+    }
+
+    /// All output operations of the batch succeeded, and all earlier batches have had their aftermath. Returns what reports its
+    /// positions.
+    pub(crate) fn of_processed(&mut self, batch: Arc<Batch>, receivers: &Receivers) -> Report {
         self.forget_datasets(&batch);
-        receivers.report_processed(&batch, &self.held_back);
+        let report = receivers.processed(&batch, &self.held_back);
         self.release_blocks(batch, receivers);
+        report
     }
 
     /// The batch failed for good, and later ones go on; all earlier batches have had their aftermath.
@@ -41,10 +52,11 @@ impl Aftermath {
     /// Datasets go before the blocks that they read. That nothing of the batch is needed any more was settled before.
     fn forget_datasets(&self, batch: &Batch) {
         let through = batch.time.minus(self.remember);
+        let needed = self.pinned.map_or(batch.time, |pinned| pinned.min(batch.time));
         for node in &self.nodes {
             node.forget_through(through);
             if let Some(memory) = node.memory() {
-                memory.forget_through(batch.time);
+                memory.forget_through(needed);
             }
         }
     }

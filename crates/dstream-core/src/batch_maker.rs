@@ -6,11 +6,13 @@ use crate::batch::{Batch, BatchInfo};
 use crate::batch_queue::Submitted;
 use crate::batch_run::due;
 use crate::batch_timer::BatchTimer;
+use crate::checkpoint::{ResumePoint, Resumed, resumed};
 use crate::config::Settings;
 use crate::control::Control;
 use crate::graph::{Output, Role};
 use crate::output_info::OutputInfo;
 use crate::receivers::Receivers;
+use crate::stream_node::StreamNode;
 use crate::time::Time;
 use crate::tracker::{Allocated, Tracker};
 
@@ -18,15 +20,38 @@ pub(crate) struct BatchMaker {
     /// When batches are due.
     pub(crate) timer: BatchTimer,
     zero: Time,
+    /// Batches up to this time are made up for, however many they are.
+    replay_until: Time,
     tracker: Tracker,
 }
 
 impl BatchMaker {
-    /// Batches begin with the first batch time after `now`.
-    pub(crate) fn start(now: Time, settings: &Settings) -> Self {
-        let timer = BatchTimer::start(now, settings.batch_interval, settings.block_interval);
-        let zero = timer.next_batch().minus(settings.batch_interval);
-        Self { timer, zero, tracker: Tracker::default() }
+    /// Batches begin with the first batch time after `now`, or after those of the run that ended at `point`.
+    pub(crate) fn start(
+        now: Time,
+        settings: &Settings,
+        point: Option<&ResumePoint>,
+        nodes: &[Arc<dyn StreamNode>],
+    ) -> Self {
+        let Resumed { begin, replay_until } = resumed(now, point, nodes);
+        let timer = BatchTimer::start(begin, settings.batch_interval, settings.block_interval);
+        let zero = point.map_or_else(|| timer.next_batch().minus(settings.batch_interval), |point| point.zero);
+        Self { timer, zero, replay_until, tracker: Tracker::default() }
+    }
+
+    /// The time from which the slides of streams are counted: one interval before the first batch of all runs.
+    pub(crate) const fn zero(&self) -> Time {
+        self.zero
+    }
+
+    /// Whether batches of the time when the program did not run are still to be made.
+    pub(crate) fn is_replaying(&self) -> bool {
+        self.timer.next_batch() <= self.replay_until
+    }
+
+    /// What became due meanwhile is made up for as well, rather than skipped for want of room.
+    pub(crate) fn replay_until(&mut self, now: Time) {
+        self.replay_until = self.replay_until.max(now);
     }
 
     /// Whether a block waits for a batch.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::block_store::BlockStore;
+use crate::checkpoint::{CheckpointChoices, CheckpointSettingError, CheckpointSettings};
 use crate::clock::{Clock, SystemClock};
 use crate::context::StreamingContext;
 use crate::disk_block_store::DiskBlockStore;
@@ -32,6 +33,7 @@ pub(crate) struct Settings {
     pub(crate) retry: RetryPolicy,
     pub(crate) scheduling: Scheduling,
     pub(crate) rates: RateSettings,
+    pub(crate) checkpoint: CheckpointSettings,
 }
 
 /// The parts that tests and embedders replace.
@@ -63,6 +65,7 @@ pub struct StreamingContextBuilder {
     batch_retry_backoff: Duration,
     pub(crate) scheduling: SchedulingChoices,
     pub(crate) rates: RateChoices,
+    pub(crate) checkpoint: CheckpointChoices,
     components: Components,
 }
 
@@ -78,6 +81,7 @@ impl StreamingContextBuilder {
             batch_retry_backoff: DEFAULT_BATCH_RETRY_BACKOFF,
             scheduling: SchedulingChoices::default(),
             rates: RateChoices::default(),
+            checkpoint: CheckpointChoices::default(),
             components: Components {
                 clock: Arc::new(SystemClock),
                 blocks: Arc::new(DiskBlockStore::default()),
@@ -183,6 +187,7 @@ impl StreamingContextBuilder {
             },
             scheduling: self.scheduling.check()?,
             rates: self.rates.check(batch_interval)?,
+            checkpoint: self.checkpoint.check(batch_interval)?,
         };
         Ok(StreamingContext::new(settings, self.components)?)
     }
@@ -231,6 +236,9 @@ pub enum ConfigError {
     /// A rate cannot be used.
     #[error(transparent)]
     Rate(#[from] RateSettingError),
+    /// A setting about checkpoints cannot be used.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointSettingError),
     /// The task pool did not start.
     #[error(transparent)]
     Pool(#[from] PoolError),

@@ -14,7 +14,7 @@ use crate::job::{Job, JobError};
 use crate::lock::lock;
 use crate::operator::OperatorName;
 use crate::rdd::Rdd;
-use crate::stream_node::{Memory, StreamNode};
+use crate::stream_node::{Memory, Replay, StreamNode};
 use crate::time::Time;
 
 /// A stream of records of type `T`, batch after batch. Cheap to clone; operators make new streams and change none.
@@ -50,12 +50,13 @@ pub(crate) struct Lineage {
     slide: Duration,
     memory: Option<Arc<dyn Memory>>,
     stateful: bool,
+    replay: Replay,
 }
 
 impl Lineage {
     /// That of an input: a batch at every batch time.
     pub(crate) fn source(context: &StreamingContext) -> Self {
-        Self { parents: Vec::new(), slide: context.batch_interval(), memory: None, stateful: false }
+        Self::of_all(Vec::new(), context.batch_interval())
     }
 
     /// That of a stream made of one other, with the same slide.
@@ -64,7 +65,13 @@ impl Lineage {
     }
 
     pub(crate) const fn of_all(parents: Vec<Arc<dyn StreamNode>>, slide: Duration) -> Self {
-        Self { parents, slide, memory: None, stateful: false }
+        Self { parents, slide, memory: None, stateful: false, replay: Replay::Redelivered }
+    }
+
+    /// Of an input: what becomes of its records after a restart.
+    pub(crate) const fn replaying(mut self, replay: Replay) -> Self {
+        self.replay = replay;
+        self
     }
 
     pub(crate) const fn sliding(mut self, slide: Duration) -> Self {
@@ -168,6 +175,14 @@ impl<T: Send + 'static> StreamNode for Node<T> {
 
     fn stateful(&self) -> bool {
         self.lineage.stateful
+    }
+
+    fn row(&self) -> &'static str {
+        std::any::type_name::<T>()
+    }
+
+    fn replay(&self) -> Replay {
+        self.lineage.replay
     }
 
     fn materialise(&self, job: &Job) -> Result<(), JobError> {

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::block::{BlockId, StreamId};
 use crate::block_store::BlockStoreError;
+use crate::checkpoint::RecoveryError;
 use crate::graph_error::GraphError;
 use crate::operator::OperatorName;
 use crate::receiver::ReceiverError;
@@ -65,6 +66,18 @@ pub enum StreamingError {
         /// Why.
         #[source]
         source: Arc<BlockStoreError>,
+    },
+    /// A checkpoint could not be written. The positions of the batches in it were not reported as processed: they are
+    /// delivered again at the next start.
+    #[error(
+        "the checkpoint of batch {batch} could not be written; records since the one before will be delivered again"
+    )]
+    Checkpoint {
+        /// The batch.
+        batch: Time,
+        /// What failed, on what, and what to do.
+        #[source]
+        source: Arc<dyn Error + Send + Sync>,
     },
     /// The program changed the graph of a context that already runs.
     #[error("{what} was added after the context was started: add inputs and outputs before start()")]
@@ -134,6 +147,9 @@ pub enum StartError {
         /// The application of the other one.
         app: Arc<str>,
     },
+    /// It cannot go on from its checkpoints.
+    #[error(transparent)]
+    Recovery(#[from] RecoveryError),
     /// It was stopped before all receivers had started. Those that had were stopped and closed, and nothing was processed.
     #[error("the context was stopped while it was starting: build a new one")]
     StoppedWhileStarting,

@@ -72,7 +72,8 @@ pub enum Event {
         /// How long until it is tried again; `None` when it is not.
         retry_in: Option<Duration>,
     },
-    /// All output operations of a batch succeeded, and its positions were reported as processed.
+    /// All output operations of a batch succeeded, and its positions were reported as processed; if they wait for a checkpoint,
+    /// [`CheckpointWritten`](Self::CheckpointWritten) says when.
     BatchCompleted(BatchInfo),
     /// An output operation of a batch failed for good; what follows is a matter of
     /// [`BatchFailure`](crate::BatchFailure).
@@ -83,6 +84,18 @@ pub enum Event {
         skipped: u128,
         /// When they were found to be too many.
         time: Time,
+    },
+    /// The program goes on from a checkpoint; before its receivers start.
+    Recovered {
+        /// The last batch that is in the checkpoint.
+        batch: Time,
+        /// How many newer checkpoints are damaged, and were passed over.
+        damaged: usize,
+    },
+    /// A checkpoint is safe, and the positions of its batches were reported as processed.
+    CheckpointWritten {
+        /// The last batch that is in it.
+        batch: Time,
     },
     /// Back pressure has found a new limit for a receiver.
     RateUpdated {

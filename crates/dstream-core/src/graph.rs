@@ -6,12 +6,13 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 
 use crate::block::StreamId;
+use crate::checkpoint::CheckpointSettings;
 use crate::error::BoxError;
 use crate::graph_error::GraphError;
 use crate::input::Input;
 use crate::job::Job;
 use crate::operator::OperatorName;
-use crate::stream_node::{StreamNode, reachable};
+use crate::stream_node::{Replay, StreamNode, reachable};
 
 /// An output operation, or the hidden one that computes a memory.
 pub(crate) struct Output {
@@ -146,6 +147,17 @@ impl Graph {
 
     pub(crate) const fn has_outputs(&self) -> bool {
         !self.plan.outputs.is_empty()
+    }
+
+    /// The first stream that cannot run with such checkpoints.
+    pub(crate) fn checkpoint_defect(&self, checkpoint: &CheckpointSettings) -> Option<GraphError> {
+        let nodes = reachable(self.plan.outputs.iter().map(|output| &output.node));
+        if checkpoint.directory.is_some() {
+            let lost = nodes.iter().find(|node| node.replay() == Replay::Lost)?;
+            return Some(GraphError::NotRecoverable { operator: lost.name() });
+        }
+        let stateful = nodes.iter().find(|node| node.stateful() && !checkpoint.volatile_state)?;
+        Some(GraphError::StateWithoutDirectory { operator: stateful.name() })
     }
 
     /// Hands the plan out; from now on additions are too late.

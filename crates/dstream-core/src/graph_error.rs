@@ -40,6 +40,22 @@ pub enum GraphError {
         /// What the second call said.
         second: Duration,
     },
+    /// A restart would lose what the program has gathered.
+    #[error(
+        "{operator} keeps state, and there is no checkpoint directory: call checkpoint_dir(..), or volatile_state() if a restart may begin without the state"
+    )]
+    StateWithoutDirectory {
+        /// The operator.
+        operator: OperatorName,
+    },
+    /// A stream cannot go on after a restart.
+    #[error(
+        "{operator} does not support checkpoints, since its records cannot be had again: leave checkpoint_dir(..) out, or use another input, such as generated_stream(..)"
+    )]
+    NotRecoverable {
+        /// The stream.
+        operator: OperatorName,
+    },
     /// A window does not fall on the batches of its stream.
     #[error(
         "the {what} of {operator} is {value:?}: it must be a multiple of the slide duration of its parent, {slide:?}, and not 0"

@@ -19,6 +19,9 @@ use crate::storage_level::StorageLevel;
 use crate::time::Time;
 use crate::tracker::BlockInfo;
 
+/// Tells receivers what was processed, once.
+pub(crate) type Report = Box<dyn FnOnce() + Send>;
+
 #[async_trait]
 pub(crate) trait Input: Send + Sync {
     fn stream(&self) -> StreamId;
@@ -28,8 +31,8 @@ pub(crate) trait Input: Send + Sync {
     fn cut(&self) -> Result<Option<BlockInfo>, StreamingError>;
     /// The block is queued for a batch.
     fn report_stored(&self, block: BlockId);
-    /// The batch that holds these blocks is done.
-    fn report_processed(&self, batch: Time, blocks: &[BlockInfo]);
+    /// What tells the receiver that the batch that holds these blocks is done; it may be called when they are gone.
+    fn processed(&self, batch: Time, blocks: &[BlockInfo]) -> Report;
     /// Nobody needs these blocks any more: drops them and gives their bytes back.
     fn release(&self, blocks: &[BlockInfo]);
     /// Drops every block that there is.
@@ -117,11 +120,14 @@ impl<Rc: Receiver> Input for ReceiverInput<Rc> {
         }
     }
 
-    fn report_processed(&self, batch: Time, blocks: &[BlockInfo]) {
+    fn processed(&self, batch: Time, blocks: &[BlockInfo]) -> Report {
         let ranges: Vec<Rc::Range> = blocks.iter().flat_map(|block| self.held.ranges(block.id).to_vec()).collect();
-        if let Some(positions) = self.positions.get() {
-            positions.on_processed(batch, &ranges);
-        }
+        let positions = self.positions.get().cloned();
+        Box::new(move || {
+            if let Some(positions) = positions {
+                positions.on_processed(batch, &ranges);
+            }
+        })
     }
 
     fn release(&self, blocks: &[BlockInfo]) {

@@ -93,8 +93,6 @@ mod text_output;
 mod wide;
 
 // Parts of what comes next: keyed state, checkpoints, blocks on disk.
-#[expect(unused_imports, reason = "used by the recovery of a context next")]
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the recovery of a context next"))]
 mod checkpoint;
 mod fresh_dir;
 mod spill;
@@ -143,6 +141,7 @@ mod stepper;
 pub use batch::{BatchInfo, InputInfo};
 pub use block::{Block, BlockId, BlockRange, BlockRecord, StreamId};
 pub use block_store::{BlockStore, BlockStoreError, MemoryBlockStore};
+pub use checkpoint::{CheckpointSettingError, GraphChange, Recovery, RecoveryError};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use codec::CodecError;
 pub use config::{ConfigError, StreamingContextBuilder};

@@ -49,7 +49,8 @@ impl StreamingContext {
     ///
     /// # Errors
     /// [`StartError`]; checked in this order: there is a runtime; the context was not started or stopped before; streams were
-    /// put together well; there is an output; no other context is active; all receivers start. If there is no runtime, or
+    /// put together well; there is an output; the program fits its checkpoint settings; no other context is active; it can go
+    /// on from its checkpoints; all receivers start. If there is no runtime, or
     /// another context is active, the context stays as it is and may be started later. After any other error it has stopped:
     /// if a receiver fails to start, the others are stopped and closed. If the context is stopped meanwhile, in whatever
     /// mode, receivers that have not started yet are not waited for.
@@ -187,7 +188,11 @@ impl StreamingContext {
         if let Some(defect) = graph.first_defect() {
             return Err(StartError::Graph(defect));
         }
-        if graph.has_outputs() { Ok(()) } else { Err(StartError::NoOutputs) }
+        if !graph.has_outputs() {
+            return Err(StartError::NoOutputs);
+        }
+        let defect = graph.checkpoint_defect(&self.inner.settings.checkpoint);
+        defect.map_or(Ok(()), |defect| Err(StartError::Graph(defect)))
     }
 
     /// Nothing can be added to the graph afterwards.

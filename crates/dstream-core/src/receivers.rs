@@ -10,7 +10,7 @@ use crate::block::StreamId;
 use crate::control::Control;
 use crate::error::{StartError, StreamingError};
 use crate::event::Event;
-use crate::input::Input;
+use crate::input::{Input, Report};
 use crate::memory_budget::MemoryBudget;
 use crate::rate::RecordsPerSecond;
 use crate::receiver::ReceiverError;
@@ -83,17 +83,18 @@ impl Receivers {
         }
     }
 
-    /// Reports the positions of each stream of the batch, but for those that are held back.
-    pub(crate) fn report_processed(&self, batch: &Batch, held_back: &BTreeSet<StreamId>) {
-        for input in self.inputs.iter().filter(|input| !held_back.contains(&input.stream())) {
+    /// What reports the positions of each stream of the batch, but for those that are held back.
+    pub(crate) fn processed(&self, batch: &Batch, held_back: &BTreeSet<StreamId>) -> Report {
+        let inputs = self.inputs.iter().filter(|input| !held_back.contains(&input.stream()));
+        let of_stream = |input: &Arc<dyn Input>| {
             let blocks = batch.blocks_of(input.stream());
-            if !blocks.is_empty() {
-                input.report_processed(batch.time, blocks);
-            }
-        }
+            (!blocks.is_empty()).then(|| input.processed(batch.time, blocks))
+        };
+        let reports: Vec<Report> = inputs.filter_map(of_stream).collect();
+        Box::new(move || reports.into_iter().for_each(|report| report()))
     }
 
-    /// Drops the blocks of the batch and gives their bytes back. Positions are reported before.
+    /// Drops the blocks of the batch and gives their bytes back. What reports their positions is made before.
     pub(crate) fn release(&self, batch: &Batch) {
         for input in &self.inputs {
             input.release(batch.blocks_of(input.stream()));

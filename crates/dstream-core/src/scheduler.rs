@@ -6,13 +6,14 @@
 //! 3. Stores are refused. The last blocks are cut. The batch timer stops.
 //! 4. If any block has no batch yet, one last batch is made of them at once, under the next batch time.
 //! 5. The batches in the queue run, up to the last one.
-//! 6. All receivers close, in parallel; the task pool ends.
+//! 6. With a checkpoint directory, a last checkpoint is written, and the positions that waited for it are reported.
+//! 7. All receivers close, in parallel; the task pool ends.
 //!
 //! # The order of an immediate stop, and after a failure
 //! 1. Stores are refused, also those that wait for memory. Running tasks end at their next record; the batch they belong
 //!    to is done only if all its outputs were. No further batch runs.
-//! 2. All receivers stop fetching, in parallel; the running jobs are waited for.
-//! 3. As 6 above. Blocks that were not processed are dropped; their positions were never reported.
+//! 2. All receivers stop fetching, in parallel; the running jobs are waited for, and so is a checkpoint that is being written.
+//! 3. As 7 above. Blocks that were not processed are dropped; their positions were never reported.
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ use crate::batch::{Batch, BatchInfo};
 use crate::batch_maker::BatchMaker;
 use crate::batch_queue::BatchQueue;
 use crate::batch_run::{BatchEnd, EndedBatch};
+use crate::checkpoint::{Checkpointer, Recovered};
 use crate::clock::Clock;
 use crate::event::Event;
 use crate::job::Engine;
@@ -42,6 +44,7 @@ pub(crate) struct Scheduler {
     engine: Arc<Engine>,
     receivers: Receivers,
     maker: BatchMaker,
+    checkpoints: Option<Checkpointer>,
     queue: BatchQueue,
     running: RunningBatches,
     aftermath: Aftermath,
@@ -66,13 +69,19 @@ enum Wake {
     StopRequested,
     Quiet,
     BatchEnded(Box<EndedBatch>),
+    CheckpointWritten,
     Tick,
 }
 
 impl Scheduler {
-    /// Batches begin with the first batch time after now.
-    pub(crate) fn new(parts: Parts) -> Self {
+    /// Batches begin with the first batch time after now, or after those of an earlier run.
+    pub(crate) fn new(parts: Parts, recovered: Option<Recovered>) -> Self {
         let Parts { settings, clock, engine, receivers, plan } = parts;
+        let point = recovered.as_ref().and_then(|recovered| recovered.point.as_ref());
+        let maker = BatchMaker::start(clock.now(), &settings, point, &plan.nodes);
+        let zero = maker.zero();
+        let checkpoints =
+            recovered.map(|found| Checkpointer::new(Arc::clone(&engine), &settings, &plan.nodes, zero, found));
         let runner = OutputRunner {
             engine: Arc::clone(&engine),
             clock: Arc::clone(&clock),
@@ -81,7 +90,8 @@ impl Scheduler {
         };
         Self {
             on_batch_failure: settings.scheduling.on_batch_failure,
-            maker: BatchMaker::start(clock.now(), &settings),
+            maker,
+            checkpoints,
             clock,
             engine,
             receivers,
@@ -96,7 +106,11 @@ impl Scheduler {
 
     /// Until everything is processed, or something is urgent.
     pub(crate) async fn run(&mut self) {
-        while !self.is_drained() {
+        loop {
+            self.begin_checkpoint();
+            if self.is_drained() {
+                return;
+            }
             match self.next().await {
                 Wake::Urgent => return,
                 Wake::StopRequested => {
@@ -110,19 +124,36 @@ impl Scheduler {
                     self.batch_ended(*ended);
                     self.run_next();
                 }
+                // The loop begins the next one, if it is due.
+                Wake::CheckpointWritten => {}
                 Wake::Tick => self.tick(),
             }
         }
     }
 
     fn is_drained(&self) -> bool {
+        self.has_run_all() && self.checkpoints.as_ref().is_none_or(Checkpointer::is_settled)
+    }
+
+    fn has_run_all(&self) -> bool {
         matches!(self.phase, Phase::Draining) && self.running.is_empty() && self.queue.is_empty()
+    }
+
+    fn begin_checkpoint(&mut self) {
+        let last = self.has_run_all();
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.begin_if_due(last);
+            self.aftermath.pin(checkpoints.pinned());
+        }
     }
 
     async fn next(&mut self) -> Wake {
         let control = &self.engine.control;
         let streaming = matches!(self.phase, Phase::Streaming);
-        let ticking = !matches!(self.phase, Phase::Draining);
+        // What is made up for waits for room; what is due by the clock has it, or is skipped.
+        let waits = self.maker.is_replaying() && self.queue.room() == 0;
+        let ticking = !matches!(self.phase, Phase::Draining) && !waits;
+        let written = self.checkpoints.as_mut().map(Checkpointer::written);
         let quiescing = match &mut self.phase {
             Phase::Quiescing(quiet) => Some(quiet),
             Phase::Streaming | Phase::Draining => None,
@@ -133,6 +164,7 @@ impl Scheduler {
             Some(ended) = self.running.next_ended() => Wake::BatchEnded(Box::new(ended)),
             () = control.stop_requested(), if streaming => Wake::StopRequested,
             Some(()) = OptionFuture::from(quiescing) => Wake::Quiet,
+            Some(()) = OptionFuture::from(written) => Wake::CheckpointWritten,
             () = self.clock.sleep_until(self.maker.timer.wake_at()), if ticking => Wake::Tick,
             // Unreachable while `is_drained` is false; it keeps the task from panicking if that ever changes.
             else => Wake::Urgent,
@@ -143,6 +175,14 @@ impl Scheduler {
     fn tick(&mut self) {
         let now = self.clock.now();
         self.cut(now);
+        while self.maker.is_replaying() && self.queue.room() > 0 {
+            let batch = self.maker.timer.take_next();
+            self.submit(batch);
+        }
+        if self.maker.is_replaying() {
+            self.maker.replay_until(now);
+            return;
+        }
         let skipped = self.maker.timer.skip_beyond(self.queue.room(), now);
         if skipped > 0 {
             tracing::warn!(skipped, %now, "too many batches are due; some are not made, the next one has their blocks");
@@ -205,11 +245,19 @@ impl Scheduler {
     }
 
     fn complete(&mut self, batch: Arc<Batch>, info: BatchInfo) {
-        self.aftermath.of_processed(batch, &self.receivers);
+        let time = batch.time;
+        let report = self.aftermath.of_processed(batch, &self.receivers);
+        match &mut self.checkpoints {
+            Some(checkpoints) => checkpoints.completed(time, report),
+            None => report(),
+        }
         let rates = self.rates.as_mut().map(|rates| rates.on_completed(&info)).unwrap_or_default();
         self.engine.control.emit(&Event::BatchCompleted(info));
         for (stream, rate) in rates {
             self.receivers.limit_rate(stream, rate);
+            if let Some(checkpoints) = &mut self.checkpoints {
+                checkpoints.note_rate(stream, rate);
+            }
         }
     }
 
@@ -226,6 +274,10 @@ impl Scheduler {
         };
         let ((), ended) = tokio::join!(quiet, self.running.all_ended());
         ended.into_iter().for_each(|batch| self.batch_ended(batch));
+        // A checkpoint that is nearly there is worth the wait: its batches need not be delivered again.
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.finish().await;
+        }
     }
 
     /// Receivers close, even if `finish` panicked.

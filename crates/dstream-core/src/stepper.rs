@@ -87,6 +87,11 @@ impl<T: Send + 'static> Stepper<T> {
         self.memories().map(|memory| memory.held()).collect()
     }
 
+    /// Whether any of the streams is a stateful one.
+    pub(crate) fn is_stateful(&self) -> bool {
+        self.nodes.iter().any(|node| node.stateful())
+    }
+
     fn memories(&self) -> impl Iterator<Item = &Arc<dyn Memory>> {
         self.nodes.iter().filter_map(|node| node.memory())
     }

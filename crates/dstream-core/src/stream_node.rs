@@ -27,14 +27,30 @@ pub(crate) trait StreamNode: Send + Sync {
 
     /// Whether it carries state from batch to batch that goes back to the start of the program: without a checkpoint
     /// directory, a restart loses it. A window does not; it fills again.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the start will ask for a checkpoint directory"))]
     fn stateful(&self) -> bool;
+
+    /// The type of its rows.
+    fn row(&self) -> &'static str;
+
+    /// For a stream that is made of no other: what becomes of its records after a restart.
+    fn replay(&self) -> Replay;
 
     /// Computes this stream's memory of the batch of `job`.
     fn materialise(&self, job: &Job) -> Result<(), JobError>;
 
     /// No dataset of `batch`, or of one before it, is asked for any more; what the memory holds is its own business.
     fn forget_through(&self, batch: Time);
+}
+
+/// What becomes of the records of a batch that is not in the checkpoint that a program goes on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Replay {
+    /// They come once more, in other batches: a receiver goes on from the positions that were reported.
+    Redelivered,
+    /// They are a matter of the batch time: the batch is run once more, under its time.
+    ByTime,
+    /// They are gone.
+    Lost,
 }
 
 /// What a stream carries from one batch to the next: the batches of a window, or state.
@@ -53,11 +69,10 @@ pub(crate) trait Memory: Send + Sync {
     }
 
     /// What the memory holds as of the end of the batch `through`, in parts of a reasonable size.
-    #[cfg_attr(not(test), expect(dead_code, reason = "checkpoints will call it"))]
     fn encode(&self, through: Time) -> Result<Vec<Bytes>, CodecError>;
 
-    /// Takes over what [`encode`](Self::encode) gave in an earlier run, before the first batch.
-    #[cfg_attr(not(test), expect(dead_code, reason = "checkpoints will call it"))]
+    /// Takes over what [`encode`](Self::encode) gave in an earlier run, before the first batch, in the place of all that was
+    /// taken over before. Without parts, the memory is that of a program that begins anew.
     fn decode(&self, through: Time, parts: &[Bytes]) -> Result<(), CodecError>;
 
     /// How many batches or versions are held, the most in any partition.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use tokio::sync::oneshot;
 
+use crate::checkpoint::{Recovered, recover};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::control::Control;
@@ -34,13 +35,16 @@ pub(crate) async fn supervise(parts: Parts, started: oneshot::Sender<Result<(), 
     let engine = Arc::clone(&parts.engine);
     let control = &engine.control;
     // Nobody listens to `started` if the call of `start` was dropped; the context runs all the same.
-    if let Err(error) = start_receivers(&parts).await {
-        end(&engine, parts).await;
-        let _ = started.send(Err(error));
-        return;
-    }
+    let recovered = match prepare(&parts).await {
+        Ok(recovered) => recovered,
+        Err(error) => {
+            end(&engine, parts).await;
+            let _ = started.send(Err(error));
+            return;
+        }
+    };
     let time = parts.clock.now();
-    let mut scheduler = Scheduler::new(parts);
+    let mut scheduler = Scheduler::new(parts, recovered);
     control.emit(&Event::StreamingStarted { time });
     control.note_started();
     let _ = started.send(Ok(()));
@@ -48,6 +52,23 @@ pub(crate) async fn supervise(parts: Parts, started: oneshot::Sender<Result<(), 
     caught(control, scheduler.finish()).await;
     caught(control, scheduler.close()).await;
     end(&engine, scheduler).await;
+}
+
+/// What the program had gathered is back, and all receivers run.
+async fn prepare(parts: &Parts) -> Result<Option<Recovered>, StartError> {
+    let Parts { settings, engine, receivers, plan, .. } = parts;
+    let recovered = tokio::select! {
+        recovered = recover(settings, engine, &plan.nodes) => recovered?,
+        () = engine.control.ending() => return Err(StartError::StoppedWhileStarting),
+    };
+    if let Some(point) = recovered.as_ref().and_then(|recovered| recovered.point.as_ref()) {
+        engine.control.emit(&Event::Recovered { batch: point.through, damaged: point.damaged });
+        if settings.rates.controller.is_some() {
+            point.rates.iter().for_each(|(stream, rate)| receivers.limit_rate(*stream, *rate));
+        }
+    }
+    start_receivers(parts).await?;
+    Ok(recovered)
 }
 
 async fn start_receivers(parts: &Parts) -> Result<(), StartError> {

@@ -42,6 +42,7 @@ pub async fn batches_of<T: Send + 'static>(
         .batch_interval(INTERVAL)
         .batch_attempts(1)
         .allow_multiple()
+        .volatile_state()
         .clock(Arc::<ManualClock>::clone(&clock))
         .build()?;
     let seen = Arc::new(Mutex::new(Vec::new()));

@@ -76,7 +76,7 @@ async fn an_error_or_panic_of_the_future_fails_the_attempt() {
     rig.batch().await;
     rig.ctx.stop(StopMode::Graceful).await.unwrap();
     assert_eq!(attempts.load(Ordering::Relaxed), 3);
-    let reasons: Vec<String> = rig
+    let reasons: Vec<Arc<str>> = rig
         .events()
         .into_iter()
         .filter_map(|event| if let Event::OutputFailed { output, .. } = event { output.failure } else { None })

@@ -35,6 +35,7 @@ async fn sums_of(
     Ok(batches_of(batches, |ctx| Ok(build(ctx))).await?.into_iter().map(text).collect())
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "the form that the operator asks for")]
 fn sum(new: Vec<i32>, sum: Option<i32>) -> Option<i32> {
     Some(sum.unwrap_or(0) + new.iter().sum::<i32>())
 }

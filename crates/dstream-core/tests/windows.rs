@@ -1,6 +1,7 @@
 //! Windows of all kinds, batch by batch, as the acceptance table of Spark has them.
 //!
 //! Not applicable here: where the batches of a window are kept (t044); they are kept by the stream that is windowed.
+#![allow(clippy::unwrap_used, reason = "what tests share stands outside of test functions")]
 
 use std::time::Duration;
 

@@ -130,6 +130,7 @@ impl CheckpointDir {
         Draft::new(self, name)
     }
 
+    #[cfg(test)]
     /// Writes a snapshot without parts; see [`Draft::publish`].
     ///
     /// # Errors

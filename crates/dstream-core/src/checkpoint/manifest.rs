@@ -20,11 +20,13 @@ impl PartRef {
         Self { name, length, checksum: crc32fast::hash(bytes) }
     }
 
+    #[cfg(test)]
     /// What the part was called when it was written.
     pub(crate) fn label(&self) -> &str {
         self.name.label()
     }
 
+    #[cfg(test)]
     /// Its size in bytes.
     pub(crate) const fn length(&self) -> u64 {
         self.length

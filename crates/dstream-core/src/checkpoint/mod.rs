@@ -1,8 +1,10 @@
 //! The checkpoint directory: snapshots of a program's progress, as versioned and checked data, never code.
 //!
 //! A *snapshot* is a *checkpoint* file and the *parts* that it names. Parts are written first and the checkpoint file last, so
-//! a snapshot is there as a whole or not at all; later snapshots may name the parts of earlier ones again. What is in them is
-//! the business of whoever writes them: here they are bytes.
+//! a snapshot is there as a whole or not at all; later snapshots may name the parts of earlier ones again.
+//!
+//! Below is the directory, where snapshots are bytes; above it what is in them, when they are written, and how a program goes
+//! on from them.
 
 mod directory;
 mod draft;
@@ -13,9 +15,21 @@ mod location;
 mod manifest;
 mod name;
 
-pub(crate) use directory::{CheckpointDir, Snapshot};
-pub(crate) use draft::Draft;
-pub(crate) use error::CheckpointError;
-pub(crate) use location::{Location, LocationError};
-pub(crate) use manifest::PartRef;
-pub(crate) use name::{CheckpointName, PartName};
+mod checkpointer;
+mod fingerprint;
+mod record;
+mod recovery;
+mod recovery_error;
+mod resume;
+mod schedule;
+mod settings;
+mod writer;
+
+pub(crate) use checkpointer::Checkpointer;
+pub use fingerprint::GraphChange;
+pub(crate) use location::Location;
+pub(crate) use recovery::{Recovered, ResumePoint, recover};
+pub use recovery_error::RecoveryError;
+pub(crate) use resume::{Resumed, resumed};
+pub(crate) use settings::{CheckpointChoices, CheckpointSettings};
+pub use settings::{CheckpointSettingError, Recovery};

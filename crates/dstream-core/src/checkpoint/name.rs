@@ -17,6 +17,7 @@ pub(crate) struct CheckpointName {
 }
 
 impl CheckpointName {
+    #[cfg(test)]
     /// The time of the batch.
     pub(crate) const fn time(self) -> Time {
         self.time
@@ -51,6 +52,7 @@ impl PartName {
         (plain && (1..=100).contains(&label.len())).then(|| Self { sequence, label: label.into() })
     }
 
+    #[cfg(test)]
     /// What the part was called when it was written.
     pub(crate) fn label(&self) -> &str {
         &self.label

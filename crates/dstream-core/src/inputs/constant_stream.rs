@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::context::StreamingContext;
 use crate::dstream::{DStream, Lineage};
 use crate::slices::Slices;
+use crate::stream_node::Replay;
 
 impl StreamingContext {
     /// A stream that has `records` in every batch, cut evenly into one partition for each thread of the task pool. What
@@ -19,7 +20,7 @@ impl StreamingContext {
     /// ```
     pub fn constant_stream<T: Clone + Send + Sync + 'static>(&self, records: Vec<T>) -> DStream<T> {
         let (records, partitions) = (Arc::from(records), self.parallelism());
-        DStream::new(self, "constant_stream", Lineage::source(self), |name| {
+        DStream::new(self, "constant_stream", Lineage::source(self).replaying(Replay::ByTime), |name| {
             Box::new(move |_| Ok(Arc::new(Slices::new(name, Arc::clone(&records), partitions))))
         })
     }

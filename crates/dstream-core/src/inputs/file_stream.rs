@@ -13,6 +13,7 @@ use crate::inputs::file_selection::{BatchFiles, FileSelection, FoundFile};
 use crate::inputs::path_pattern::PathPattern;
 use crate::job::{Job, JobError};
 use crate::operator::OperatorName;
+use crate::stream_node::Replay;
 use crate::time::Time;
 
 /// Pushes the records of an open file.
@@ -53,7 +54,9 @@ impl StreamingContext {
         let remember = whole_batches(options.remember, self.batch_interval());
         let selection = Arc::new(FileSelection::new(start, remember));
         let directories = Directories { pattern: PathPattern::new(directory), filter: options.filter };
-        let lineage = Lineage::source(self).remembering(Arc::<FileSelection>::clone(&selection));
+        // Files are a matter of the batch time, as long as they lie there.
+        let lineage = Lineage::source(self).replaying(Replay::ByTime);
+        let lineage = lineage.remembering(Arc::<FileSelection>::clone(&selection));
         let read = Arc::new(read);
         DStream::new(self, kind, lineage, |operator| {
             Box::new(move |job| {

@@ -6,12 +6,15 @@ use crate::context::StreamingContext;
 use crate::dstream::{DStream, Lineage};
 use crate::lock::lock;
 use crate::slices::Slices;
+use crate::stream_node::Replay;
 
 impl StreamingContext {
     /// A stream that takes one item of `batches` for each batch, and is empty when there are no more. Each batch is cut
     /// evenly into one partition for each thread of the task pool.
     ///
-    /// The iterator is asked only by batches that need the stream, on the task pool.
+    /// The iterator is asked only by batches that need the stream, on the task pool. What it gave is not had again, so a
+    /// program with a checkpoint directory does not start with such a stream; there,
+    /// [`generated_stream`](Self::generated_stream) is one that does.
     ///
     /// ```
     /// # use dstream_core::testing::batches_of;
@@ -53,7 +56,7 @@ impl StreamingContext {
         // Held while the iterator is asked: batches follow one another, and the order of its items is the order of batches.
         let batches = Mutex::new(batches.into_iter());
         let partitions = self.parallelism();
-        DStream::new(self, "queue_stream", Lineage::source(self), |name| {
+        DStream::new(self, "queue_stream", Lineage::source(self).replaying(Replay::Lost), |name| {
             Box::new(move |_| {
                 let records = options.take(&mut *lock(&batches)).into();
                 Ok(Arc::new(Slices::new(name, records, partitions)))

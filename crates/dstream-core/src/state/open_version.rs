@@ -22,11 +22,6 @@ impl<'a, K: Hash + Eq + Clone, S> OpenVersion<'a, K, S> {
         Self { map, version, log: UndoLog::default() }
     }
 
-    /// The version that this will be.
-    pub(crate) const fn version(&self) -> Time {
-        self.version
-    }
-
     /// The state of `key`.
     pub(crate) fn get(&self, key: &K) -> Option<&S> {
         self.map.live().get(key).map(|entry| &entry.value)
@@ -40,11 +35,6 @@ impl<'a, K: Hash + Eq + Clone, S> OpenVersion<'a, K, S> {
     /// How many keys have a state.
     pub(crate) fn len(&self) -> usize {
         self.map.live().len()
-    }
-
-    /// Every key with its state, in no order that means anything; [`VersionView::rows`](super::VersionView::rows) has one.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &S)> {
-        self.map.live().iter().map(|(key, entry)| (key, &entry.value))
     }
 
     /// Gives `key` a state, updated at `now`.

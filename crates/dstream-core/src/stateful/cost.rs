@@ -60,6 +60,22 @@ fn a_batch_costs_in_proportion_to_the_keys_that_it_touches_however_many_there_ar
     }
 }
 
+#[test]
+fn streams_whose_state_goes_back_to_the_start_are_marked_and_windows_are_not() {
+    let is_stateful = |build: fn(&DStream<(u32, u64)>) -> DStream<()>| {
+        Stepper::new(&build(&context(1).queue_stream([vec![(1, 1)]]))).is_stateful()
+    };
+    assert!(!is_stateful(|pairs| pairs.window(SECOND, SECOND).map(|_| ())));
+    assert!(!is_stateful(|pairs| pairs.reduce_by_key_and_window(|m, n| m + n, SECOND, SECOND).map(|_| ())));
+    assert!(!is_stateful(|pairs| pairs.count_by_window(SECOND, SECOND).map(|_| ())));
+    assert!(is_stateful(|pairs| pairs.count_by_value_and_window(SECOND, SECOND).map(|_| ())));
+    assert!(is_stateful(|pairs| pairs.update_state_by_key(|_, n: Option<u64>| n).map(|_| ())));
+    assert!(is_stateful(|pairs| {
+        let spec = StateSpec::function(|_: &u32, _: Option<u64>, _: &mut State<'_, u64>| ());
+        pairs.map_with_state(spec).state_snapshots().map(|_| ())
+    }));
+}
+
 /// The most batches or versions that the memories of a stream held in any of 3 000 batches.
 fn held<T: Send + 'static>(build: impl Fn(&DStream<(u32, u64)>) -> DStream<T>) -> usize {
     let rows = |batch: u32| (0..5).map(|n| ((batch * 7 + n) % 50, 1)).collect::<Vec<_>>();

@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::batch::Batch;
@@ -70,10 +71,11 @@ impl<K: Key, S: Data> KeyedStates<K, S> {
     /// updated in the first batch.
     pub(crate) fn be_born(&self, partition: usize, batch: &Batch) -> Result<(), VersionError> {
         let Some(mut part) = self.part(partition) else { return Ok(()) };
-        if part.initial.is_empty() {
+        let initial = std::mem::take(&mut part.initial);
+        // States that were restored go before the initial ones.
+        if initial.is_empty() || part.map.newest() != UNBORN {
             return Ok(());
         }
-        let initial = std::mem::take(&mut part.initial);
         let mut open = part.map.begin(batch.zero)?;
         for (key, state) in initial {
             open.put(&key, Shared::new(state), batch.time);
@@ -200,7 +202,7 @@ impl<K: Key, S: Data> Memory for KeyedStates<K, S> {
             let bytes = part.map.encode(version.unwrap_or(UNBORN), Vec::new()).map_err(CodecError::state)?;
             Ok(Bytes::from(bytes))
         };
-        self.parts.iter().map(encode).collect()
+        self.parts.par_iter().map(encode).collect()
     }
 
     fn decode(&self, _through: Time, parts: &[Bytes]) -> Result<(), CodecError> {
@@ -210,9 +212,8 @@ impl<K: Key, S: Data> Memory for KeyedStates<K, S> {
             maps = self.repartition(&maps).map_err(CodecError::state)?;
         }
         for (part, map) in self.parts.iter().zip(maps) {
-            // A state that never was is no version to go on from: the initial one is still to come.
-            let initial = if map.newest() == UNBORN { std::mem::take(&mut lock(part).initial) } else { Vec::new() };
-            *lock(part) = Part { map, initial };
+            // A state that never was is no version to go on from: the initial one is still to come then.
+            lock(part).map = map;
         }
         Ok(())
     }

@@ -36,7 +36,7 @@ fn initial() -> impl Strategy<Value = Vec<Row>> {
 
 /// Runs `steps` through the stream that `build` makes and compares every batch with what `model` says.
 fn check<T: Send + std::fmt::Debug + Ord + 'static>(
-    steps: Vec<Step>,
+    steps: &[Step],
     build: impl Fn(&DStream<Row>, &Fuse) -> DStream<T>,
     mut model: impl FnMut(u32, &[Row]) -> Vec<T>,
 ) {
@@ -45,7 +45,7 @@ fn check<T: Send + std::fmt::Debug + Ord + 'static>(
         let inputs: Vec<Vec<Row>> = steps.iter().map(|step| step.rows.clone()).collect();
         Stepper::new(&build(&context(threads).queue_stream(inputs), &fuse))
     };
-    let mut stepper = start(2, &steps);
+    let mut stepper = start(2, steps);
     let mut now = 0;
     for (done, step) in steps.iter().enumerate() {
         if let Some(threads) = step.restart {
@@ -168,7 +168,7 @@ proptest! {
         };
         let mut states: BTreeMap<u8, Sum> = sums.iter().copied().collect();
         let mut before = None;
-        check(steps, build, |now, rows| {
+        check(&steps, build, |now, rows| {
             for time in before.map_or(now, |before| before + 1)..=now {
                 let rows = if time == now { rows } else { &[] };
                 let next = |key| Some((key, next_sum(&values_of(rows, key), states.get(&key).copied())?));
@@ -190,7 +190,7 @@ proptest! {
             (*rows.map_with_state(spec)).clone()
         };
         let mut naive = naive(&initial, timeout);
-        check(steps, build, |now, rows| {
+        check(&steps, build, |now, rows| {
             naive.batch(now, rows);
             naive.mapped.clone()
         });
@@ -206,7 +206,7 @@ proptest! {
             rows.map_with_state(spec).state_snapshots()
         };
         let mut naive = naive(&initial, timeout);
-        check(steps, build, |now, rows| {
+        check(&steps, build, |now, rows| {
             naive.batch(now, rows);
             naive.states.iter().map(|(key, (state, _))| (*key, *state)).collect()
         });

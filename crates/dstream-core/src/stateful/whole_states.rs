@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use crate::batch::Batch;
 use crate::cached::Partitions;
@@ -65,7 +66,7 @@ impl<K: Key, S: Data> Memory for WholeStates<K, S> {
     fn encode(&self, through: Time) -> Result<Vec<Bytes>, CodecError> {
         let newest = lock(&self.versions).range(..=through).next_back().map(|(version, rows)| (*version, rows.clone()));
         let Some((version, rows)) = newest else { return Ok(Vec::new()) };
-        rows.iter().map(|rows| codec::encode(&(version.as_millis(), rows.as_slice()))).collect()
+        rows.par_iter().map(|rows| codec::encode(&(version.as_millis(), rows.as_slice()))).collect()
     }
 
     fn decode(&self, _through: Time, parts: &[Bytes]) -> Result<(), CodecError> {

@@ -70,7 +70,7 @@ fn check<T: Send + Debug + PartialEq + 'static>(
     (window, slide): (u32, u32),
     build: impl Fn(&DStream<Row>, &Fuse) -> DStream<T>,
     model: impl Fn(&Past<'_>) -> Vec<T>,
-    order: impl Fn(&mut Vec<T>),
+    order: impl Fn(&mut [T]),
 ) {
     let fuse = Fuse::default();
     let mut inputs: Vec<Vec<Row>> = steps.iter().map(|step| step.rows.clone()).collect();
@@ -119,7 +119,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step(), 1..25)
 }
 
-fn unordered<T: Ord>(rows: &mut Vec<T>) {
+fn unordered<T: Ord>(rows: &mut [T]) {
     rows.sort();
 }
 

@@ -2,6 +2,9 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part of this")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "part of tests, outside of their functions")]
 
+pub mod fresh_dir;
+pub mod runs;
+
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, mpsc};
@@ -10,7 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use dstream_core::{
-    BlockRecord, BoxError, DStream, Event, ManualClock, Positions, Receiver, ReceiverError, ReceiverStore,
+    BlockRecord, BoxError, Clock, DStream, Event, ManualClock, Positions, Receiver, ReceiverError, ReceiverStore,
     StorageLevel, StreamingContext, StreamingContextBuilder, Time, decode_data, encode_data,
 };
 use tokio::sync::watch;
@@ -225,11 +228,17 @@ impl Rig {
     }
 
     pub fn with(adjust: impl FnOnce(StreamingContextBuilder) -> StreamingContextBuilder) -> Self {
-        let clock = Arc::new(ManualClock::new(Time::from_millis(0)));
+        Self::at(0, adjust)
+    }
+
+    /// Its clock begins at `seconds`.
+    pub fn at(seconds: i64, adjust: impl FnOnce(StreamingContextBuilder) -> StreamingContextBuilder) -> Self {
+        let clock = Arc::new(ManualClock::new(Time::from_millis(seconds * 1_000)));
         let builder = StreamingContext::builder("test")
             .master("local[2]")
             .batch_interval(SECOND)
             .batch_retry_backoff(Duration::ZERO)
+            .volatile_state()
             .allow_multiple()
             .clock(Arc::<ManualClock>::clone(&clock));
         let ctx = adjust(builder).build().unwrap();
@@ -237,6 +246,10 @@ impl Rig {
         let sink = Arc::clone(&events);
         ctx.add_listener(Arc::new(move |event: &Event| sink.send_modify(|all| all.push(event.clone()))));
         Self { ctx, clock, events }
+    }
+
+    pub fn now_seconds(&self) -> i64 {
+        self.clock.now().as_millis() / 1_000
     }
 
     pub fn events(&self) -> Vec<Event> {

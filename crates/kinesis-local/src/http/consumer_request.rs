@@ -4,7 +4,8 @@
 
 use serde::Deserialize;
 
-use super::member::{count, moment, required, shard_id};
+use super::member::{count, moment, required};
+use super::named_shard::{self, Named};
 use super::position::Position;
 use super::request::{Wire, wire};
 use crate::model::{
@@ -83,14 +84,24 @@ impl Wire for ListConsumersWire {
 }
 
 impl Wire for SubscribeToShardWire {
-    type Request = SubscribeToShard;
+    type Request = Named<SubscribeToShard>;
 
-    fn into_request(self) -> Result<SubscribeToShard, KinesisError> {
+    fn into_request(self) -> Result<Named<SubscribeToShard>, KinesisError> {
         let consumer_arn = required(self.consumer_arn, "consumerARN")?;
-        let shard_id = shard_id(&required(self.shard_id, "shardId")?)?;
+        let stream = ConsumerRef::by_arn(&consumer_arn).stream_in_arn()?;
+        let shard = required(self.shard_id, "shardId")?;
+        let shard_id = named_shard::parse(&shard, "shardId")?;
         let PositionWire { r#type, sequence_number, timestamp } = required(self.starting_position, "startingPosition")?;
         let position = Position { kind: r#type, sequence_number, timestamp }.into_position("startingPosition.type")?;
-        Ok(SubscribeToShard { consumer_arn, shard_id, position, dry_run: self.dry_run.unwrap_or(false) })
+        Ok(match shard_id {
+            Some(shard_id) => Named::Known(SubscribeToShard {
+                consumer_arn,
+                shard_id,
+                position,
+                dry_run: self.dry_run.unwrap_or(false),
+            }),
+            None => Named::Unknown { stream, shard },
+        })
     }
 }
 

@@ -18,7 +18,7 @@ use super::consumer_request::SubscribeToShardWire;
 use super::dispatch::parse;
 use super::event_message;
 use super::face::Face;
-use crate::model::{KinesisError, Polled, Subscription};
+use crate::model::{KinesisError, Model, Polled, Subscription};
 
 /// The operation's name.
 pub(super) const OPERATION: &str = "SubscribeToShard";
@@ -26,7 +26,7 @@ pub(super) const OPERATION: &str = "SubscribeToShard";
 /// Subscribes, and returns the messages as a body.
 pub(super) fn subscribe(face: &Arc<Face>, body: &[u8]) -> Result<Body, KinesisError> {
     let request = parse::<SubscribeToShardWire>(body)?;
-    let subscription = face.with_model(|model, now| model.subscribe_to_shard(now, &request))?;
+    let subscription = face.with_model(|model, now| request.answer(model, now, Model::subscribe_to_shard))?;
     let subscriber = Subscriber {
         bell: face.bells().hang(subscription.id()),
         stopping: face.stopping(),

@@ -4,7 +4,7 @@
 //! ARN are not compared, because one local endpoint serves every region.
 
 use super::error::KinesisError;
-use super::stream_ref::{check_name, check_text, name_in_arn};
+use super::stream_ref::{StreamRef, check_name, check_text, name_in_arn};
 
 /// The consumer that a request is about.
 ///
@@ -46,6 +46,11 @@ impl ConsumerRef {
     #[must_use]
     pub fn by_name(stream_arn: &str, name: &str) -> Self {
         Self { stream_arn: Some(stream_arn.to_owned()), name: Some(name.to_owned()), arn: None }
+    }
+
+    /// The stream that an ARN of a consumer names.
+    pub(crate) fn stream_in_arn(&self) -> Result<StreamRef, KinesisError> {
+        self.resolve().map(|key| key.stream.into())
     }
 
     /// The names behind it. `ValidationException` when a part is ill formed, `InvalidArgumentException` when too little

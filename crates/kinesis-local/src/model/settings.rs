@@ -48,7 +48,8 @@ pub struct Settings {
     /// How often a subscription without news sends an event without records. Default 5 seconds, as on AWS; less than a
     /// millisecond counts as a millisecond.
     pub heartbeat_interval: Duration,
-    /// Whether a consumer gets no more than 2 MB per second from each shard by SubscribeToShard. Default off.
+    /// Whether a consumer gets no more than 2 MB per second from each shard by SubscribeToShard. Default off, which
+    /// [`Limits::Aws`] overrides.
     pub fan_out_limit: bool,
     /// The region in the ARNs that are handed out. Default `us-east-1`. ARNs of any region are accepted.
     pub region: String,

@@ -11,6 +11,7 @@ use super::consumer::ConsumerStatus;
 use super::consumer_ref::ConsumerRef;
 use super::error::{ErrorKind, KinesisError};
 use super::fan_out_rate::FanOutRate;
+use super::limits::Limits;
 use super::machine::Model;
 use super::millis::Millis;
 use super::read::{ChildShard, StartingPosition, children, lag};
@@ -220,7 +221,8 @@ impl Subscribed {
             return Polled::Ended;
         }
         let something = !shard.is_empty() && self.index < shard.end_index();
-        let free = if settings.fan_out_limit && something { self.rate.free_at(now) } else { now };
+        let limited = settings.fan_out_limit || settings.limits == Limits::Aws;
+        let free = if limited && something { self.rate.free_at(now) } else { now };
         if free > now {
             return Polled::Nothing { wake: free.min(end) };
         }

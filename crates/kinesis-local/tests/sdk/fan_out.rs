@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::error::ProvideErrorMetadata;
 use aws_sdk_kinesis::primitives::{Blob, DateTime};
 use aws_sdk_kinesis::types::{ShardIteratorType, StartingPosition};
 use kinesis_local::Stopped;
@@ -178,6 +179,10 @@ async fn what_cannot_be_subscribed_to_is_an_error_reply_and_no_stream() {
     let latest = || at(ShardIteratorType::Latest);
     let shard = try_subscribe(&client, &consumer, 7, latest()).await.err().unwrap();
     assert!(shard.is_resource_not_found_exception(), "{shard:?}");
+    for (name, kind) in [("x", "ResourceNotFoundException"), ("a b", "ValidationException")] {
+        let request = client.subscribe_to_shard().consumer_arn(&consumer).shard_id(name).starting_position(latest());
+        assert_eq!(request.send().await.err().unwrap().code(), Some(kind), "{name}");
+    }
     let nobody = consumer.replace("counter", "nobody");
     let nobody = try_subscribe(&client, &nobody, 0, latest()).await.err().unwrap();
     assert!(nobody.is_resource_not_found_exception(), "{nobody:?}");

@@ -12,6 +12,7 @@ mod fan_out_concurrency;
 mod fault_conditions;
 mod fault_effects;
 mod fault_endpoint;
+mod fault_stream;
 mod http2;
 mod kinesis;
 mod lifecycle;

@@ -202,8 +202,11 @@ fn the_first_error_of_the_function_ends_the_update() {
     assert_eq!(called, 2);
 }
 
+/// The value of a record, and the state that was found.
+type Call = (Option<i32>, Option<i32>);
+
 /// A state that timed out at a time without a batch: what came of it, with `data` for its key.
-fn update_gone(data: &[(&str, &[i32])]) -> (Vec<(Option<i32>, Option<i32>)>, Vec<(String, Update<i32>)>) {
+fn update_gone(data: &[(&str, &[i32])]) -> (Vec<Call>, Vec<(String, Update<i32>)>) {
     let states = states(Expiry::ByTime, vec![(KEY, 5)]);
     let gone = states.expired(0, NOW, NOW).unwrap().unwrap();
     let mut batch = batch(&states, NOW, data, gone.clone(), Expiry::ByTime);

@@ -244,10 +244,19 @@ fn a_write_wakes_the_subscriptions_of_its_shard_only() {
 
 #[test]
 fn with_the_limit_on_a_consumer_gets_two_megabytes_a_second_also_across_subscriptions() {
-    let mut model = with_consumer(1, Settings { fan_out_limit: true, ..no_grace() });
+    for settings in [Settings { fan_out_limit: true, ..no_grace() }, Settings { limits: Limits::Aws, ..no_grace() }] {
+        two_megabytes_a_second(settings);
+    }
+}
+
+fn two_megabytes_a_second(settings: Settings) {
+    let limits = settings.limits;
+    let mut model = with_consumer(1, Settings { limits: Limits::Off, ..settings });
     for _ in 0..10 {
         put(&mut model, T0, 0, &"x".repeat(1_000_000));
     }
+    // From here on, so that the records themselves could be put at once.
+    model.settings.limits = limits;
     let first = subscribe(&mut model, T0, 0, StartingPosition::TrimHorizon).unwrap();
     event(&mut model, T0, &first);
     let continuation = event(&mut model, T0, &first).continuation.unwrap();

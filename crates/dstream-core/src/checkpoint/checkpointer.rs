@@ -1,0 +1,158 @@
+//! The checkpoints of a running context: written beside the batches, one at a time, and what waits for them to be safe.
+//!
+//! Promises: if the program carries anything from batch to batch, the positions of a batch are reported only once a snapshot of
+//! that batch, or of a later one, is safe. The schedule is pure; this is its shell.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use crate::block::StreamId;
+use crate::checkpoint::directory::CheckpointDir;
+use crate::checkpoint::fingerprint::Fingerprint;
+use crate::checkpoint::record::Identity;
+use crate::checkpoint::recovery::Recovered;
+use crate::checkpoint::schedule::SnapshotSchedule;
+use crate::checkpoint::writer::{SnapshotWrite, WriteError};
+use crate::config::Settings;
+use crate::error::StreamingError;
+use crate::event::Event;
+use crate::input::Report;
+use crate::job::Engine;
+use crate::rate::RecordsPerSecond;
+use crate::stream_node::StreamNode;
+use crate::time::Time;
+
+pub(crate) struct Checkpointer {
+    engine: Arc<Engine>,
+    nodes: Arc<[Arc<dyn StreamNode>]>,
+    identity: Identity,
+    schedule: SnapshotSchedule,
+    desk: Desk,
+    /// Whether positions wait.
+    carries: bool,
+    /// The earliest batch first.
+    waiting: VecDeque<(Time, Report)>,
+    rates: BTreeMap<StreamId, RecordsPerSecond>,
+}
+
+/// Who has the directory.
+enum Desk {
+    Idle(CheckpointDir),
+    Writing(BoxFuture<'static, (CheckpointDir, Result<(), WriteError>)>),
+    /// A snapshot could not be written; the context stops.
+    Closed,
+}
+
+impl Checkpointer {
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        settings: &Settings,
+        nodes: &[Arc<dyn StreamNode>],
+        zero: Time,
+        recovered: Recovered,
+    ) -> Self {
+        let Recovered { directory, point } = recovered;
+        let schedule = SnapshotSchedule::new(settings.checkpoint.interval, zero);
+        let identity = Identity {
+            app: settings.app_name.to_string(),
+            batch_interval: settings.batch_interval,
+            zero,
+            streams: Fingerprint::of(nodes),
+        };
+        Self {
+            engine,
+            nodes: nodes.into(),
+            identity,
+            schedule: match &point {
+                Some(point) => schedule.resuming(point.through),
+                None => schedule,
+            },
+            desk: Desk::Idle(directory),
+            carries: nodes.iter().any(|node| node.memory().is_some()),
+            waiting: VecDeque::new(),
+            rates: point.map(|point| point.rates.into_iter().collect()).unwrap_or_default(),
+        }
+    }
+
+    /// All outputs of the batch succeeded; `report` tells of its positions. Batches come in the order of their times.
+    pub(crate) fn completed(&mut self, batch: Time, report: Report) {
+        self.schedule.note_completed(batch);
+        if self.carries {
+            self.waiting.push_back((batch, report));
+        } else {
+            report();
+        }
+    }
+
+    /// Back pressure has a new limit for a stream.
+    pub(crate) fn note_rate(&mut self, stream: StreamId, rate: RecordsPerSecond) {
+        self.rates.insert(stream, rate);
+    }
+
+    /// Begins a snapshot if one is due, or if this is the `last` chance for what is in none yet.
+    pub(crate) fn begin_if_due(&mut self, last: bool) {
+        if !matches!(self.desk, Desk::Idle(_)) {
+            return;
+        }
+        let Some(through) = self.schedule.begin(last) else { return };
+        let write = SnapshotWrite {
+            engine: Arc::clone(&self.engine),
+            nodes: Arc::clone(&self.nodes),
+            identity: self.identity.clone(),
+            through,
+            rates: self.rates.iter().map(|(stream, rate)| (*stream, *rate)).collect(),
+        };
+        if let Desk::Idle(directory) = std::mem::replace(&mut self.desk, Desk::Closed) {
+            self.desk = Desk::Writing(write.run(directory).boxed());
+        }
+    }
+
+    /// What the memories hold as of this batch must stay as it is, for it is being written.
+    pub(crate) fn pinned(&self) -> Option<Time> {
+        self.schedule.pinned()
+    }
+
+    /// Whether everything that is done is safe.
+    pub(crate) fn is_settled(&self) -> bool {
+        matches!(self.desk, Desk::Idle(_)) && self.schedule.is_settled()
+    }
+
+    /// Waits for the snapshot that is being written, if any, and settles what follows from it; waits for ever if there is none.
+    ///
+    /// # Cancellation
+    /// Safe.
+    pub(crate) async fn written(&mut self) {
+        let Desk::Writing(write) = &mut self.desk else { return std::future::pending().await };
+        let (directory, result) = write.await;
+        let batch = self.schedule.note_written();
+        match (result, batch) {
+            (Ok(()), Some(batch)) => {
+                self.desk = Desk::Idle(directory);
+                while let Some((_, report)) = self.waiting.pop_front_if(|(time, _)| *time <= batch) {
+                    report();
+                }
+                self.engine.control.emit(&Event::CheckpointWritten { batch });
+            }
+            // Without a batch nothing was begun.
+            (Ok(()), None) => self.desk = Desk::Idle(directory),
+            (Err(error), batch) => {
+                self.desk = Desk::Closed;
+                let batch = batch.unwrap_or_default();
+                self.engine.control.fail(StreamingError::Checkpoint { batch, source: Arc::new(error) });
+            }
+        }
+    }
+
+    /// Waits for the snapshot that is being written, if any. No further one is begun.
+    ///
+    /// # Cancellation
+    /// Safe.
+    pub(crate) async fn finish(&mut self) {
+        if matches!(self.desk, Desk::Writing(_)) {
+            self.written().await;
+        }
+    }
+}
