@@ -108,7 +108,11 @@ impl Face {
         drop(kept);
         self.bells.ring(woken);
         let (reply, confirm) = done?;
-        confirm.wait().map_err(|error| Keeping::failure(&error))?;
+        confirm.wait().map_err(|error| {
+            // What the system could not write it may have thrown away: nothing behind it can be promised any more.
+            self.lock().keeping.note_failure();
+            Keeping::failure(&error)
+        })?;
         Ok(reply)
     }
 
@@ -132,9 +136,9 @@ impl Face {
         self.lock().model.settings = settings;
     }
 
-    /// Whether there is a stream of that name, in whatever status.
+    /// Whether there is a stream of that name that stays. One that is being deleted is gone when this returns.
     pub(crate) fn has_stream(&self, name: &str) -> bool {
-        self.lock().model.streams.contains_key(name)
+        self.with_model(|model, _| model.finish_deletion(name))
     }
 
     /// From now on changes are kept so. Returns how they were kept.

@@ -58,6 +58,13 @@ impl Keeping {
         confirm.wait().map_err(|error| Self::failure(&error))
     }
 
+    /// A change that was written could not be made durable: no further one is accepted.
+    pub(super) fn note_failure(&mut self) {
+        if let Self::Log(log) = self {
+            log.break_off();
+        }
+    }
+
     /// What a caller is told.
     pub(super) fn failure(error: &io::Error) -> KinesisError {
         let message = format!(

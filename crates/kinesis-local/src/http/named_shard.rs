@@ -42,7 +42,8 @@ pub(super) fn parse(text: &str, member: &str) -> Result<Option<ShardId>, Kinesis
     } else if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')) {
         "satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
     } else {
-        return Ok(text.parse().ok());
+        // One that is not written as we write it is no name of a shard: AWS compares the text.
+        return Ok(text.parse().ok().filter(|id: &ShardId| id.to_string() == text));
     };
     Err(KinesisError::validation(text, member, constraint))
 }
@@ -59,7 +60,7 @@ mod tests {
         for text in ["", "shard 1", "shardId-000000000000/", &"x".repeat(129)] {
             assert_eq!(parse(text, "shardId").unwrap_err().kind, ErrorKind::Validation, "{text}");
         }
-        for text in ["x", "shardId-", "shardId-99999999999", "shard-000000000000"] {
+        for text in ["x", "shardId-", "shardId-99999999999", "shard-000000000000", "shardId-0"] {
             assert_eq!(parse(text, "shardId"), Ok(None), "{text}");
         }
         assert_eq!(parse("shardId-000000000000", "shardId"), Ok("shardId-000000000000".parse().ok()));

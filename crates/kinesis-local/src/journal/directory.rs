@@ -43,6 +43,11 @@ impl Directory {
         self.path.join("kinesis.log.new")
     }
 
+    /// Where the end of a damaged log is put, from this byte on.
+    pub(crate) fn cut(&self, from: u64) -> PathBuf {
+        self.path.join(format!("kinesis.log.cut-{from}"))
+    }
+
     /// Makes the names in the directory as durable as the files.
     pub(crate) fn sync(&self) -> io::Result<()> {
         File::open(&self.path)?.sync_all()

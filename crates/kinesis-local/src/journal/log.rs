@@ -69,6 +69,11 @@ impl Log {
         self.broken
     }
 
+    /// Accepts nothing any more.
+    pub(crate) fn break_off(&mut self) {
+        self.broken = true;
+    }
+
     /// Adds an entry. The model is the one that has carried it out.
     pub(crate) fn append(&mut self, entry: &Entry<'_>, model: &Model) -> io::Result<Confirm> {
         self.buffer.clear();

@@ -76,10 +76,21 @@ impl Opened {
         let (whole, rest) = (self.commands.whole(), self.commands.rest());
         let failed = |source| StartError::Directory { path: self.directory.path().to_owned(), source };
         if rest > 0 {
+            self.keep_apart(whole).map_err(failed)?;
             self.file.set_len(whole).map_err(failed)?;
         }
         self.file.seek(SeekFrom::Start(whole)).map_err(failed)?;
         Ok((Log::new(self.directory, self.file, self.base, whole, durability), rest))
+    }
+}
+
+impl Opened {
+    /// Copies what is to be cut off into a file of its own: after damage in the middle of the log, whole entries are in it.
+    fn keep_apart(&mut self, from: u64) -> io::Result<()> {
+        let mut apart = File::create(self.directory.cut(from))?;
+        self.file.seek(SeekFrom::Start(from))?;
+        io::copy(&mut self.file, &mut apart)?;
+        apart.sync_all()
     }
 }
 

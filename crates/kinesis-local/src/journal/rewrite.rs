@@ -60,7 +60,10 @@ impl Rewrite {
         // Whole before it has the name; after a loss of power there would be neither log otherwise. Most of it is by now.
         new.sync_data()?;
         fs::rename(&self.path, directory.log())?;
-        directory.sync()?;
+        // The new log has its name: whatever happens now, going on in the old one would lose changes.
+        if let Err(error) = directory.sync() {
+            tracing::warn!(%error, "the name of the new log could not be made durable");
+        }
         Ok((new, base))
     }
 }

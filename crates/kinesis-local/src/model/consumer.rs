@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::birth::Birth;
 use super::millis::Millis;
 use super::shard::ShardId;
 use super::subscription::Subscribed;
@@ -68,10 +69,10 @@ pub(crate) struct Consumer {
 }
 
 impl Consumer {
-    pub(crate) fn new(stream_arn: &str, name: &str, created: Millis, due: Millis) -> Self {
+    pub(crate) fn new(stream_arn: &str, name: &str, birth: Birth, due: Millis) -> Self {
         Self {
-            arn: format!("{stream_arn}/consumer/{name}:{}", created.seconds()),
-            created,
+            arn: format!("{stream_arn}/consumer/{name}:{}", birth.second),
+            created: birth.at,
             phase: ConsumerPhase::Creating { due },
             subscriptions: BTreeMap::new(),
         }
@@ -107,6 +108,8 @@ impl Consumer {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Consumers {
     pub(crate) by_name: BTreeMap<String, Consumer>,
+    /// The latest consumer of each name that there ever was.
+    pub(crate) births: BTreeMap<String, Birth>,
 }
 
 impl Consumers {

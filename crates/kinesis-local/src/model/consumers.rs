@@ -5,6 +5,8 @@
 
 use std::ops::Bound;
 
+use super::birth::Birth;
+use super::call_rates::Call;
 use super::consumer::{Consumer, ConsumerDescription, ConsumerPhase};
 use super::consumer_ref::{ConsumerKey, ConsumerRef};
 use super::error::{ErrorKind, KinesisError};
@@ -58,15 +60,18 @@ impl Model {
         request: &RegisterStreamConsumer,
     ) -> Result<ConsumerDescription, KinesisError> {
         let now = self.advance(now);
+        self.meter(now, Call::RegisterConsumer, Some(&request.stream))?;
         check_text(&request.name, "consumerName")?;
         let (stream_name, stream) = self.find(&request.stream)?;
         self.check_room(stream_name, stream, &request.name)?;
         let (stream_name, stream_arn) = (stream_name.to_owned(), stream.arn.clone());
         let due = self.due_from(now);
-        let consumer = Consumer::new(&stream_arn, &request.name, now, due);
+        let birth = Birth::after(stream.consumers.births.get(&request.name).copied(), now);
+        let consumer = Consumer::new(&stream_arn, &request.name, birth, due);
         // As it is now: without a delay it is ACTIVE before this returns, and AWS says CREATING all the same.
         let description = consumer.describe(&request.name, &stream_arn);
         if let Some(stream) = self.streams.get_mut(&stream_name) {
+            stream.consumers.births.insert(request.name.clone(), birth);
             stream.consumers.by_name.insert(request.name.clone(), consumer);
         }
         self.schedule(due);
@@ -80,6 +85,7 @@ impl Model {
     /// that is incomplete or ill formed.
     pub fn deregister_stream_consumer(&mut self, now: Millis, consumer: &ConsumerRef) -> Result<(), KinesisError> {
         let now = self.advance(now);
+        self.meter(now, Call::DeregisterConsumer, None)?;
         let key = consumer.resolve()?;
         self.find_consumer(key)?;
         let due = self.due_from(now);
@@ -102,7 +108,8 @@ impl Model {
         now: Millis,
         consumer: &ConsumerRef,
     ) -> Result<ConsumerDescription, KinesisError> {
-        self.advance(now);
+        let now = self.advance(now);
+        self.meter(now, Call::DescribeConsumer, None)?;
         let key = consumer.resolve()?;
         let (stream, consumer) = self.find_consumer(key)?;
         Ok(consumer.describe(key.name, &stream.arn))
@@ -120,6 +127,7 @@ impl Model {
         request: &ListStreamConsumers,
     ) -> Result<ListStreamConsumersReply, KinesisError> {
         let now = self.advance(now);
+        self.meter(now, Call::ListConsumers, Some(&request.stream))?;
         let limit = request.max_results.unwrap_or(MOST_PER_PAGE);
         KinesisError::check_limit("maxResults", limit, 10_000)?;
         let (name, stream) = self.find(&request.stream)?;

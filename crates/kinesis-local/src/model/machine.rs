@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::birth::Birth;
 use super::call_rates::CallRates;
 use super::error::{ErrorKind, KinesisError};
 use super::millis::Millis;
@@ -33,6 +34,8 @@ pub struct Model {
     pub(crate) settings: Settings,
     pub(crate) seed: u64,
     pub(crate) streams: BTreeMap<String, Stream>,
+    /// The latest stream of each name that there ever was.
+    pub(crate) births: BTreeMap<String, Birth>,
     pub(crate) stored_memory: u64,
     /// What was counted against the limits of a second is over by the time that a snapshot is read.
     #[serde(skip)]
@@ -56,6 +59,7 @@ impl Model {
             settings,
             seed,
             streams: BTreeMap::new(),
+            births: BTreeMap::new(),
             stored_memory: 0,
             account_calls: CallRates::default(),
             wakeups: Wakeups::default(),
@@ -91,6 +95,14 @@ impl Model {
             self.stored_memory = self.stored_memory.saturating_sub(freed);
         }
         self.now
+    }
+
+    /// Lets a stream that is being deleted be gone; whether there is one of that name afterwards.
+    pub(crate) fn finish_deletion(&mut self, name: &str) -> bool {
+        if let Some(Phase::Deleting { due }) = self.streams.get(name).map(|stream| stream.phase) {
+            self.advance(due);
+        }
+        self.streams.contains_key(name)
     }
 
     /// When the next status change is due, for drivers of virtual time.

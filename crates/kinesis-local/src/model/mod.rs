@@ -24,6 +24,7 @@
 //! # Ok::<(), kinesis_local::model::KinesisError>(())
 //! ```
 
+mod birth;
 mod error;
 mod hash_key;
 mod limits;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::birth::Birth;
 use super::call_rates::CallRates;
 use super::consumer::Consumers;
 use super::hash_key::{HashKey, HashKeyRange};
@@ -87,6 +88,8 @@ pub(crate) enum Phase {
 pub(crate) struct Stream {
     pub(crate) arn: String,
     pub(crate) created: Millis,
+    /// The second in the sequence numbers of its first shards.
+    pub(crate) created_second: u64,
     pub(crate) mode: StreamMode,
     pub(crate) phase: Phase,
     pub(crate) retention_hours: u32,
@@ -105,10 +108,11 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    pub(crate) fn new(arn: String, created: Millis, mode: StreamMode, due: Millis, shards: u32) -> Self {
+    pub(crate) fn new(arn: String, birth: Birth, mode: StreamMode, due: Millis, shards: u32) -> Self {
         Self {
             arn,
-            created,
+            created: birth.at,
+            created_second: birth.second,
             mode,
             phase: Phase::Creating { due, shards },
             retention_hours: SHORTEST_RETENTION,
@@ -176,7 +180,7 @@ impl Stream {
             Phase::Active | Phase::Deleting { .. } => return,
             Phase::Creating { shards, .. } => {
                 for range in HashKeyRange::divide_ring(shards) {
-                    self.open_shard(range, self.created, self.created.seconds(), None, None);
+                    self.open_shard(range, self.created, self.created_second, None, None);
                 }
             }
             Phase::Updating { due, change } => self.apply(due, change),

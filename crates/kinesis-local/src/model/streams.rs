@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use super::birth::Birth;
 use super::call_rates::Call;
 use super::describe::StreamSummary;
 use super::error::{ErrorKind, KinesisError};
@@ -103,7 +104,9 @@ impl Model {
         let settings = &self.settings;
         let arn = format!("arn:aws:kinesis:{}:{}:stream/{}", settings.region, settings.account, request.name);
         let due = self.due_from(now);
-        let mut stream = Stream::new(arn, now, request.mode, due, shards);
+        let birth = Birth::after(self.births.get(&request.name).copied(), now);
+        self.births.insert(request.name.clone(), birth);
+        let mut stream = Stream::new(arn, birth, request.mode, due, shards);
         (stream.tags, stream.max_record_size) = (request.tags.clone(), bytes);
         self.streams.insert(request.name.clone(), stream);
         self.schedule(due);
@@ -140,6 +143,10 @@ impl Model {
         let due = self.due_from(now);
         let name = self.find(stream)?.0.to_owned();
         if let Some(stream) = self.streams.get_mut(&name) {
+            // Asking twice does not put it off.
+            if matches!(stream.phase, Phase::Deleting { .. }) {
+                return Ok(());
+            }
             stream.phase = Phase::Deleting { due };
             stream.consumers.delete_all(due);
         }
