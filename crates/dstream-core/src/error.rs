@@ -69,7 +69,9 @@ pub enum StreamingError {
     },
     /// A checkpoint could not be written. The positions of the batches in it were not reported as processed: they are
     /// delivered again at the next start.
-    #[error("the checkpoint of batch {batch} could not be written; records since the one before will be delivered again")]
+    #[error(
+        "the checkpoint of batch {batch} could not be written; records since the one before will be delivered again"
+    )]
     Checkpoint {
         /// The batch.
         batch: Time,

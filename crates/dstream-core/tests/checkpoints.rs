@@ -203,7 +203,8 @@ async fn batches_go_on_while_a_checkpoint_is_written_and_it_is_as_of_its_own_bat
     open.send(()).unwrap();
     // The next one was due meanwhile, and is of the newest batch.
     run.written(5).await;
-    let written = |event: &Event| if let Event::CheckpointWritten { batch } = event { Some(batch.as_millis()) } else { None };
+    let written =
+        |event: &Event| if let Event::CheckpointWritten { batch } = event { Some(batch.as_millis()) } else { None };
     assert_eq!(run.rig.events().iter().filter_map(written).collect::<Vec<_>>(), [0, 2_000, 5_000]);
     run.kill().await;
 

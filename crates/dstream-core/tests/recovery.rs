@@ -83,7 +83,9 @@ async fn files_of_a_killed_batch_and_of_the_time_in_between_are_read_once_t212()
         file.set_modified(std::time::UNIX_EPOCH + SECOND * u32::try_from(seconds).unwrap()).unwrap();
     };
     let program = |ctx: &StreamingContext| {
-        let numbers = ctx.text_file_stream(input.path(), FileStreamOptions::default()).map(|line| ((), line.parse::<u64>().unwrap()));
+        let numbers = ctx
+            .text_file_stream(input.path(), FileStreamOptions::default())
+            .map(|line| ((), line.parse::<u64>().unwrap()));
         numbers.update_state_by_key(|new: Vec<u64>, sum| Some(sum.unwrap_or(0) + new.iter().sum::<u64>()))
     };
     let run = Run::start(&dir, 0, program).await;
@@ -256,8 +258,13 @@ fn everything(ctx: &StreamingContext) -> DStream<(char, u8, u64)> {
 
 fn slowly(ctx: &StreamingContext) -> DStream<(u8, u64)> {
     let rows = ctx.generated_stream(|time| pairs(time.as_millis() / 1_000));
-    rows.window(SECOND * 4, SECOND * 2)
-        .reduce_by_key_and_window_filtered(|m, n| m + n, |m, n| m - n, SECOND * 8, SECOND * 4, |_, n| *n != 0)
+    rows.window(SECOND * 4, SECOND * 2).reduce_by_key_and_window_filtered(
+        |m, n| m + n,
+        |m, n| m - n,
+        SECOND * 8,
+        SECOND * 4,
+        |_, n| *n != 0,
+    )
 }
 
 proptest! {

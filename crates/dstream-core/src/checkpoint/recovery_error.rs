@@ -34,7 +34,9 @@ pub enum RecoveryError {
         source: BoxError,
     },
     /// There is no checkpoint, and the program asked for one.
-    #[error("there is no checkpoint in {directory}: check the path, or leave Recovery::Required out for the first start")]
+    #[error(
+        "there is no checkpoint in {directory}: check the path, or leave Recovery::Required out for the first start"
+    )]
     NoCheckpoint {
         /// The directory.
         directory: Arc<str>,

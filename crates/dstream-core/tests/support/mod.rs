@@ -13,8 +13,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use dstream_core::{
-    BlockRecord, BoxError, Clock, DStream, Event, ManualClock, Positions, Receiver, ReceiverError, ReceiverStore, StorageLevel,
-    StreamingContext, StreamingContextBuilder, Time, decode_data, encode_data,
+    BlockRecord, BoxError, Clock, DStream, Event, ManualClock, Positions, Receiver, ReceiverError, ReceiverStore,
+    StorageLevel, StreamingContext, StreamingContextBuilder, Time, decode_data, encode_data,
 };
 use tokio::sync::watch;
 

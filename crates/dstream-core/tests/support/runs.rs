@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use dstream_core::{Data, DStream, Event, StartError, StopMode, StreamingContext, StreamingContextBuilder};
+use dstream_core::{DStream, Data, Event, StartError, StopMode, StreamingContext, StreamingContextBuilder};
 
 use super::fresh_dir::FreshDir;
 use super::{Rig, SECOND, Seeing, in_time};
