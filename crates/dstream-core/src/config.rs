@@ -13,6 +13,7 @@ use crate::checkpoint::{CheckpointChoices, CheckpointSettingError, CheckpointSet
 use crate::clock::{Clock, SystemClock};
 use crate::context::StreamingContext;
 use crate::disk_block_store::DiskBlockStore;
+use crate::exchange::{Exchange, Solo};
 use crate::master::{Master, ParseMasterError};
 use crate::rate::{RateChoices, RateSettingError, RateSettings};
 use crate::retry::RetryPolicy;
@@ -40,6 +41,7 @@ pub(crate) struct Components {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) blocks: Arc<dyn BlockStore>,
     pub(crate) printer: Printer,
+    pub(crate) exchange: Arc<dyn Exchange>,
 }
 
 /// Makes a [`StreamingContext`].
@@ -84,6 +86,7 @@ impl StreamingContextBuilder {
                 clock: Arc::new(SystemClock),
                 blocks: Arc::new(DiskBlockStore::default()),
                 printer: Arc::new(Mutex::new(std::io::stdout())),
+                exchange: Arc::new(Solo),
             },
         }
     }
@@ -153,6 +156,13 @@ impl StreamingContextBuilder {
     /// Where [`DStream::print`](crate::DStream::print) writes to. Default: standard output.
     pub fn print_to(mut self, writer: impl Write + Send + 'static) -> Self {
         self.components.printer = Arc::new(Mutex::new(writer));
+        self
+    }
+
+    /// How blocks of wide operators reach the processes that own them. Default: [`Solo`].
+    #[cfg(test)]
+    pub(crate) fn exchange(mut self, exchange: Arc<dyn Exchange>) -> Self {
+        self.components.exchange = exchange;
         self
     }
 

@@ -1,7 +1,7 @@
 //! The streaming context: what a program makes its streams with, starts and stops.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -9,7 +9,6 @@ use crate::config::{Components, Printer, Settings, StreamingContextBuilder};
 use crate::control::{Control, StopMode};
 use crate::error::StreamingError;
 use crate::event::Listener;
-use crate::exchange::Solo;
 use crate::graph::{Added, Graph, Output};
 use crate::input::{Input, ReceiverInput};
 use crate::job::Engine;
@@ -22,6 +21,7 @@ use crate::receiver_store::Intake;
 use crate::shared::Shared;
 use crate::spill::SpillDesk;
 use crate::storage_level::StorageLevel;
+use crate::stream_node::StreamNode;
 use crate::task_pool::{PoolError, TaskPool};
 
 /// Makes streams, starts them, and stops them. A cheap handle: clones are the same context.
@@ -55,8 +55,9 @@ impl StreamingContext {
     pub(crate) fn new(settings: Settings, components: Components) -> Result<Self, PoolError> {
         let engine = Engine {
             pool: TaskPool::new(settings.master)?,
-            exchange: Arc::new(Solo),
+            exchange: Arc::clone(&components.exchange),
             control: Arc::default(),
+            runtime: OnceLock::new(),
             parallelism: settings.master.threads().get(),
         };
         let inner = Inner {
@@ -160,6 +161,12 @@ impl StreamingContext {
         let name = output.name;
         let added = self.graph().add_output(output);
         self.accept(added, || format!("output {name}"));
+    }
+
+    pub(crate) fn add_remembered(&self, node: Arc<dyn StreamNode>) {
+        let name = node.name();
+        let added = self.graph().add_remembered(node);
+        self.accept(added, || format!("memory {name}"));
     }
 
     pub(crate) fn note_operator(&self, name: OperatorName) {

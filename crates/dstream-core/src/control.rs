@@ -138,6 +138,10 @@ impl Control {
         self.progress.borrow().ended
     }
 
+    pub(crate) fn has_started(&self) -> bool {
+        self.progress.borrow().started
+    }
+
     pub(crate) async fn ready(&self) {
         // The sender lives in `self`: waiting cannot fail.
         let _ = self.watch().wait_for(Progress::is_ready).await;
@@ -179,6 +183,7 @@ impl Control {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
+    #[inline]
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
     }

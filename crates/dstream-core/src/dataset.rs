@@ -43,8 +43,8 @@ pub(crate) trait Dataset<T>: Send + Sync {
         None
     }
 
-    /// `Some(n)` if there are `n` partitions and each holds exactly the rows whose key belongs to the bucket of the same
-    /// number, of `n`: rows of equal keys need not be brought together any more.
+    /// `Some(n)` if the rows of all processes are cut into `n` buckets by key, and the partitions are those buckets, in order,
+    /// that this process owns: rows of equal keys need not be brought together any more.
     fn buckets(&self) -> Option<usize> {
         None
     }
@@ -52,6 +52,8 @@ pub(crate) trait Dataset<T>: Send + Sync {
 
 /// Rows that lie in memory.
 pub(crate) type SharedRows<T> = Arc<Vec<T>>;
+
+// What runs for each record is inlined: operators are generic, so compiled in the program's crate.
 
 /// A run over one partition: which operator's code runs right now, and whether to go on.
 #[derive(Debug)]
@@ -67,6 +69,7 @@ impl<'a> Task<'a> {
     }
 
     /// Code of `operator` is about to run.
+    #[inline]
     pub(crate) fn enter(&self, operator: OperatorName) {
         self.at.set(operator);
     }
@@ -76,6 +79,7 @@ impl<'a> Task<'a> {
     }
 
     /// Sources ask before each record.
+    #[inline]
     pub(crate) fn check(&self) -> Result<(), TaskError> {
         if self.control.is_cancelled() { Err(TaskError::Cancelled) } else { Ok(()) }
     }

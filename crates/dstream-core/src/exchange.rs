@@ -5,6 +5,8 @@
 //! dropped unfinished is given up. The only implementation now is [`Solo`]: one seat.
 
 use std::fmt;
+use std::iter::StepBy;
+use std::ops::Range;
 use std::sync::Mutex;
 
 use thiserror::Error;
@@ -33,17 +35,32 @@ pub(crate) struct Epoch {
     pub(crate) shuffle: ShuffleName,
 }
 
+/// A partition of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Source {
+    pub(crate) seat: Seat,
+    pub(crate) partition: usize,
+}
+
 /// The rows of one bucket that come from one partition.
 pub(crate) struct ShuffleBlock {
     pub(crate) bucket: usize,
     /// The partition that they come from; blocks of a bucket are merged in this order, so equal input gives equal output.
-    pub(crate) source: usize,
+    pub(crate) source: Source,
     pub(crate) rows: Rows,
 }
 
 pub(crate) trait Exchange: Send + Sync {
     /// How many processes take part. Bucket `b` belongs to seat `b % seats`.
     fn seats(&self) -> usize;
+
+    /// Which of the seats is this process's.
+    fn seat(&self) -> Seat;
+
+    /// Those of `buckets` buckets that belong to this process, in order.
+    fn owned(&self, buckets: usize) -> StepBy<Range<usize>> {
+        (self.seat().0..buckets).step_by(self.seats().max(1))
+    }
 
     fn open(&self, epoch: Epoch) -> Result<Box<dyn OpenEpoch>, ExchangeError>;
 }
@@ -63,6 +80,10 @@ pub(crate) struct Solo;
 impl Exchange for Solo {
     fn seats(&self) -> usize {
         1
+    }
+
+    fn seat(&self) -> Seat {
+        Seat(0)
     }
 
     fn open(&self, _epoch: Epoch) -> Result<Box<dyn OpenEpoch>, ExchangeError> {
@@ -113,6 +134,8 @@ impl fmt::Debug for ExchangeError {
 mod tests {
     use super::*;
 
+    const SOURCE: Source = Source { seat: Seat(0), partition: 0 };
+
     fn epoch() -> Epoch {
         Epoch {
             batch: Time::from_millis(1),
@@ -125,7 +148,7 @@ mod tests {
         let first = Solo.open(epoch()).unwrap();
         let second = Solo.open(epoch()).unwrap();
         for bucket in 0..3 {
-            first.push(Seat(0), ShuffleBlock { bucket, source: 0, rows: Rows::of(vec![bucket]) }).unwrap();
+            first.push(Seat(0), ShuffleBlock { bucket, source: SOURCE, rows: Rows::of(vec![bucket]) }).unwrap();
         }
         assert_eq!(first.finish().unwrap().iter().map(|block| block.bucket).collect::<Vec<_>>(), [0, 1, 2]);
         assert!(second.finish().unwrap().is_empty());
@@ -134,6 +157,6 @@ mod tests {
     #[test]
     fn solo_refuses_a_block_for_somebody_else() {
         let open = Solo.open(epoch()).unwrap();
-        assert!(open.push(Seat(1), ShuffleBlock { bucket: 1, source: 0, rows: Rows::of(vec![()]) }).is_err());
+        assert!(open.push(Seat(1), ShuffleBlock { bucket: 1, source: SOURCE, rows: Rows::of(vec![()]) }).is_err());
     }
 }

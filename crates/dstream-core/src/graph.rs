@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
+
 use crate::block::StreamId;
 use crate::checkpoint::CheckpointSettings;
 use crate::error::BoxError;
@@ -20,7 +22,15 @@ pub(crate) struct Output {
     pub(crate) role: Role,
 }
 
-pub(crate) type RunOutput = Box<dyn Fn(&Job) -> Result<(), BoxError> + Send + Sync>;
+pub(crate) type RunOutput = Box<dyn Fn(&Job) -> Result<Ending, BoxError> + Send + Sync>;
+
+/// What is left to do once the function of an output operation has returned.
+pub(crate) enum Ending {
+    /// Nothing.
+    Done,
+    /// This, on the runtime; the batch waits for it.
+    Awaiting(BoxFuture<'static, Result<(), BoxError>>),
+}
 
 /// Whom an output operation is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +44,7 @@ pub(crate) enum Role {
 impl Output {
     fn of_memory(node: &Arc<dyn StreamNode>) -> Self {
         let owner = Arc::clone(node);
-        let run: RunOutput = Box::new(move |job| Ok(owner.materialise(job)?));
+        let run: RunOutput = Box::new(move |job| Ok(owner.materialise(job).map(|()| Ending::Done)?));
         Self { name: node.name(), node: Arc::clone(node), run, role: Role::Memory }
     }
 }
@@ -55,6 +65,8 @@ pub(crate) struct Plan {
 pub(crate) struct Graph {
     // Handed to the scheduler at the start, which drops it at the end: user code in it may hold the context.
     plan: Plan,
+    // Computed in every batch although no output may need them.
+    remembered: Vec<Arc<dyn StreamNode>>,
     sealed: bool,
     remembers: bool,
     defects: Vec<GraphError>,
@@ -124,6 +136,15 @@ impl Graph {
         Added::InTime
     }
 
+    /// Lets `node`, which has a memory, be computed in every batch.
+    pub(crate) fn add_remembered(&mut self, node: Arc<dyn StreamNode>) -> Added {
+        if self.sealed {
+            return Added::TooLate;
+        }
+        self.remembered.push(node);
+        Added::InTime
+    }
+
     pub(crate) const fn has_outputs(&self) -> bool {
         !self.plan.outputs.is_empty()
     }
@@ -143,7 +164,8 @@ impl Graph {
     pub(crate) fn seal(&mut self) -> Plan {
         self.sealed = true;
         let mut plan = std::mem::take(&mut self.plan);
-        plan.nodes = reachable(plan.outputs.iter().map(|output| &output.node));
+        let remembered = std::mem::take(&mut self.remembered);
+        plan.nodes = reachable(plan.outputs.iter().map(|output| &output.node).chain(&remembered));
         let memories = plan.nodes.iter().filter(|node| node.memory().is_some()).map(Output::of_memory);
         plan.outputs.extend(memories.map(Arc::new));
         plan

@@ -13,6 +13,9 @@ pub enum GraphError {
     /// There is nothing to unite.
     #[error("the list of streams to union is empty: give at least one")]
     NoStreams,
+    /// There is nothing to transform.
+    #[error("the list of streams to transform is empty: give at least one")]
+    NoStreamsToTransform,
     /// The streams run in different contexts.
     #[error("{operator} joins streams of different contexts: make them all with the same StreamingContext")]
     DifferentContexts {

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use thiserror::Error;
+use tokio::runtime::Handle;
 
 use crate::batch::Batch;
 use crate::control::Control;
@@ -22,6 +23,8 @@ pub(crate) struct Engine {
     pub(crate) pool: TaskPool,
     pub(crate) exchange: Arc<dyn Exchange>,
     pub(crate) control: Arc<Control>,
+    /// Where the context runs; set when it starts.
+    pub(crate) runtime: OnceLock<Handle>,
     /// Partitions of a dataset that nothing else decides: one for each thread.
     pub(crate) parallelism: usize,
 }
@@ -101,6 +104,16 @@ pub enum JobError {
         batch: Time,
         /// What the panic said.
         message: String,
+    },
+    /// The function of a transform failed or panicked outside of its tasks.
+    #[error("{operator} failed in batch {batch}")]
+    Transform {
+        /// The operator.
+        operator: OperatorName,
+        /// The batch.
+        batch: Time,
+        /// The error of the function.
+        source: BoxError,
     },
     /// An input could not tell what belongs to the batch.
     #[error("{operator} found no answer to what belongs to batch {batch}")]

@@ -1,7 +1,7 @@
 //! The batches of a stream that windows look back at: computed in every batch, kept for as long as the longest window asks.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,6 +24,10 @@ pub(crate) struct Kept<T> {
     span: Mutex<Duration>,
     // As the span. Cloned to be asked, so that no lock is held meanwhile.
     floors: Mutex<Vec<Floor>>,
+    // The time from which batches are counted, once there was one.
+    zero: OnceLock<Time>,
+    // The newest batch that was let go. Held to copy or set it.
+    forgotten: Mutex<Option<Time>>,
     // Held for one map operation.
     batches: Mutex<BTreeMap<Time, Arc<Cached<T>>>>,
 }
@@ -39,7 +43,14 @@ pub(crate) struct KeptStream<T> {
 
 impl<T: Data> Kept<T> {
     fn new(operator: OperatorName) -> Self {
-        Self { operator, span: Mutex::default(), floors: Mutex::default(), batches: Mutex::default() }
+        Self {
+            operator,
+            span: Mutex::default(),
+            floors: Mutex::default(),
+            zero: OnceLock::new(),
+            forgotten: Mutex::default(),
+            batches: Mutex::default(),
+        }
     }
 
     /// Batches are wanted for at least `span`.
@@ -57,6 +68,26 @@ impl<T: Data> Kept<T> {
     /// Batches later than what `floor` gives are wanted as well; it is asked whenever batches can be forgotten.
     pub(crate) fn keep_after(&self, floor: impl Fn() -> Option<Time> + Send + Sync + 'static) {
         lock(&self.floors).push(Arc::new(floor));
+    }
+
+    /// The time from which batches are counted; `None` before the first one.
+    pub(crate) fn zero(&self) -> Option<Time> {
+        self.zero.get().copied()
+    }
+
+    /// The newest batch that is kept no more.
+    pub(crate) fn newest_forgotten(&self) -> Option<Time> {
+        *lock(&self.forgotten)
+    }
+
+    /// The records of the batches from `from` to `to`, both included, that were computed.
+    pub(crate) fn records(&self, from: Time, to: Time) -> Vec<(Time, Vec<T>)> {
+        let batches = lock(&self.batches);
+        let wanted = batches.iter().filter(|(time, _)| (from..=to).contains(*time));
+        let wanted: Vec<_> = wanted.map(|(time, batch)| (*time, Arc::clone(batch))).collect();
+        drop(batches);
+        let computed = wanted.iter().filter_map(|(time, batch)| Some((*time, batch.all_rows()?)));
+        computed.map(|(time, rows)| (time, rows.iter().flat_map(|rows| rows.iter().cloned()).collect())).collect()
     }
 
     /// The kept batches after `after` and up to `through`, oldest first. Batches that never were are absent.
@@ -78,6 +109,9 @@ impl<T: Data> Memory for Kept<T> {
         let forgotten = std::mem::replace(&mut *batches, kept);
         // Outside the lock: dropping rows takes a while.
         drop(batches);
+        if let Some((newest, _)) = forgotten.last_key_value() {
+            *lock(&self.forgotten) = Some(*newest);
+        }
         drop(forgotten);
     }
 
@@ -141,12 +175,24 @@ impl<T: Data> DStream<T> {
         KeptStream { stream: Self::of_node(self.context(), node), batches }
     }
 
+    /// What is kept of this stream, if anything is.
+    pub(crate) fn kept_batches(&self) -> Option<Arc<Kept<T>>> {
+        let (_, batches) = lock(&self.node().kept).clone()?;
+        batches.downcast().ok()
+    }
+
     fn new_kept(&self) -> (Arc<Node<T>>, Arc<Kept<T>>) {
         let name = self.context().graph().name("keep");
         let batches = Arc::new(Kept::new(name));
         let lineage = Lineage::of(self.node()).remembering(Arc::<Kept<T>>::clone(&batches));
         let (parent, memory) = (Arc::clone(self.node()), Arc::clone(&batches));
-        let compute = move |job: &Job| Ok(memory.batch(job.batch.time, parent.dataset(job)?));
-        (Node::new(name, lineage, Box::new(compute)), batches)
+        let compute = move |job: &Job| {
+            memory.zero.get_or_init(|| job.batch.zero);
+            Ok(memory.batch(job.batch.time, parent.dataset(job)?))
+        };
+        let node = Node::new(name, lineage, Box::new(compute));
+        // What is kept is not kept once more.
+        *lock(&node.kept) = Some((Arc::downgrade(&node), Arc::<Kept<T>>::clone(&batches)));
+        (node, batches)
     }
 }

@@ -9,10 +9,15 @@ use std::hash::{BuildHasherDefault, Hash, Hasher};
 pub(crate) type KeyMap<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<KeyHasher>>;
 
 /// Which of `buckets` the key belongs to; 0 when there are none.
+#[inline]
 pub(crate) fn bucket_of<K: Hash + ?Sized>(key: &K, buckets: usize) -> usize {
+    if buckets <= 1 {
+        return 0;
+    }
     bucket_of_hash(hash_of(key), buckets)
 }
 
+#[inline]
 pub(crate) fn hash_of<K: Hash + ?Sized>(key: &K) -> u64 {
     let mut hasher = KeyHasher::default();
     key.hash(&mut hasher);
@@ -20,12 +25,15 @@ pub(crate) fn hash_of<K: Hash + ?Sized>(key: &K) -> u64 {
 }
 
 /// Which of `buckets` a key with this hash belongs to; 0 when there are none.
+#[inline]
 pub(crate) fn bucket_of_hash(hash: u64, buckets: usize) -> usize {
     // The bits in the middle decide here; a table uses the ends, so one bucket's keys still spread in its table.
     let spread = u128::from(hash.rotate_left(32));
     let buckets = u128::try_from(buckets).unwrap_or(0);
     usize::try_from((spread * buckets) >> 64).unwrap_or(0)
 }
+
+// Everything here is inlined: it runs for each record, in code that is generic and so compiled in the program's crate.
 
 /// Folds 8 bytes at a time by a multiplication, and mixes at the end.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,12 +42,14 @@ pub(crate) struct KeyHasher {
 }
 
 impl KeyHasher {
+    #[inline]
     const fn fold(&mut self, word: u64) {
         self.state = (self.state.rotate_left(23) ^ word).wrapping_mul(ODD);
     }
 }
 
 impl Hasher for KeyHasher {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) {
         let (words, rest) = bytes.as_chunks::<8>();
         for word in words {
@@ -52,54 +62,67 @@ impl Hasher for KeyHasher {
     }
 
     // Integers by value, since the default goes through the bytes of this machine's order.
+    #[inline]
     fn write_u8(&mut self, i: u8) {
         self.fold(u64::from(i));
     }
 
+    #[inline]
     fn write_u16(&mut self, i: u16) {
         self.fold(u64::from(i));
     }
 
+    #[inline]
     fn write_u32(&mut self, i: u32) {
         self.fold(u64::from(i));
     }
 
+    #[inline]
     fn write_u64(&mut self, i: u64) {
         self.fold(i);
     }
 
+    #[inline]
     fn write_u128(&mut self, i: u128) {
         self.write(&i.to_le_bytes());
     }
 
+    #[inline]
     fn write_usize(&mut self, i: usize) {
         self.fold(u64::try_from(i).unwrap_or(u64::MAX));
     }
 
+    #[inline]
     fn write_i8(&mut self, i: i8) {
         self.fold(i64::from(i).cast_unsigned());
     }
 
+    #[inline]
     fn write_i16(&mut self, i: i16) {
         self.fold(i64::from(i).cast_unsigned());
     }
 
+    #[inline]
     fn write_i32(&mut self, i: i32) {
         self.fold(i64::from(i).cast_unsigned());
     }
 
+    #[inline]
     fn write_i64(&mut self, i: i64) {
         self.fold(i.cast_unsigned());
     }
 
+    #[inline]
     fn write_i128(&mut self, i: i128) {
         self.write(&i.to_le_bytes());
     }
 
+    #[inline]
     fn write_isize(&mut self, i: isize) {
         self.fold(i64::try_from(i).unwrap_or(i64::MAX).cast_unsigned());
     }
 
+    #[inline]
     fn finish(&self) -> u64 {
         // A product carries upwards only; folding its high half back lets every bit of the key reach every bit.
         let mixed = (self.state ^ (self.state >> 32)).wrapping_mul(ODD);

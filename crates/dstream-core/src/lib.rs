@@ -74,10 +74,12 @@ mod receiver;
 mod receiver_store;
 
 // Datasets, and the engine that computes them.
+mod actions;
 mod cached;
 mod codec;
 mod data;
 mod dataset;
+mod grouping;
 mod job;
 mod key_hash;
 mod narrow;
@@ -85,7 +87,10 @@ mod rdd;
 mod row_table;
 mod rows;
 mod shuffle;
+mod slices;
 mod task_pool;
+mod text_output;
+mod wide;
 
 // Parts of what comes next: keyed state, checkpoints, blocks on disk.
 mod checkpoint;
@@ -157,7 +162,7 @@ pub use job::JobError;
 pub use life::ContextState;
 pub use master::{Master, ParseMasterError};
 pub use operator::OperatorName;
-pub use ops::{MapWithState, Printable};
+pub use ops::{MapWithState, Printable, SliceError};
 pub use output_info::{OutputId, OutputInfo};
 pub use plain_records::{decode_data, encode_data};
 pub use rate::{PidSettingError, PidSettings, RateSettingError, RecordsPerSecond, UnknownEstimator};
@@ -169,4 +174,5 @@ pub use state::State;
 pub use stateful::{StateSpec, UpdateSpec};
 pub use storage_level::{ParseStorageLevelError, StorageLevel};
 pub use task_pool::PoolError;
+pub use text_output::SaveError;
 pub use time::Time;

@@ -177,6 +177,8 @@ impl StreamingContext {
             self.take_seat()?;
         }
         let (started, has_started) = oneshot::channel();
+        // A context starts once, so nobody was here before.
+        let _ = self.inner.engine.runtime.set(runtime.clone());
         *life = Life::Started(Some(runtime.spawn(supervise(self.parts(), started))));
         Ok(has_started)
     }

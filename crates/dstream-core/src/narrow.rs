@@ -30,6 +30,7 @@ pub(crate) struct Stage<'a, 'b> {
 }
 
 impl Stage<'_, '_> {
+    #[inline]
     pub(crate) fn enter(&self) {
         self.task.enter(self.operator);
     }

@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
 
 use crate::batch::Batch;
@@ -11,7 +12,7 @@ use crate::clock::Clock;
 use crate::control::Control;
 use crate::error::{BoxError, StreamingError, error_chain, panic_message};
 use crate::event::Event;
-use crate::graph::{Output, Role};
+use crate::graph::{Ending, Output, Role};
 use crate::inside::{self, Place};
 use crate::job::{Engine, Job, JobError};
 use crate::output_info::OutputInfo;
@@ -78,7 +79,8 @@ impl OutputRun<'_> {
     async fn try_until_done(&mut self, work: Work) -> OutputEnd {
         while let Err(error) = self.attempt(work).await {
             let control = &self.runner.engine.control;
-            if control.is_cancelled() {
+            // What waited on the runtime is given up a little before the tasks are.
+            if control.is_cancelled() || control.is_urgent() {
                 return OutputEnd::GivenUp;
             }
             self.info.failed_attempts = self.info.failed_attempts.saturating_add(1);
@@ -111,14 +113,37 @@ impl OutputRun<'_> {
         let result = engine.pool.run_job(move || {
             let _inside = inside::enter(&job.engine.control, Place::Output);
             match work {
-                Work::Materialise => Ok(run.node.materialise(&job)?),
+                Work::Materialise => Ok(run.node.materialise(&job).map(|()| Ending::Done)?),
                 Work::Output => (run.run)(&job),
             }
         });
-        result.await.unwrap_or_else(|failure| {
+        let ending = result.await.unwrap_or_else(|failure| {
             Err(BoxError::from(match failure {
                 PoolFailure::Ended => JobError::Stopped,
                 PoolFailure::Panicked(message) => self.panic(message),
+            }))
+        })?;
+        match ending {
+            Ending::Done => Ok(()),
+            Ending::Awaiting(rest) => self.finish(rest).await,
+        }
+    }
+
+    /// Runs what is left of an output operation as a task of its own: should it block, the scheduler goes on. It is given up
+    /// only when nothing more is to be begun, and then waited for all the same.
+    async fn finish(&self, rest: BoxFuture<'static, Result<(), BoxError>>) -> Result<(), BoxError> {
+        let mut task = tokio::spawn(rest);
+        let joined = tokio::select! {
+            joined = &mut task => joined,
+            () = self.runner.control().urgent() => {
+                task.abort();
+                task.await
+            }
+        };
+        joined.unwrap_or_else(|error| {
+            Err(BoxError::from(match error.try_into_panic() {
+                Ok(panic) => self.panic(panic_message(&*panic)),
+                Err(_) => JobError::Stopped,
             }))
         })
     }

@@ -140,11 +140,11 @@ impl<T: Send + 'static> Rdd<T> {
         Ok(())
     }
 
-    fn prepare(&self) -> Result<(), JobError> {
+    pub(crate) fn prepare(&self) -> Result<(), JobError> {
         self.dataset.prepare(&self.job)
     }
 
-    fn run<R: Send>(
+    pub(crate) fn run<R: Send>(
         &self,
         partitions: std::ops::Range<usize>,
         work: &(dyn Fn(usize, &Task<'_>) -> Result<R, TaskError> + Sync),

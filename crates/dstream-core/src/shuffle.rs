@@ -1,20 +1,18 @@
 //! The shuffle: the one way in which records change partitions.
 //!
-//! Rows are combined by key inside each partition first, cut into buckets by the key's hash, handed through the
-//! [`Exchange`](crate::exchange::Exchange), and merged by key for each bucket that this process owns. Both sides run
-//! in parallel on the task pool. Equal input gives equal output, order included.
+//! A [wide operator](Wide) cuts each partition into buckets; the blocks go through the
+//! [`Exchange`](crate::exchange::Exchange), and the operator makes its result from those of each bucket that this process
+//! owns. Both sides run in parallel on the task pool. Rows that lie in the right buckets already stay where they are. Equal input in equal partitions gives equal output, order included,
+//! whatever the number of threads and the order in which blocks arrive.
 
-use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
-use crate::data::{Data, Key};
-use crate::dataset::{Dataset, SharedRows, Task, TaskError};
-use crate::exchange::{Epoch, ExchangeError, OpenEpoch, Seat, ShuffleBlock, ShuffleName};
+use crate::dataset::{Dataset, SharedRows};
+use crate::exchange::{Epoch, ExchangeError, OpenEpoch, Seat, ShuffleBlock, ShuffleName, Source};
 use crate::job::{Job, JobError};
 use crate::lock::lock;
-use crate::row_table::RowTable;
 use crate::rows::Rows;
+use crate::wide::{Part, Wide};
 
 /// How the values of a key become one.
 pub(crate) trait Combine<V, C>: Send + Sync {
@@ -31,149 +29,88 @@ pub(crate) struct Shuffle<'a> {
     pub(crate) buckets: usize,
 }
 
-/// The merged rows of a bucket.
-pub(crate) type Bucket<K, C> = SharedRows<(K, C)>;
-
-/// The buckets that this process owns, in order.
-pub(crate) type Buckets<K, C> = Vec<Bucket<K, C>>;
+/// The buckets that this process owns, in order, each with what a wide operator keeps of it.
+pub(crate) type Buckets<Kept> = Vec<SharedRows<Kept>>;
 
 impl Shuffle<'_> {
-    /// Returns the buckets that this process owns, in order.
-    pub(crate) fn run<K, V, C>(
+    /// Returns all buckets that this process owns, empty ones too.
+    pub(crate) fn run<T, U, W: Wide<T, U>>(
         &self,
-        parent: &dyn Dataset<(K, V)>,
-        combine: &dyn Combine<V, C>,
-    ) -> Result<Buckets<K, C>, JobError>
-    where
-        K: Key,
-        V: Data,
-        C: Data,
-    {
+        parent: &dyn Dataset<T>,
+        wide: &W,
+    ) -> Result<Buckets<W::Kept>, JobError> {
         parent.prepare(self.job)?;
-        if parent.buckets() == Some(self.buckets) {
-            return self.combine_in_place(parent, combine);
+        if W::BY_KEY && parent.buckets() == Some(self.buckets) {
+            return self.run_in_place(parent, wide);
         }
-        let exchange = &*self.job.engine.exchange;
-        let seats = exchange.seats().max(1);
         let epoch = Epoch { batch: self.job.batch.time, shuffle: self.name };
-        let open = exchange.open(epoch).map_err(|error| self.failed(error))?;
-        self.send(parent, combine, seats, &*open)?;
+        let open = self.job.engine.exchange.open(epoch).map_err(|error| self.failed(error))?;
+        self.send(parent, wide, &*open)?;
         let arrived = open.finish().map_err(|error| self.failed(error))?;
-        self.receive(arrived, combine)
+        self.receive(arrived, wide)
     }
 
-    fn send<K: Key, V: Data, C: Data>(
+    /// Rows of equal keys lie in one partition already: nothing goes through the exchange.
+    fn run_in_place<T, U, W: Wide<T, U>>(
         &self,
-        parent: &dyn Dataset<(K, V)>,
-        combine: &dyn Combine<V, C>,
-        seats: usize,
+        parent: &dyn Dataset<T>,
+        wide: &W,
+    ) -> Result<Buckets<W::Kept>, JobError> {
+        self.job.run_tasks(0..parent.partitions(), &|p| parent.origin(p), &|number, task| {
+            let part = Part { parent, number, task, operator: self.name.operator };
+            let rows = wide.scatter(&part, 1)?;
+            task.enter(self.name.operator);
+            Ok(Arc::new(wide.gather(rows)))
+        })
+    }
+
+    fn send<T, U, W: Wide<T, U>>(
+        &self,
+        parent: &dyn Dataset<T>,
+        wide: &W,
         open: &dyn OpenEpoch,
     ) -> Result<(), JobError> {
-        let pushed = self.job.run_tasks(0..parent.partitions(), &|p| parent.origin(p), &|source, task| {
-            let combined = self.combine_partition(parent, combine, source, task)?;
-            let push = |(bucket, rows): (usize, Vec<(K, C)>)| {
+        let exchange = &*self.job.engine.exchange;
+        let (seat, seats) = (exchange.seat(), exchange.seats().max(1));
+        let pushed = self.job.run_tasks(0..parent.partitions(), &|p| parent.origin(p), &|number, task| {
+            let part = Part { parent, number, task, operator: self.name.operator };
+            let buckets = wide.scatter(&part, self.buckets)?;
+            let source = Source { seat, partition: number };
+            Ok(buckets.into_iter().enumerate().filter(|(_, rows)| !rows.is_empty()).try_for_each(|(bucket, rows)| {
                 open.push(Seat(bucket % seats), ShuffleBlock { bucket, source, rows: Rows::of(rows) })
-            };
-            Ok(combined.into_buckets(self.buckets).into_iter().enumerate().try_for_each(push))
+            }))
         })?;
         pushed.into_iter().collect::<Result<(), ExchangeError>>().map_err(|error| self.failed(error))
     }
 
-    /// The rows of a partition, joined by key.
-    fn combine_partition<K: Key, V: Data, C: Data>(
-        &self,
-        parent: &dyn Dataset<(K, V)>,
-        combine: &dyn Combine<V, C>,
-        partition: usize,
-        task: &Task<'_>,
-    ) -> Result<RowTable<K, C>, TaskError> {
-        let join = |before: Option<C>, value: V| match before {
-            Some(before) => combine.add(before, value),
-            None => combine.create(value),
-        };
-        let Some(pieces) = parent.in_memory(partition) else {
-            let mut table = RowTable::with_capacity(0);
-            parent.run(partition, task, &mut |(key, value)| {
-                task.enter(self.name.operator);
-                table.join(key, |before| join(before, value));
-                ControlFlow::Continue(())
-            })?;
-            return Ok(table);
-        };
-        let most = pieces.iter().map(|rows| rows.len()).max().unwrap_or(0);
-        let mut table = RowTable::with_capacity(most);
-        for (key, value) in pieces.iter().flat_map(|rows| rows.iter()) {
-            task.check()?;
+    fn receive<T, U, W: Wide<T, U>>(&self, arrived: Vec<ShuffleBlock>, wide: &W) -> Result<Buckets<W::Kept>, JobError> {
+        let slots = self.by_bucket(arrived).map_err(|error| self.failed(error))?;
+        let buckets = self.job.run_tasks(0..slots.len(), &|_| None, &|slot, task| {
             task.enter(self.name.operator);
-            table.join_shared(key, |before| join(before, value.clone()));
+            // Each slot belongs to one task; the lock only lets it take the blocks out of a shared list.
+            let mut blocks = slots.get(slot).map(|slot| std::mem::take(&mut *lock(slot))).unwrap_or_default();
+            blocks.sort_unstable_by_key(|block| block.source);
+            let rows: Result<Vec<_>, _> = blocks.into_iter().map(|block| block.rows.into_rows::<W::Row>()).collect();
+            Ok(rows.map(|sources| Arc::new(wide.gather(sources))).map_err(ExchangeError::new))
+        })?;
+        buckets.into_iter().collect::<Result<_, ExchangeError>>().map_err(|error| self.failed(error))
+    }
+
+    /// The blocks of each bucket that this process owns.
+    fn by_bucket(&self, arrived: Vec<ShuffleBlock>) -> Result<Vec<Mutex<Vec<ShuffleBlock>>>, ExchangeError> {
+        let exchange = &*self.job.engine.exchange;
+        let seats = exchange.seats().max(1);
+        let mut mine: Vec<Vec<ShuffleBlock>> = exchange.owned(self.buckets).map(|_| Vec::new()).collect();
+        for block in arrived {
+            let bucket = block.bucket;
+            let slot = if bucket % seats == exchange.seat().0 { mine.get_mut(bucket / seats) } else { None };
+            let slot = slot.ok_or_else(|| ExchangeError::new(format!("bucket {bucket} is not of this process")))?;
+            slot.push(block);
         }
-        Ok(table)
-    }
-
-    /// Rows of equal keys lie in one partition already: joins them there.
-    fn combine_in_place<K: Key, V: Data, C: Data>(
-        &self,
-        parent: &dyn Dataset<(K, V)>,
-        combine: &dyn Combine<V, C>,
-    ) -> Result<Buckets<K, C>, JobError> {
-        self.job.run_tasks(0..parent.partitions(), &|p| parent.origin(p), &|partition, task| {
-            Ok(Arc::new(self.combine_partition(parent, combine, partition, task)?.into_rows()))
-        })
-    }
-
-    fn receive<K, V, C>(
-        &self,
-        arrived: Vec<ShuffleBlock>,
-        combine: &dyn Combine<V, C>,
-    ) -> Result<Buckets<K, C>, JobError>
-    where
-        K: Key,
-        C: Data,
-    {
-        let mine = by_bucket::<(K, C)>(arrived).map_err(|error| self.failed(error))?;
-        let slots: Vec<Slot<(K, C)>> = mine.into_values().map(|sources| Mutex::new(Some(sources))).collect();
-        self.job.run_tasks(0..slots.len(), &|_| None, &|slot, task| {
-            task.enter(self.name.operator);
-            // Each slot belongs to one task; the lock only lets it take the rows out of a shared list.
-            let sources = slots.get(slot).and_then(|slot| lock(slot).take()).unwrap_or_default();
-            Ok(Arc::new(merge_sources(sources, combine)))
-        })
+        Ok(mine.into_iter().map(Mutex::new).collect())
     }
 
     fn failed(&self, source: ExchangeError) -> JobError {
         JobError::Exchange { operator: self.name.operator, batch: self.job.batch.time, source }
     }
-}
-
-/// The rows of a bucket, by the partition that they come from.
-type Sources<Row> = BTreeMap<usize, Vec<Row>>;
-
-/// The rows of a bucket until its task takes them.
-type Slot<Row> = Mutex<Option<Sources<Row>>>;
-
-/// Gives the blocks their type back. Every bucket of this process is there, since every partition pushes all buckets,
-/// empty ones too.
-fn by_bucket<Row: Data>(arrived: Vec<ShuffleBlock>) -> Result<BTreeMap<usize, Sources<Row>>, ExchangeError> {
-    let mut mine: BTreeMap<usize, Sources<Row>> = BTreeMap::new();
-    for ShuffleBlock { bucket, source, rows } in arrived {
-        let rows = rows.into_rows().map_err(ExchangeError::new)?;
-        mine.entry(bucket).or_default().insert(source, rows);
-    }
-    Ok(mine)
-}
-
-fn merge_sources<K: Key, V, C: Data>(sources: Sources<(K, C)>, combine: &dyn Combine<V, C>) -> Vec<(K, C)> {
-    let mut sources: Vec<_> = sources.into_values().filter(|rows| !rows.is_empty()).collect();
-    if sources.len() <= 1 {
-        // The keys of one source are different from each other already.
-        return sources.pop().unwrap_or_default();
-    }
-    let mut table = RowTable::with_capacity(sources.iter().map(Vec::len).max().unwrap_or(0));
-    for (key, value) in sources.into_iter().flatten() {
-        table.join(key, |before| match before {
-            Some(before) => combine.merge(before, value),
-            None => value,
-        });
-    }
-    table.into_rows()
 }

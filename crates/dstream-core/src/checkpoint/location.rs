@@ -1,4 +1,4 @@
-//! Where a checkpoint directory is: a local path, or an URL of a kind that we know.
+//! Where a directory for checkpoints or outputs is: a local path, or an URL of a kind that we know.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,11 +38,11 @@ pub(super) fn parse(location: &str) -> Result<Place, LocationError> {
 
 /// A directory in a store.
 #[derive(Clone, Debug)]
-pub(super) struct Location {
-    pub(super) store: Arc<dyn ObjectStore>,
-    pub(super) prefix: StorePath,
+pub(crate) struct Location {
+    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) prefix: StorePath,
     /// For messages.
-    pub(super) shown: Arc<str>,
+    pub(crate) shown: Arc<str>,
 }
 
 impl Location {
@@ -50,7 +50,7 @@ impl Location {
     ///
     /// # Cancellation
     /// A dropped call may have made the directory.
-    pub(super) async fn open(location: &str) -> Result<Self, LocationError> {
+    pub(crate) async fn open(location: &str) -> Result<Self, LocationError> {
         match parse(location)? {
             Place::Local(path) => Self::open_local(path).await,
             Place::S3 { bucket, path } => open_s3(location, &bucket, &path),
@@ -70,17 +70,17 @@ impl Location {
         Ok(Self { store, prefix: StorePath::default(), shown })
     }
 
-    pub(super) fn path(&self, file: &str) -> StorePath {
+    pub(crate) fn path(&self, file: &str) -> StorePath {
         self.prefix.clone().join(file)
     }
 
     /// A file, for messages.
-    pub(super) fn show(&self, file: &str) -> String {
+    pub(crate) fn show(&self, file: &str) -> String {
         format!("{}/{file}", self.shown)
     }
 
     /// Removes `file`; that it is not there is as good.
-    pub(super) async fn delete(&self, file: &str) -> Result<(), object_store::Error> {
+    pub(crate) async fn delete(&self, file: &str) -> Result<(), object_store::Error> {
         match self.store.delete(&self.path(file)).await {
             Err(object_store::Error::NotFound { .. }) => Ok(()),
             other => other,
@@ -138,10 +138,10 @@ fn open_s3(location: &str, _: &str, _: &str) -> Result<Location, LocationError> 
 #[non_exhaustive]
 pub(crate) enum LocationError {
     /// It says nothing.
-    #[error("the checkpoint directory is empty: give a local path, file:///path or s3://bucket/path")]
+    #[error("the directory is empty: give a local path, file:///path or s3://bucket/path")]
     Empty,
     /// It is not an URL.
-    #[error("the checkpoint directory {location:?} is not an URL: give a local path, file:///path or s3://bucket/path")]
+    #[error("the directory {location:?} is not an URL: give a local path, file:///path or s3://bucket/path")]
     Url {
         /// The text.
         location: String,
@@ -150,7 +150,7 @@ pub(crate) enum LocationError {
     },
     /// It is of another kind.
     #[error(
-        "the checkpoint directory {location:?} is of the unknown kind {scheme:?}: give a local path, file:///path or s3://bucket/path"
+        "the directory {location:?} is of the unknown kind {scheme:?}: give a local path, file:///path or s3://bucket/path"
     )]
     Scheme {
         /// The text.
@@ -159,27 +159,27 @@ pub(crate) enum LocationError {
         scheme: String,
     },
     /// It names a machine.
-    #[error("the checkpoint directory {location:?} is not on this machine: use three slashes, as in file:///path")]
+    #[error("the directory {location:?} is not on this machine: use three slashes, as in file:///path")]
     NotHere {
         /// The text.
         location: String,
     },
     /// It names no bucket.
-    #[error("the checkpoint directory {location:?} names no bucket: give s3://bucket/path")]
+    #[error("the directory {location:?} names no bucket: give s3://bucket/path")]
     NoBucket {
         /// The text.
         location: String,
     },
     /// S3 was left out of this program.
     #[error(
-        "the checkpoint directory {location:?} is on S3, which this program was built without: enable the feature \"s3\" of dstream-core"
+        "the directory {location:?} is on S3, which this program was built without: enable the feature \"s3\" of dstream-core"
     )]
     NoS3 {
         /// The text.
         location: String,
     },
     /// It could not be made.
-    #[error("the checkpoint directory {directory} could not be made: check the path and its permissions")]
+    #[error("the directory {directory} could not be made: check the path and its permissions")]
     Create {
         /// The directory.
         directory: Arc<str>,
@@ -187,7 +187,7 @@ pub(crate) enum LocationError {
         source: std::io::Error,
     },
     /// It could not be opened.
-    #[error("the checkpoint directory {location} could not be opened: check its name and the credentials")]
+    #[error("the directory {location} could not be opened: check its name and the credentials")]
     Open {
         /// The text.
         location: String,

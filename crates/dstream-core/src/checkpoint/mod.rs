@@ -27,6 +27,7 @@ mod writer;
 
 pub(crate) use checkpointer::Checkpointer;
 pub use fingerprint::GraphChange;
+pub(crate) use location::Location;
 pub(crate) use recovery::{Recovered, ResumePoint, recover};
 pub use recovery_error::RecoveryError;
 pub(crate) use resume::{Resumed, resumed};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::context::StreamingContext;
 use crate::dstream::{DStream, Lineage};
-use crate::inputs::queue_stream::QueuedBatch;
+use crate::slices::Slices;
 use crate::stream_node::Replay;
 use crate::time::Time;
 
@@ -29,7 +29,7 @@ impl StreamingContext {
     {
         let partitions = self.parallelism();
         DStream::new(self, "generated_stream", Lineage::source(self).replaying(Replay::ByTime), |name| {
-            Box::new(move |job| Ok(Arc::new(QueuedBatch { name, records: make(job.batch.time).into(), partitions })))
+            Box::new(move |job| Ok(Arc::new(Slices::new(name, make(job.batch.time).into(), partitions))))
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Streams that come from outside, and from memory.
 
+pub(crate) mod constant_stream;
 pub(crate) mod generated_stream;
 pub(crate) mod queue_stream;
 pub(crate) mod receiver_stream;

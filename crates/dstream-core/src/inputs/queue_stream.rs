@@ -1,14 +1,11 @@
 //! `queue_stream`: batches from memory, for tests, documentation and examples.
 
-use std::ops::{ControlFlow, Range};
 use std::sync::{Arc, Mutex};
 
 use crate::context::StreamingContext;
-use crate::dataset::{Dataset, Sink, Task, TaskError};
 use crate::dstream::{DStream, Lineage};
-use crate::job::{Job, JobError};
 use crate::lock::lock;
-use crate::operator::OperatorName;
+use crate::slices::Slices;
 use crate::stream_node::Replay;
 
 impl StreamingContext {
@@ -62,7 +59,7 @@ impl StreamingContext {
         DStream::new(self, "queue_stream", Lineage::source(self).replaying(Replay::Lost), |name| {
             Box::new(move |_| {
                 let records = options.take(&mut *lock(&batches)).into();
-                Ok(Arc::new(QueuedBatch { name, records, partitions }))
+                Ok(Arc::new(Slices::new(name, records, partitions)))
             })
         })
     }
@@ -110,59 +107,5 @@ impl<T: Clone> QueueOptions<T> {
 impl<T> Default for QueueOptions<T> {
     fn default() -> Self {
         Self { take: Take::One, when_empty: Vec::new() }
-    }
-}
-
-/// A batch that lies in memory.
-pub(super) struct QueuedBatch<T> {
-    pub(super) name: OperatorName,
-    pub(super) records: Arc<[T]>,
-    pub(super) partitions: usize,
-}
-
-impl<T: Clone + Send + Sync> Dataset<T> for QueuedBatch<T> {
-    fn partitions(&self) -> usize {
-        self.partitions
-    }
-
-    fn prepare(&self, _job: &Job) -> Result<(), JobError> {
-        Ok(())
-    }
-
-    fn run(&self, partition: usize, task: &Task<'_>, sink: &mut Sink<'_, T>) -> Result<(), TaskError> {
-        let slice = slice_of(self.records.len(), self.partitions, partition);
-        for record in self.records.get(slice).unwrap_or_default() {
-            task.check()?;
-            task.enter(self.name);
-            if let ControlFlow::Break(()) = sink(record.clone()) {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn origin(&self, _partition: usize) -> Option<String> {
-        None
-    }
-}
-
-/// The part of `len` records that falls to `partition` when they are cut evenly.
-fn slice_of(len: usize, partitions: usize, partition: usize) -> Range<usize> {
-    let cut = |at: usize| len.saturating_mul(at).checked_div(partitions).unwrap_or(len);
-    cut(partition)..cut(partition.saturating_add(1))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_slices_of_a_batch_cover_it_once_and_differ_by_at_most_one() {
-        for (len, partitions) in [(0, 2), (1, 2), (4, 2), (7, 3), (100, 8)] {
-            let slices: Vec<_> = (0..partitions).map(|p| slice_of(len, partitions, p)).collect();
-            assert_eq!(slices.iter().cloned().flatten().collect::<Vec<_>>(), (0..len).collect::<Vec<_>>());
-            let sizes = slices.iter().map(ExactSizeIterator::len);
-            assert!(sizes.clone().max().unwrap() - sizes.min().unwrap() <= 1);
-        }
     }
 }

@@ -1,20 +1,20 @@
-//! `combine_by_key`: the values of each key become one. What the other keyed operators are made of.
+//! `combine_by_key`: the values of each key become one. What `reduce_by_key` and `count_by_value` are made of.
 
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crate::data::{Data, Key};
-use crate::dataset::{Dataset, SharedDataset, SharedRows, Sink, Task, TaskError};
+use crate::dataset::{SharedRows, Sink, TaskError};
 use crate::dstream::DStream;
-use crate::exchange::ShuffleName;
-use crate::job::{Job, JobError};
-use crate::lock::lock;
 use crate::rdd::Rdd;
-use crate::shuffle::{Buckets, Combine, Shuffle};
+use crate::row_table::RowTable;
+use crate::shuffle::Combine;
+use crate::wide::{Part, Wide};
 
 impl<K: Key, V: Data> DStream<(K, V)> {
     /// Gives one `(key, combined)` for each key of the batch: `create` begins with a first value, `add` takes a further one
-    /// in, `merge` joins what two partitions have made. Values are combined inside each partition first.
+    /// in, `merge` joins what two partitions have made. Values are combined inside each partition first. Into one partition
+    /// for each thread of the task pool.
     ///
     /// ```
     /// # use dstream_core::testing::batches_of;
@@ -34,8 +34,20 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         add: impl Fn(C, V) -> C + Send + Sync + 'static,
         merge: impl Fn(C, C) -> C + Send + Sync + 'static,
     ) -> DStream<(K, C)> {
-        let combine: Arc<dyn Combine<V, C>> = Arc::new(Functions { create, add, merge });
-        self.derive("combine_by_key", move |rdd| rdd.shuffled(&combine, rdd.job().engine.parallelism))
+        self.combine_by_key_into(self.context().parallelism(), create, add, merge)
+    }
+
+    /// [`combine_by_key`](Self::combine_by_key) into exactly `partitions` partitions; 0 counts as 1. Keyed operators with
+    /// the same number of partitions put equal keys into partitions of the same number.
+    pub fn combine_by_key_into<C: Data>(
+        &self,
+        partitions: usize,
+        create: impl Fn(V) -> C + Send + Sync + 'static,
+        add: impl Fn(C, V) -> C + Send + Sync + 'static,
+        merge: impl Fn(C, C) -> C + Send + Sync + 'static,
+    ) -> DStream<(K, C)> {
+        let combine = Arc::new(Functions { create, add, merge });
+        self.derive("combine_by_key", move |rdd| rdd.shuffled(&combine, partitions))
     }
 }
 
@@ -47,19 +59,26 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         add: impl Fn(C, V) -> C + Send + Sync + 'static,
         merge: impl Fn(C, C) -> C + Send + Sync + 'static,
     ) -> Rdd<(K, C)> {
-        let combine: Arc<dyn Combine<V, C>> = Arc::new(Functions { create, add, merge });
-        self.shuffled(&combine, self.job().engine.parallelism)
+        self.combine_by_key_into(self.parallelism(), create, add, merge)
     }
 
-    /// One shuffle into `buckets` buckets.
-    pub(crate) fn shuffled<C: Data>(&self, combine: &Arc<dyn Combine<V, C>>, buckets: usize) -> Rdd<(K, C)> {
-        self.with(Arc::new(Combined {
-            name: self.next_shuffle(),
-            parent: Arc::clone(self.dataset()),
-            combine: Arc::clone(combine),
-            buckets,
-            merged: Mutex::new(None),
-        }))
+    /// [`combine_by_key`](Self::combine_by_key) into exactly `partitions` partitions; 0 counts as 1.
+    pub fn combine_by_key_into<C: Data>(
+        &self,
+        partitions: usize,
+        create: impl Fn(V) -> C + Send + Sync + 'static,
+        add: impl Fn(C, V) -> C + Send + Sync + 'static,
+        merge: impl Fn(C, C) -> C + Send + Sync + 'static,
+    ) -> Rdd<(K, C)> {
+        self.shuffled(&Arc::new(Functions { create, add, merge }), partitions)
+    }
+
+    /// One shuffle into `buckets` buckets, the values of each key combined on both sides of it.
+    pub(crate) fn shuffled<C: Data, F>(&self, combine: &Arc<F>, buckets: usize) -> Rdd<(K, C)>
+    where
+        F: Combine<V, C> + ?Sized + 'static,
+    {
+        self.wide(Combining(Arc::clone(combine)), buckets)
     }
 }
 
@@ -88,61 +107,52 @@ where
     }
 }
 
-struct Combined<K, V, C> {
-    name: ShuffleName,
-    parent: SharedDataset<(K, V)>,
-    combine: Arc<dyn Combine<V, C>>,
-    buckets: usize,
-    // The buckets, once the shuffle has succeeded. Not held while it runs: a thread of the pool that waits for tasks may
-    // take up another job's task, and that must not find this lock taken.
-    merged: Mutex<Option<Arc<Buckets<K, C>>>>,
-}
+struct Combining<F: ?Sized>(Arc<F>);
 
-impl<K, V, C> Dataset<(K, C)> for Combined<K, V, C>
-where
-    K: Key,
-    V: Data,
-    C: Data,
-{
-    fn partitions(&self) -> usize {
-        self.buckets
-    }
+impl<K: Key, V: Data, C: Data, F: Combine<V, C> + ?Sized> Wide<(K, V), (K, C)> for Combining<F> {
+    type Row = (K, C);
+    type Kept = (K, C);
 
-    fn prepare(&self, job: &Job) -> Result<(), JobError> {
-        if lock(&self.merged).is_some() {
-            return Ok(());
+    const BY_KEY: bool = true;
+
+    fn scatter(&self, part: &Part<'_, (K, V)>, buckets: usize) -> Result<Vec<Vec<(K, C)>>, TaskError> {
+        let join = |before: Option<C>, value: V| match before {
+            Some(before) => self.0.add(before, value),
+            None => self.0.create(value),
+        };
+        let Some(pieces) = part.in_memory() else {
+            let mut table = RowTable::with_capacity(0);
+            part.each(|(key, value)| table.join(key, |before| join(before, value)))?;
+            return Ok(table.into_buckets(buckets));
+        };
+        let mut table = RowTable::with_capacity(pieces.iter().map(|rows| rows.len()).max().unwrap_or(0));
+        for (key, value) in pieces.iter().flat_map(|rows| rows.iter()) {
+            part.begin_record()?;
+            table.join_shared(key, |before| join(before, value.clone()));
         }
-        let shuffle = Shuffle { job, name: self.name, buckets: self.buckets };
-        let merged = shuffle.run(&*self.parent, &*self.combine)?;
-        lock(&self.merged).get_or_insert_with(|| Arc::new(merged));
-        Ok(())
+        Ok(table.into_buckets(buckets))
     }
 
-    fn run(&self, partition: usize, task: &Task<'_>, sink: &mut Sink<'_, (K, C)>) -> Result<(), TaskError> {
-        let merged = lock(&self.merged).clone().ok_or(TaskError::NotPrepared(self.name.operator))?;
-        // No bucket is there when the parent had no partition at all.
-        let Some(bucket) = merged.get(partition) else { return Ok(()) };
-        for (key, value) in bucket.iter() {
-            task.check()?;
-            task.enter(self.name.operator);
-            if let ControlFlow::Break(()) = sink((key.clone(), value.clone())) {
-                break;
-            }
+    fn gather(&self, mut sources: Vec<Vec<(K, C)>>) -> Vec<(K, C)> {
+        if sources.len() <= 1 {
+            // The keys of one source are different from each other already.
+            return sources.pop().unwrap_or_default();
         }
-        Ok(())
+        let mut table = RowTable::with_capacity(sources.iter().map(Vec::len).max().unwrap_or(0));
+        for (key, value) in sources.into_iter().flatten() {
+            table.join(key, |before| match before {
+                Some(before) => self.0.merge(before, value),
+                None => value,
+            });
+        }
+        table.into_rows()
     }
 
-    fn origin(&self, _partition: usize) -> Option<String> {
-        None
+    fn in_memory(kept: &SharedRows<(K, C)>) -> Option<SharedRows<(K, C)>> {
+        Some(Arc::clone(kept))
     }
 
-    fn in_memory(&self, partition: usize) -> Option<Vec<SharedRows<(K, C)>>> {
-        let merged = lock(&self.merged).clone()?;
-        Some(merged.get(partition).cloned().into_iter().collect())
-    }
-
-    fn buckets(&self) -> Option<usize> {
-        // With several seats, this process has the rows of its own buckets only, and numbers them by itself.
-        Some(self.buckets)
+    fn emit(&self, (key, value): &(K, C), sink: &mut Sink<'_, (K, C)>) -> ControlFlow<()> {
+        sink((key.clone(), value.clone()))
     }
 }

@@ -3,13 +3,9 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::data::Data;
-use crate::dataset::{Dataset, SharedDataset, Sink, Task, TaskError};
+use crate::dataset::{SharedRows, Sink, TaskError};
 use crate::dstream::DStream;
-use crate::job::{Job, JobError};
-use crate::ops::combine_by_key::Functions;
-use crate::rdd::Rdd;
-use crate::shuffle::Combine;
+use crate::wide::{Part, Wide, empty_buckets};
 
 impl<T: Send + 'static> DStream<T> {
     /// Gives exactly one record for each batch: the number of its records, 0 for an empty batch.
@@ -22,49 +18,38 @@ impl<T: Send + 'static> DStream<T> {
     /// # Ok(()) }
     /// ```
     pub fn count(&self) -> DStream<u64> {
-        let combine: Arc<dyn Combine<(), u64>> = Arc::new(Functions {
-            create: |()| 1_u64,
-            add: |n: u64, ()| n.saturating_add(1),
-            merge: u64::saturating_add,
-        });
-        self.derive("count", move |rdd| rdd.map(|_| ((), ())).value_or_zero(&combine))
+        self.derive("count", |rdd| rdd.wide(Total(|_| 1), 1))
     }
 }
 
-impl<V: Data> Rdd<((), V)> {
-    /// All values combined into one; 0 when there are none.
-    pub(crate) fn value_or_zero(&self, combine: &Arc<dyn Combine<V, u64>>) -> Rdd<u64> {
-        let total = self.shuffled(combine, 1).into_dataset();
-        self.with(Arc::new(ValueOrZero { total }))
-    }
-}
+/// The sum over all records of what the function gives for each; 0 when there are none.
+pub(crate) struct Total<F>(pub(crate) F);
 
-/// The one value of the one key, or 0 if no record brought it.
-struct ValueOrZero {
-    total: SharedDataset<((), u64)>,
-}
+impl<T, F: Fn(T) -> u64 + Send + Sync + 'static> Wide<T, u64> for Total<F> {
+    type Row = u64;
+    type Kept = u64;
 
-impl Dataset<u64> for ValueOrZero {
-    fn partitions(&self) -> usize {
-        1
-    }
+    const BY_KEY: bool = false;
 
-    fn prepare(&self, job: &Job) -> Result<(), JobError> {
-        self.total.prepare(job)
+    fn scatter(&self, part: &Part<'_, T>, buckets: usize) -> Result<Vec<Vec<u64>>, TaskError> {
+        let mut total = 0_u64;
+        part.each(|record| total = total.saturating_add((self.0)(record)))?;
+        let mut rows = empty_buckets(buckets);
+        if let Some(first) = rows.first_mut() {
+            first.push(total);
+        }
+        Ok(rows)
     }
 
-    fn run(&self, partition: usize, task: &Task<'_>, sink: &mut Sink<'_, u64>) -> Result<(), TaskError> {
-        let mut count = 0;
-        self.total.run(partition, task, &mut |((), total)| {
-            count = total;
-            ControlFlow::Break(())
-        })?;
-        // There is no second record that a break could spare.
-        let _ = sink(count);
-        Ok(())
+    fn gather(&self, sources: Vec<Vec<u64>>) -> Vec<u64> {
+        vec![sources.into_iter().flatten().fold(0, u64::saturating_add)]
     }
 
-    fn origin(&self, _partition: usize) -> Option<String> {
-        None
+    fn in_memory(kept: &SharedRows<u64>) -> Option<SharedRows<u64>> {
+        Some(Arc::clone(kept))
+    }
+
+    fn emit(&self, count: &u64, sink: &mut Sink<'_, u64>) -> ControlFlow<()> {
+        sink(*count)
     }
 }

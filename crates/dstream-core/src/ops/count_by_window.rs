@@ -1,11 +1,9 @@
 //! `count_by_window`: how many records the last batches have together.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::dstream::DStream;
-use crate::ops::combine_by_key::Functions;
-use crate::shuffle::Combine;
+use crate::ops::count::Total;
 
 impl<T: Send + 'static> DStream<T> {
     /// Every `slide`, gives exactly one record: the number of records in the last `window`, 0 when it is empty. Which
@@ -25,9 +23,6 @@ impl<T: Send + 'static> DStream<T> {
     /// # Ok(()) }
     /// ```
     pub fn count_by_window(&self, window: Duration, slide: Duration) -> DStream<u64> {
-        let sum: Arc<dyn Combine<u64, u64>> =
-            Arc::new(Functions { create: |n| n, add: u64::saturating_add, merge: u64::saturating_add });
-        let counts = self.count().window(window, slide);
-        counts.derive("count_by_window", move |rdd| rdd.map(|count| ((), count)).value_or_zero(&sum))
+        self.count().window(window, slide).derive("count_by_window", |rdd| rdd.wide(Total(|count| count), 1))
     }
 }

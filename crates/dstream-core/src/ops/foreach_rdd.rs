@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::dstream::{DStream, Node};
 use crate::error::BoxError;
-use crate::graph::{Output, Role};
+use crate::graph::{Ending, Output, Role};
 use crate::rdd::Rdd;
 use crate::time::Time;
 
@@ -37,6 +37,15 @@ impl<T: Send + 'static> DStream<T> {
         &self,
         kind: &'static str,
         f: impl Fn(Rdd<T>, Time) -> Result<(), BoxError> + Send + Sync + 'static,
+    ) {
+        self.add_output_ending(kind, move |rdd, time| f(rdd, time).map(|()| Ending::Done));
+    }
+
+    /// An output operation that may have something left to do when `f` has returned.
+    pub(crate) fn add_output_ending(
+        &self,
+        kind: &'static str,
+        f: impl Fn(Rdd<T>, Time) -> Result<Ending, BoxError> + Send + Sync + 'static,
     ) {
         let node = Arc::clone(self.node());
         let name = self.context().graph().name(kind);

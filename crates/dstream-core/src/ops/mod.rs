@@ -1,25 +1,44 @@
 //! The operators and output operations of streams, one to a file.
 
+mod cache;
+mod cogroup;
 pub(crate) mod combine_by_key;
 mod combine_by_key_and_window;
-mod count;
+pub(crate) mod count;
+mod count_by_value;
 mod count_by_value_and_window;
 mod count_by_window;
 mod filter;
 mod flat_map;
+mod flat_map_values;
 mod foreach_rdd;
+mod foreach_rdd_async;
+mod full_outer_join;
+mod glom;
+mod group_by_key;
 pub(crate) mod group_by_key_and_window;
+mod join;
+mod left_outer_join;
 mod map;
+mod map_partitions;
 mod map_values;
 mod map_with_state;
 mod print;
+mod reduce;
 pub(crate) mod reduce_by_key;
 mod reduce_by_key_and_window;
 mod reduce_by_key_and_window_inverse;
 mod reduce_by_window;
+mod repartition;
+mod right_outer_join;
+mod save_as_text_files;
+mod slice;
+mod transform;
 pub(crate) mod union;
 mod update_state_by_key;
 mod window;
 
 pub use map_with_state::MapWithState;
+pub(crate) use print::Line;
 pub use print::Printable;
+pub use slice::SliceError;

@@ -58,7 +58,7 @@ fn block_of<T: Printable>(records: &[T], n: usize, time: Time) -> String {
     block
 }
 
-struct Line<'a, T>(&'a T);
+pub(crate) struct Line<'a, T>(pub(crate) &'a T);
 
 impl<T: Printable> Display for Line<'_, T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

@@ -26,8 +26,14 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     /// ```
     #[must_use]
     pub fn reduce_by_key(&self, f: impl Fn(V, V) -> V + Send + Sync + 'static) -> Self {
+        self.reduce_by_key_into(self.context().parallelism(), f)
+    }
+
+    /// [`reduce_by_key`](Self::reduce_by_key) into exactly `partitions` partitions; 0 counts as 1.
+    #[must_use]
+    pub fn reduce_by_key_into(&self, partitions: usize, f: impl Fn(V, V) -> V + Send + Sync + 'static) -> Self {
         let combine = joined_by(f);
-        self.derive("reduce_by_key", move |rdd| rdd.shuffled(&combine, rdd.job().engine.parallelism))
+        self.derive("reduce_by_key", move |rdd| rdd.shuffled(&combine, partitions))
     }
 }
 
@@ -35,12 +41,20 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     /// Gives one `(key, value)` for each key, the values joined by `f`; see [`DStream::reduce_by_key`].
     #[must_use]
     pub fn reduce_by_key(&self, f: impl Fn(V, V) -> V + Send + Sync + 'static) -> Self {
-        self.shuffled(&joined_by(f), self.job().engine.parallelism)
+        self.reduce_by_key_into(self.parallelism(), f)
+    }
+
+    /// [`reduce_by_key`](Self::reduce_by_key) into exactly `partitions` partitions; 0 counts as 1.
+    #[must_use]
+    pub fn reduce_by_key_into(&self, partitions: usize, f: impl Fn(V, V) -> V + Send + Sync + 'static) -> Self {
+        self.shuffled(&joined_by(f), partitions)
     }
 }
 
 /// Values of the same type, joined by one function.
-pub(crate) fn joined_by<V: 'static>(f: impl Fn(V, V) -> V + Send + Sync + 'static) -> Arc<dyn Combine<V, V>> {
+pub(crate) fn joined_by<V: 'static>(
+    f: impl Fn(V, V) -> V + Send + Sync + 'static,
+) -> Arc<impl Combine<V, V> + 'static> {
     let add = Arc::new(f);
     let merge = Arc::clone(&add);
     Arc::new(Functions { create: |value| value, add: move |m, n| add(m, n), merge: move |m, n| merge(m, n) })

@@ -98,7 +98,10 @@ impl<T> Union<T> {
 
 impl<T> Dataset<T> for Union<T> {
     fn partitions(&self) -> usize {
-        self.buckets.unwrap_or_else(|| self.parts.iter().map(|part| part.partitions()).sum())
+        match (self.buckets, self.parts.first()) {
+            (Some(_), Some(part)) => part.partitions(),
+            _ => self.parts.iter().map(|part| part.partitions()).sum(),
+        }
     }
 
     fn prepare(&self, job: &Job) -> Result<(), JobError> {
