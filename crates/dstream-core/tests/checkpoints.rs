@@ -145,7 +145,7 @@ async fn a_stream_is_restored_once_however_many_outputs_share_it_t213() {
     let program = |ctx: &StreamingContext| {
         let ones = ctx.generated_stream(|_| vec![((), 1_u64)]);
         let sum = ones.update_state_by_key(|new: Vec<u64>, sum: Option<Counted>| {
-            Some(Counted(sum.map_or(0, |Counted(sum)| sum) + new.len() as u64))
+            Some(Counted(sum.map_or(0, |Counted(sum)| sum) + new.iter().sum::<u64>()))
         });
         sum.foreach_rdd(|rdd, _| rdd.count().map(drop).map_err(Into::into));
         sum.foreach_rdd(|rdd, _| rdd.count().map(drop).map_err(Into::into));
