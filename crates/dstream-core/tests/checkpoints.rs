@@ -1,4 +1,5 @@
 //! When checkpoints are written, what waits for them, and what follows when they cannot be.
+#![allow(clippy::unwrap_used, reason = "helpers of tests, outside of their functions")]
 
 mod support;
 
@@ -190,7 +191,7 @@ async fn batches_go_on_while_a_checkpoint_is_written_and_it_is_as_of_its_own_bat
             })
         }
     };
-    let (open, gate) = std::sync::mpsc::channel();
+    let (open, gate) = std::sync::mpsc::sync_channel(1);
     *GATE.lock().unwrap() = Some(gate);
     let run = Run::start(&dir, 0, program(&source)).await;
     run.written(0).await;

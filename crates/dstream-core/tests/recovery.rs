@@ -2,6 +2,7 @@
 //!
 //! Not here: outputs to files (t207 to t209), which are overwritten under the same batch time; see where those operators are
 //! tested.
+#![allow(clippy::unwrap_used, clippy::future_not_send, reason = "helpers of tests, outside of their functions")]
 
 mod support;
 
