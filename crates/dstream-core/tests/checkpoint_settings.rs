@@ -19,7 +19,7 @@ fn ones(ctx: &StreamingContext) -> DStream<(String, u64)> {
 }
 
 fn counts(ctx: &StreamingContext) -> DStream<(String, u64)> {
-    ones(ctx).update_state_by_key(|new: Vec<u64>, sum| Some(sum.unwrap_or(0) + new.len() as u64))
+    ones(ctx).update_state_by_key(|new: Vec<u64>, sum| Some(sum.unwrap_or(0) + new.iter().sum::<u64>()))
 }
 
 #[tokio::test]
@@ -154,6 +154,8 @@ async fn of_a_damaged_newest_checkpoint_the_one_before_is_taken() {
     assert_eq!(run.stop().await.last().unwrap(), &(4, vec![("a".to_owned(), 4)]));
 }
 
+type Program = fn(&StreamingContext) -> DStream<String>;
+
 #[tokio::test]
 async fn a_program_with_other_streams_does_not_start_and_hears_what_changed() {
     let dir = FreshDir::new();
@@ -162,7 +164,7 @@ async fn a_program_with_other_streams_does_not_start_and_hears_what_changed() {
     run.until(2).await;
     run.stop().await;
 
-    let changes: [(fn(&StreamingContext) -> DStream<String>, &str); 4] = [
+    let changes: [(Program, &str); 4] = [
         (|ctx| counts(ctx).filter(|_| true).map(|(key, _)| key), "filter #2 is new"),
         (|ctx| ones(ctx).map(|(key, _)| key), "update_state_by_key #1 is gone"),
         (|ctx| counts(ctx).flat_map(|(key, _)| [key]), "the kind of flat_map #2 was map and is flat_map"),

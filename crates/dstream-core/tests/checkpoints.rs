@@ -1,4 +1,5 @@
 //! When checkpoints are written, what waits for them, and what follows when they cannot be.
+#![allow(clippy::unwrap_used, reason = "helpers of tests, outside of their functions")]
 
 mod support;
 
@@ -145,7 +146,7 @@ async fn a_stream_is_restored_once_however_many_outputs_share_it_t213() {
     let program = |ctx: &StreamingContext| {
         let ones = ctx.generated_stream(|_| vec![((), 1_u64)]);
         let sum = ones.update_state_by_key(|new: Vec<u64>, sum: Option<Counted>| {
-            Some(Counted(sum.map_or(0, |Counted(sum)| sum) + new.len() as u64))
+            Some(Counted(sum.map_or(0, |Counted(sum)| sum) + new.iter().sum::<u64>()))
         });
         sum.foreach_rdd(|rdd, _| rdd.count().map(drop).map_err(Into::into));
         sum.foreach_rdd(|rdd, _| rdd.count().map(drop).map_err(Into::into));
@@ -190,7 +191,7 @@ async fn batches_go_on_while_a_checkpoint_is_written_and_it_is_as_of_its_own_bat
             })
         }
     };
-    let (open, gate) = std::sync::mpsc::channel();
+    let (open, gate) = std::sync::mpsc::sync_channel(1);
     *GATE.lock().unwrap() = Some(gate);
     let run = Run::start(&dir, 0, program(&source)).await;
     run.written(0).await;

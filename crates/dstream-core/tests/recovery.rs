@@ -2,6 +2,7 @@
 //!
 //! Not here: outputs to files (t207 to t209), which are overwritten under the same batch time; see where those operators are
 //! tested.
+#![allow(clippy::unwrap_used, clippy::future_not_send, reason = "helpers of tests, outside of their functions")]
 
 mod support;
 
@@ -89,9 +90,13 @@ async fn files_of_a_killed_batch_and_of_the_time_in_between_are_read_once_t212()
         numbers.update_state_by_key(|new: Vec<u64>, sum| Some(sum.unwrap_or(0) + new.iter().sum::<u64>()))
     };
     let run = Run::start(&dir, 0, program).await;
+    run.written(0).await;
     for seconds in 1..=3 {
         put(seconds);
         run.until(seconds.try_into().unwrap()).await;
+        if seconds == 2 {
+            run.written(2).await;
+        }
     }
     // The third batch is in no checkpoint.
     let before = run.kill().await;
@@ -223,7 +228,8 @@ fn on_a_runtime<T>(future: impl Future<Output = T>) -> T {
 /// A few pairs for each batch, the same in every run.
 fn pairs(seconds: i64) -> Vec<(u8, u64)> {
     let n = seconds.unsigned_abs().wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (0..n >> 62).map(|i| (((n >> (8 * i)) % 5) as u8, (n >> (7 * i + 3)) % 10)).collect()
+    let key = |i| u8::try_from((n >> (8 * i)) % 5).unwrap();
+    (0..n >> 62).map(|i| (key(i), (n >> (7 * i + 3)) % 10)).collect()
 }
 
 /// All that carries something from batch to batch, told apart by a letter.
@@ -298,7 +304,7 @@ proptest! {
                 numbers.update_state_by_key(|new: Vec<u64>, sum| Some(sum.unwrap_or(0) + new.iter().sum::<u64>()))
             };
             let seen = lived(&lives, 30, sums).await;
-            assert!(seen.iter().all(|(n, rows)| rows == &[((), (n * (n + 1) / 2) as u64)]), "{seen:?}");
+            assert!(seen.iter().all(|(n, rows)| rows == &[((), u64::try_from(n * (n + 1) / 2).unwrap())]), "{seen:?}");
             assert_eq!(seen.get(&30), Some(&vec![((), 465)]));
         });
     }
