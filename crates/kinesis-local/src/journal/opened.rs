@@ -74,7 +74,8 @@ impl Opened {
     /// Cuts off what is no whole entry, and goes over to adding; returns how many bytes were cut.
     pub(crate) fn finish(mut self, durability: Durability) -> Result<(Log, u64), StartError> {
         let (whole, rest) = (self.commands.whole(), self.commands.rest());
-        let failed = |source| StartError::Directory { path: self.directory.path().to_owned(), source };
+        let path = self.directory.path().to_owned();
+        let failed = |source| StartError::Directory { path: path.clone(), source };
         if rest > 0 {
             self.keep_apart(whole).map_err(failed)?;
             self.file.set_len(whole).map_err(failed)?;
