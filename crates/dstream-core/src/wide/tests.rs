@@ -149,7 +149,10 @@ fn program(ctx: &StreamingContext, pairs: &Pairs, other: &Pairs) -> DStream<Stri
 /// The rows of two batches of the program.
 async fn outputs(exchange: Arc<dyn Exchange>, pairs: [Vec<(String, u64)>; 2]) -> Vec<Vec<String>> {
     let clock = Arc::new(ManualClock::new(Time::from_millis(0)));
-    let builder = StreamingContext::builder("exchange").master("local[2]").batch_interval(Duration::from_secs(1));
+    let builder = StreamingContext::builder("exchange")
+        .master("local[2]")
+        .batch_interval(Duration::from_secs(1))
+        .allow_multiple();
     let ctx = builder.batch_attempts(1).clock(Arc::<ManualClock>::clone(&clock)).exchange(exchange).build().unwrap();
     let stream = ctx.queue_stream(pairs);
     let other = stream.filter(|(_, n)| n % 3 != 0).map(|(key, n)| (key, n + 1_000));

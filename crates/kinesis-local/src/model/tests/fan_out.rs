@@ -203,7 +203,8 @@ fn deregistering_the_consumer_ends_its_subscriptions_for_good() {
     model.deregister_stream_consumer(at(1), &ConsumerRef::by_arn(ARN)).unwrap();
     assert_eq!(model.take_woken().collect::<Vec<_>>(), [subscription.id()]);
     assert_eq!(failure(&mut model, at(1), &subscription), ErrorKind::ResourceNotFound);
-    register(&mut model, at(2));
+    let again = RegisterStreamConsumer { stream: "words".into(), name: "counter".to_owned() };
+    assert_ne!(model.register_stream_consumer(at(2), &again).unwrap().arn, ARN, "one second has both");
     put(&mut model, at(3), 0, "x");
     assert_eq!(failure(&mut model, at(3), &subscription), ErrorKind::ResourceNotFound);
 }
