@@ -68,13 +68,7 @@ impl<T: Clone + Send + Sync> Dataset<T> for Cached<T> {
 
     fn run(&self, partition: usize, task: &Task<'_>, sink: &mut Sink<'_, T>) -> Result<(), TaskError> {
         let rows = self.rows.get().ok_or(TaskError::NotPrepared(self.operator))?;
-        for row in rows.get(partition).map_or(&[][..], |rows| rows.as_slice()) {
-            task.check()?;
-            if let ControlFlow::Break(()) = sink(row.clone()) {
-                break;
-            }
-        }
-        Ok(())
+        task.push_copies(self.operator, rows.get(partition).map_or(&[][..], |rows| rows.as_slice()), sink)
     }
 
     fn origin(&self, partition: usize) -> Option<String> {

@@ -78,6 +78,24 @@ impl<'a> Task<'a> {
         self.at.get()
     }
 
+    /// Pushes copies of rows that lie in memory. Copying is user code of the operator that keeps them.
+    #[inline]
+    pub(crate) fn push_copies<T: Clone>(
+        &self,
+        operator: OperatorName,
+        rows: &[T],
+        sink: &mut Sink<'_, T>,
+    ) -> Result<(), TaskError> {
+        for row in rows {
+            self.check()?;
+            self.enter(operator);
+            if let ControlFlow::Break(()) = sink(row.clone()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Sources ask before each record.
     #[inline]
     pub(crate) fn check(&self) -> Result<(), TaskError> {

@@ -1,6 +1,6 @@
 //! A dataset of records from memory, cut evenly into partitions.
 
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::dataset::{Dataset, Sink, Task, TaskError};
@@ -31,14 +31,7 @@ impl<T: Clone + Send + Sync> Dataset<T> for Slices<T> {
 
     fn run(&self, partition: usize, task: &Task<'_>, sink: &mut Sink<'_, T>) -> Result<(), TaskError> {
         let slice = slice_of(self.records.len(), self.partitions, partition);
-        for record in self.records.get(slice).unwrap_or_default() {
-            task.check()?;
-            task.enter(self.operator);
-            if let ControlFlow::Break(()) = sink(record.clone()) {
-                break;
-            }
-        }
-        Ok(())
+        task.push_copies(self.operator, self.records.get(slice).unwrap_or_default(), sink)
     }
 
     fn origin(&self, _partition: usize) -> Option<String> {

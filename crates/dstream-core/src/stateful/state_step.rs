@@ -116,13 +116,7 @@ impl<K: Key, S: Data, T: Clone + Send + Sync> Dataset<T> for StateStep<K, S, T> 
 
     fn run(&self, partition: usize, task: &Task<'_>, sink: &mut Sink<'_, T>) -> Result<(), TaskError> {
         let computed = self.computed.get().ok_or(TaskError::NotPrepared(self.operator))?;
-        for row in computed.get(partition).map_or(&[][..], |computed| computed.rows.as_slice()) {
-            task.check()?;
-            if let ControlFlow::Break(()) = sink(row.clone()) {
-                break;
-            }
-        }
-        Ok(())
+        task.push_copies(self.operator, computed.get(partition).map_or(&[][..], |computed| computed.rows.as_slice()), sink)
     }
 
     fn origin(&self, _partition: usize) -> Option<String> {

@@ -170,13 +170,7 @@ impl<K: Key, V: Data, S: Data> Dataset<(K, S)> for UpdatedStates<K, V, S> {
 
     fn run(&self, partition: usize, task: &Task<'_>, sink: &mut Sink<'_, (K, S)>) -> Result<(), TaskError> {
         let rows = self.rows.get().ok_or(TaskError::NotPrepared(self.operator))?;
-        for row in rows.get(partition).map_or(&[][..], |rows| rows.as_slice()) {
-            task.check()?;
-            if let ControlFlow::Break(()) = sink(row.clone()) {
-                break;
-            }
-        }
-        Ok(())
+        task.push_copies(self.operator, rows.get(partition).map_or(&[][..], |rows| rows.as_slice()), sink)
     }
 
     fn origin(&self, _partition: usize) -> Option<String> {
