@@ -6,6 +6,7 @@
 //! | [`snapshot`] | what this worker knows of all leases, with its own clock of last changes |
 //! | [`plan`] | pure: which leases to take |
 //! | [`shard_sync`] | pure: which leases are missing |
+//! | [`leader`], `java_random` | pure: which worker leads, by the rule of the Java KCL |
 //! | [`hole`] | pure: whether the leases cover the hash key space |
 //! | `held` | pure: one lease that this worker holds |
 //! | [`core`] | pure: events in, commands and the next deadline out |
@@ -21,6 +22,8 @@ pub mod dynamo_store;
 pub(crate) mod dynamo_update;
 pub(crate) mod held;
 pub mod hole;
+pub(crate) mod java_random;
+pub mod leader;
 #[allow(clippy::module_inception, reason = "a file is named for its concept; this one is the lease itself")]
 pub mod lease;
 pub mod memory_store;
