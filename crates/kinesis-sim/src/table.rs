@@ -92,8 +92,8 @@ impl SimTable {
         let Sent { worker, at, change } = sent;
         let before = self.store.get(change.shard()).await?;
         let updated = self.store.update(&change).await?;
-        let after = self.store.get(change.shard()).await?;
-        if let (Updated::Committed, Some(before), Some(after)) = (updated, before, after) {
+        if let (Updated::Committed(Some(after)), Some(before)) = (&updated, before) {
+            let after = Lease::clone(after);
             self.chronicle.record(Event::Wrote(Box::new(Write { worker, sent: at, change, before, after })));
         }
         Ok(updated)

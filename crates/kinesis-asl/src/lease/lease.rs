@@ -62,6 +62,11 @@ pub struct Lease {
     pub shard: ShardId,
     /// Who holds it; `None` when nobody does.
     pub owner: Option<WorkerId>,
+    /// The owner as a worker of ours wrote it. It differs from `owner` once a Java worker has taken the lease, which leaves
+    /// our attributes alone. Only an owner that stands in both answers an ask.
+    pub our_owner: Option<WorkerId>,
+    /// The worker of ours that asked the owner for the lease.
+    pub asked_by: Option<WorkerId>,
     /// Its version.
     pub counter: LeaseCounter,
     /// How far the shard has been processed.
@@ -86,6 +91,8 @@ impl Lease {
         Self {
             shard,
             owner: None,
+            our_owner: None,
+            asked_by: None,
             counter: LeaseCounter::default(),
             checkpoint,
             start_at: None,
@@ -100,6 +107,23 @@ impl Lease {
     #[must_use]
     pub fn is_ended(&self) -> bool {
         self.checkpoint == Checkpoint::ShardEnd
+    }
+
+    /// A worker of ours is the owner from now on; nobody has asked it yet.
+    fn own(&mut self, worker: &WorkerId) {
+        (self.owner, self.our_owner, self.asked_by) = (Some(worker.clone()), Some(worker.clone()), None);
+    }
+
+    /// Whether the owner is a worker of ours, which hands the lease over when it is asked to.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.owner.is_some() && self.owner == self.our_owner
+    }
+
+    /// The worker that the owner will hand the lease over to.
+    #[must_use]
+    pub fn promised_to(&self) -> Option<&WorkerId> {
+        self.asked_by.as_ref().filter(|asker| self.is_ours() && Some(*asker) != self.owner.as_ref())
     }
 }
 
@@ -133,6 +157,30 @@ pub enum LeaseChange {
         /// The shards that follow it.
         children: BTreeSet<ShardId>,
     },
+    /// Asks the owner, a worker of ours, to hand the lease over. Demands that owner, and that nobody asked before. The counter
+    /// stays, so the owner's next renewal succeeds and brings the ask back with it.
+    Ask {
+        /// The shard that is wanted.
+        shard: ShardId,
+        /// Who holds it.
+        owner: WorkerId,
+        /// Who wants it.
+        by: WorkerId,
+    },
+    /// Takes an ask back. Demands that it still stands; the counter stays.
+    Retract {
+        /// The shard that was wanted.
+        shard: ShardId,
+        /// Who wanted it.
+        by: WorkerId,
+    },
+    /// Makes another worker the owner, after the last checkpoint. Demands owner and counter.
+    HandOver {
+        /// The lease as last seen, and who gives it away.
+        claim: Claim,
+        /// Who gets it.
+        to: WorkerId,
+    },
 }
 
 /// A lease at a version, and the worker that writes.
@@ -151,10 +199,12 @@ impl LeaseChange {
     #[must_use]
     pub fn shard(&self) -> &ShardId {
         match self {
-            Self::Renew(claim) | Self::Release(claim) | Self::Take { claim, .. } | Self::Checkpoint { claim, .. } => {
-                &claim.shard
-            }
-            Self::Children { shard, .. } => shard,
+            Self::Renew(claim)
+            | Self::Release(claim)
+            | Self::Take { claim, .. }
+            | Self::Checkpoint { claim, .. }
+            | Self::HandOver { claim, .. } => &claim.shard,
+            Self::Children { shard, .. } | Self::Ask { shard, .. } | Self::Retract { shard, .. } => shard,
         }
     }
 
@@ -166,8 +216,16 @@ impl LeaseChange {
             Self::Checkpoint { claim, to } => {
                 stored.counter == claim.counter && (!stored.is_ended() || *to == Checkpoint::ShardEnd)
             }
-            Self::Release(claim) => stored.counter == claim.counter && stored.owner.as_ref() == Some(&claim.worker),
+            Self::Release(claim) | Self::HandOver { claim, .. } => {
+                stored.counter == claim.counter && stored.owner.as_ref() == Some(&claim.worker)
+            }
             Self::Children { .. } => true,
+            Self::Ask { owner, by, .. } => {
+                stored.is_ours()
+                    && stored.owner.as_ref() == Some(owner)
+                    && stored.asked_by.as_ref().is_none_or(|asker| asker == by)
+            }
+            Self::Retract { by, .. } => stored.asked_by.as_ref() == Some(by),
         }
     }
 
@@ -180,7 +238,7 @@ impl LeaseChange {
                 if from.as_ref().is_some_and(|owner| *owner != claim.worker) {
                     stored.owner_switches = stored.owner_switches.saturating_add(1);
                 }
-                stored.owner = Some(claim.worker.clone());
+                stored.own(&claim.worker);
                 stored.start_at = stored.start_at.or(*start_at);
             }
             Self::Checkpoint { claim, to } => {
@@ -190,9 +248,16 @@ impl LeaseChange {
             }
             Self::Release(claim) => {
                 stored.counter = claim.counter.next();
-                stored.owner = None;
+                (stored.owner, stored.our_owner, stored.asked_by) = (None, None, None);
             }
             Self::Children { children, .. } => stored.children.clone_from(children),
+            Self::Ask { by, .. } => stored.asked_by = Some(by.clone()),
+            Self::Retract { .. } => stored.asked_by = None,
+            Self::HandOver { claim, to } => {
+                stored.counter = claim.counter.next();
+                stored.owner_switches = stored.owner_switches.saturating_add(1);
+                stored.own(to);
+            }
         }
     }
 
@@ -215,6 +280,13 @@ impl LeaseChange {
             Self::Checkpoint { claim, to } => ours(claim) && stored.checkpoint == *to,
             Self::Release(claim) => stored.counter == claim.counter.next() && stored.owner.is_none(),
             Self::Children { children, .. } => stored.children == *children,
+            Self::Ask { owner, by, .. } => {
+                stored.owner.as_ref() == Some(owner) && stored.asked_by.as_ref() == Some(by)
+            }
+            Self::Retract { by, .. } => stored.asked_by.as_ref() != Some(by) && stored.owner.as_ref() != Some(by),
+            Self::HandOver { claim, to } => {
+                stored.counter == claim.counter.next() && stored.owner.as_ref() == Some(to)
+            }
         }
     }
 }

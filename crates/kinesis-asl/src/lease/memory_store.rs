@@ -50,7 +50,7 @@ impl LeaseStore for MemoryLeaseStore {
         match self.lock().get_mut(change.shard()) {
             Some(lease) if change.is_allowed(lease) => {
                 change.apply(lease);
-                Ok(Updated::Committed)
+                Ok(Updated::Committed(Some(Box::new(lease.clone()))))
             }
             _ => Ok(Updated::Mismatch),
         }

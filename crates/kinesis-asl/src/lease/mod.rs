@@ -4,17 +4,22 @@
 //! |---|---|
 //! | [`lease`] | the lease value and what a conditional write does to it |
 //! | [`snapshot`] | what this worker knows of all leases, with its own clock of last changes |
-//! | [`plan`] | pure: which leases to take |
+//! | [`plan`] | pure: which leases to take, and which to ask for |
+//! | [`pace`] | pure: who watches the table, and how often a worker reads it |
 //! | [`shard_sync`] | pure: which leases are missing |
 //! | [`leader`], `java_random` | pure: which worker leads, by the rule of the Java KCL |
 //! | [`hole`] | pure: whether the leases cover the hash key space |
 //! | `held` | pure: one lease that this worker holds |
+//! | `asks` | pure: what this worker has asked others for |
+//! | [`command`] | what the coordinator tells its shell |
 //! | [`core`] | pure: events in, commands and the next deadline out |
 //! | [`store`] | the seam to the table |
 //! | [`commit`] | a conditional write that recognises its own retried effect |
 //! | [`memory_store`], [`dynamo_store`] | the two versions of the table |
 //! | `dynamo_item`, `dynamo_update` | items and updates; the only place with attribute names |
 
+pub(crate) mod asks;
+pub mod command;
 pub mod commit;
 pub mod core;
 pub(crate) mod dynamo_item;
@@ -27,6 +32,7 @@ pub mod leader;
 #[allow(clippy::module_inception, reason = "a file is named for its concept; this one is the lease itself")]
 pub mod lease;
 pub mod memory_store;
+pub mod pace;
 pub mod plan;
 pub mod shard_sync;
 pub mod snapshot;

@@ -8,10 +8,11 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use kinesis_endpoint::ServiceError;
+use tokio::sync::Semaphore;
 
 use crate::api::{KinesisApi, ShardFilter};
 use crate::lease::commit::{Commit, commit};
-use crate::lease::core::Ticket;
+use crate::lease::command::Ticket;
 use crate::lease::lease::LeaseChange;
 use crate::lease::shard_sync::{child_leases, is_ready_for_a_lease};
 use crate::lease::store::{LeaseStore, Listing};
@@ -28,10 +29,15 @@ pub(crate) enum Done {
     Synced(Result<usize, ServiceError>),
 }
 
+/// Writes that are sent at once; others wait their turn. A worker with thousands of leases would otherwise open as many
+/// connections; at 10 ms a write, this many renew 10 000 leases in under 2 s.
+const WRITES_AT_ONCE: usize = 64;
+
 /// Calls under way. Bounded by construction: one listing, one synchronisation, one write for each held or wanted lease.
 pub(crate) struct Ops {
     api: Arc<dyn KinesisApi>,
     store: Arc<dyn LeaseStore>,
+    turns: Arc<Semaphore>,
     running: FuturesUnordered<BoxFuture<'static, Done>>,
 }
 
@@ -43,7 +49,7 @@ impl fmt::Debug for Ops {
 
 impl Ops {
     pub(crate) fn new(api: Arc<dyn KinesisApi>, store: Arc<dyn LeaseStore>) -> Self {
-        Self { api, store, running: FuturesUnordered::new() }
+        Self { api, store, turns: Arc::new(Semaphore::new(WRITES_AT_ONCE)), running: FuturesUnordered::new() }
     }
 
     pub(crate) fn api(&self) -> Arc<dyn KinesisApi> {
@@ -64,8 +70,10 @@ impl Ops {
     }
 
     pub(crate) fn write(&self, ticket: Ticket) {
-        let store = Arc::clone(&self.store);
+        let (store, turns) = (Arc::clone(&self.store), Arc::clone(&self.turns));
         self.running.push(Box::pin(async move {
+            // The semaphore is never closed; the age of a lease counts from before the wait.
+            let _turn = turns.acquire().await;
             let outcome = commit(&*store, &ticket.change).await;
             Done::Written(ticket, outcome)
         }));

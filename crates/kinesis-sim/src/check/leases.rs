@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kinesis_asl::Timestamp;
-use kinesis_asl::lease::lease::{Lease, LeaseChange};
+use kinesis_asl::lease::lease::{Lease, LeaseChange, WorkerId};
 use kinesis_asl::shard::ShardId;
 
 use crate::check::violation::Violation;
@@ -23,6 +23,8 @@ pub(crate) struct LeaseBook {
     /// Where the first lease of all begins; `None` for the horizon.
     first_start: Option<Timestamp>,
     abrupt_takes: BTreeMap<ShardId, u64>,
+    /// Leases that were handed over and not taken by anybody since, and to whom.
+    given: BTreeMap<ShardId, WorkerId>,
     taken_as: BTreeMap<(WorkerNo, ShardId), AbruptTakes>,
     releases: BTreeMap<(WorkerNo, ShardId, AbruptTakes), u64>,
 }
@@ -40,6 +42,7 @@ impl LeaseBook {
             last_write: BTreeMap::new(),
             first_start: None,
             abrupt_takes: BTreeMap::new(),
+            given: BTreeMap::new(),
             taken_as: BTreeMap::new(),
             releases: BTreeMap::new(),
         }
@@ -81,8 +84,9 @@ impl LeaseBook {
         let sign_of_life = (*worker, shard.clone());
         match change {
             LeaseChange::Take { .. } => {
+                let given = self.given.remove(&shard).is_some_and(|to| to == worker.id());
                 let abrupt = self.abrupt_takes.entry(shard.clone()).or_default();
-                *abrupt += u64::from(before.owner.is_some());
+                *abrupt += u64::from(before.owner.is_some() && !given);
                 self.taken_as.insert(sign_of_life.clone(), AbruptTakes(*abrupt));
                 self.last_write.insert(sign_of_life, at);
             }
@@ -94,7 +98,13 @@ impl LeaseBook {
                 let taken_as = self.taken_as(*worker, &shard);
                 *self.releases.entry((*worker, shard.clone(), taken_as)).or_default() += 1;
             }
-            LeaseChange::Children { .. } => {}
+            LeaseChange::HandOver { to, .. } => {
+                self.last_write.remove(&sign_of_life);
+                self.given.insert(shard.clone(), to.clone());
+                let taken_as = self.taken_as(*worker, &shard);
+                *self.releases.entry((*worker, shard.clone(), taken_as)).or_default() += 1;
+            }
+            LeaseChange::Children { .. } | LeaseChange::Ask { .. } | LeaseChange::Retract { .. } => {}
         }
         if after.counter < before.counter {
             return Some(Violation::CounterWentBack { shard, from: before.counter, to: after.counter });
@@ -102,7 +112,10 @@ impl LeaseBook {
         if after.checkpoint < before.checkpoint {
             return Some(Violation::CheckpointWentBack { shard, from: before.checkpoint, to: after.checkpoint });
         }
-        let needs_no_owner = matches!(change, LeaseChange::Take { .. } | LeaseChange::Children { .. });
+        let needs_no_owner = matches!(
+            change,
+            LeaseChange::Take { .. } | LeaseChange::Children { .. } | LeaseChange::Ask { .. } | LeaseChange::Retract { .. }
+        );
         let stranger = !needs_no_owner && before.owner != Some(worker.id());
         let owner = before.owner.clone();
         stranger.then(|| Violation::WroteAsStranger { worker: *worker, owner, change: change.clone() })

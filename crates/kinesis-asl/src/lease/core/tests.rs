@@ -1,10 +1,15 @@
 //! Stories of one worker, told as events and commands.
 
+mod hand_over;
+
 use super::*;
 use crate::lease::lease::LeaseCounter;
+use crate::position::Timestamp;
 use crate::sequence::{Position, SequenceNumber};
 
 const FAILOVER: Duration = Duration::from_secs(10);
+/// The longest pause between two renewals.
+const LONGEST_PAUSE: Duration = Duration::from_micros(4_166_667);
 const UNRESOLVED: Unresolved = Unresolved { latest: Timestamp::from_millis(77), at_timestamp: None };
 
 fn start() -> Instant {
@@ -15,7 +20,7 @@ fn worker(now: Instant) -> LeaseCore {
     let limits = TakeLimits { failover: FAILOVER, max_leases: usize::MAX };
     LeaseCore::new(
         "me".into(),
-        LeasePolicy { limits, list_every: Duration::from_secs(2), unresolved: UNRESOLVED },
+        LeasePolicy { limits, unresolved: UNRESOLVED },
         1,
         now,
     )
@@ -59,10 +64,10 @@ fn holding(shards: &[&str], now: Instant) -> LeaseCore {
 }
 
 #[test]
-fn a_free_lease_is_taken_and_renewed_before_a_third_of_the_failover_time_is_over() {
+fn a_free_lease_is_taken_and_renewed_before_half_of_the_failover_time_is_over() {
     let now = start();
     let mut core = holding(&["a"], now);
-    let later = now + FAILOVER / 3;
+    let later = now + LONGEST_PAUSE;
     let renewals = writes(core.poll(later));
     assert!(
         matches!(&renewals[..], [Ticket { change: LeaseChange::Renew(claim), .. }] if claim.counter == LeaseCounter(1))
@@ -90,7 +95,7 @@ fn a_lease_that_cannot_be_renewed_is_lost_when_the_failover_time_is_over_and_not
 fn a_lease_that_was_stolen_is_lost_and_the_others_stay_lr_1() {
     let now = start();
     let mut core = holding(&["a", "b"], now);
-    let later = now + FAILOVER / 3;
+    let later = now + LONGEST_PAUSE;
     for ticket in writes(core.poll(later)) {
         let stolen = *ticket.change.shard() == "a".into();
         let outcome = if stolen { Commit::Superseded(Some(free("a"))) } else { Commit::Committed(None) };
@@ -182,7 +187,7 @@ fn a_late_answer_to_a_write_of_an_earlier_holding_changes_nothing_lr_4() {
 fn a_worker_that_stopped_taking_takes_nothing() {
     let now = start();
     let mut core = worker(now);
-    core.stop_taking();
+    core.stop_taking(now);
     core.poll(now);
     core.on_listing(of(vec![free("a")]), now);
     assert!(writes(core.poll(now)).is_empty());
@@ -200,7 +205,7 @@ fn a_listing_older_than_our_own_write_does_not_make_us_take_again() {
 /// Takes the lease, and has a renewal fail in a way that leaves open whether it landed. Returns when it was sent.
 fn with_unclear_renewal(now: Instant) -> (LeaseCore, Instant) {
     let mut core = holding(&["a"], now);
-    let sent = now + FAILOVER / 3;
+    let sent = now + LONGEST_PAUSE;
     for ticket in writes(core.poll(sent)) {
         core.on_commit(&ticket, &Commit::NotDone(unreachable()), sent);
     }
