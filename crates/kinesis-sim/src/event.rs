@@ -100,6 +100,8 @@ pub struct Write {
     pub worker: WorkerNo,
     /// When it was sent.
     pub sent: Duration,
+    /// Under which holding, if the worker held the lease.
+    pub holding: Option<Holding>,
     /// What was to be done.
     pub change: LeaseChange,
     /// The lease before.

@@ -358,13 +358,12 @@ impl LeaseCore {
                     held.adopt(lease, pause);
                     self.outbox.push(Command::Checkpointed(shard, holding, lease.checkpoint));
                 } else {
-                    self.lose(&shard, LossReason::Stolen);
-                    self.list_soon(now);
+                    self.lose(&shard, LossReason::Stolen, now);
                 }
             }
             Commit::Superseded(None) => {
                 self.snapshot.forget(&shard);
-                self.lose(&shard, LossReason::Deleted);
+                self.lose(&shard, LossReason::Deleted, now);
             }
             Commit::NotDone(error) => {
                 let unclear = error.kind.may_have_happened();
@@ -406,12 +405,14 @@ impl LeaseCore {
         let expired: Vec<ShardId> =
             self.held.values().filter(|held| too_old(held)).map(|held| held.lease.shard.clone()).collect();
         for shard in expired {
-            self.lose(&shard, LossReason::Expired);
+            self.lose(&shard, LossReason::Expired, now);
         }
     }
 
-    fn lose(&mut self, shard: &ShardId, reason: LossReason) {
+    fn lose(&mut self, shard: &ShardId, reason: LossReason, now: Instant) {
         if let Some(held) = self.held.remove(shard) {
+            // Who has it now, if anybody: the next look may be far away.
+            self.list_soon(now);
             self.outbox.push(Command::Lost(shard.clone(), held.holding, reason));
         }
     }

@@ -10,7 +10,7 @@ use crate::position::Checkpoint;
 use crate::range::Holding;
 
 /// A failed write is tried again while there is time for as many attempts.
-const ATTEMPTS_LEFT: u32 = 3;
+const ATTEMPTS_LEFT: u32 = 6;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// A lease that this worker holds. One write is under way at a time.
@@ -156,7 +156,7 @@ impl Held {
         if clear == Clarity::Unclear {
             self.unclear_since.get_or_insert(sent);
         }
-        // However long the back-off has become: there is time for two more attempts before the lease is lost.
+        // However long the back-off has become: there is time for more attempts before the lease is lost.
         let left = self.relied_on_until(failover).saturating_duration_since(now);
         self.not_before = now + self.backoff.next_pause(rng).min((left / ATTEMPTS_LEFT).max(SHORTEST_PAUSE));
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kinesis_asl::Timestamp;
+use kinesis_asl::{Holding, Timestamp};
 use kinesis_asl::lease::lease::{Lease, LeaseChange, WorkerId};
 use kinesis_asl::shard::ShardId;
 
@@ -20,6 +20,8 @@ pub(crate) struct LeaseBook {
     leases: BTreeMap<ShardId, Lease>,
     /// When each worker's last write to a lease landed: from then on, at the earliest, others count its age.
     last_write: BTreeMap<(WorkerNo, ShardId), Duration>,
+    /// Under which holding each worker last wrote as the owner.
+    wrote_under: BTreeMap<(WorkerNo, ShardId), Holding>,
     /// Where the first lease of all begins; `None` for the horizon.
     first_start: Option<Timestamp>,
     abrupt_takes: BTreeMap<ShardId, u64>,
@@ -40,6 +42,7 @@ impl LeaseBook {
             failover,
             leases: BTreeMap::new(),
             last_write: BTreeMap::new(),
+            wrote_under: BTreeMap::new(),
             first_start: None,
             abrupt_takes: BTreeMap::new(),
             given: BTreeMap::new(),
@@ -82,6 +85,7 @@ impl LeaseBook {
         let shard = after.shard.clone();
         self.leases.insert(shard.clone(), after.clone());
         let sign_of_life = (*worker, shard.clone());
+        self.note_holding(write);
         match change {
             LeaseChange::Take { .. } => {
                 let given = self.given.remove(&shard).is_some_and(|to| to == worker.id());
@@ -119,6 +123,24 @@ impl LeaseBook {
         let stranger = !needs_no_owner && before.owner != Some(worker.id());
         let owner = before.owner.clone();
         stranger.then(|| Violation::WroteAsStranger { worker: *worker, owner, change: change.clone() })
+    }
+
+    /// An owner that writes under another holding than before, without having taken the lease in between, had lost sight of it
+    /// and holds it anew: its attempt to take it again met an older write of its own, which had landed late.
+    fn note_holding(&mut self, write: &Write) {
+        let held = (write.worker, write.after.shard.clone());
+        match (&write.change, write.holding) {
+            (LeaseChange::Take { .. }, _) => _ = self.wrote_under.remove(&held),
+            (LeaseChange::Children { .. } | LeaseChange::Ask { .. } | LeaseChange::Retract { .. }, _) | (_, None) => {}
+            (_, Some(holding)) => {
+                let before = self.wrote_under.insert(held.clone(), holding);
+                if before.is_some_and(|before| before != holding) {
+                    let abrupt = self.abrupt_takes.entry(held.1.clone()).or_default();
+                    *abrupt += 1;
+                    self.taken_as.insert(held, AbruptTakes(*abrupt));
+                }
+            }
+        }
     }
 
     pub(crate) fn on_read(
@@ -162,7 +184,7 @@ mod tests {
     fn write(before: Lease, change: LeaseChange) -> Write {
         let mut after = before.clone();
         change.apply(&mut after);
-        Write { worker: W1, sent: AT, change, before, after }
+        Write { worker: W1, sent: AT, holding: None, change, before, after }
     }
 
     fn held() -> LeaseBook {
