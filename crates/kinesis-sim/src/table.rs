@@ -4,11 +4,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use kinesis_asl::{Holding, ServiceError};
 use kinesis_asl::lease::lease::{Lease, LeaseChange};
 use kinesis_asl::lease::memory_store::MemoryLeaseStore;
 use kinesis_asl::lease::store::{Created, LeaseStore, Listing, Updated};
 use kinesis_asl::shard::ShardId;
+use kinesis_asl::{Holding, ServiceError};
 
 use crate::chronicle::Chronicle;
 use crate::clock::SimClock;

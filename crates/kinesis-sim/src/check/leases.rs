@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kinesis_asl::{Holding, Timestamp};
 use kinesis_asl::lease::lease::{Lease, LeaseChange, WorkerId};
 use kinesis_asl::shard::ShardId;
+use kinesis_asl::{Holding, Timestamp};
 
 use crate::check::violation::Violation;
 use crate::event::{WorkerNo, Write};
@@ -118,7 +118,10 @@ impl LeaseBook {
         }
         let needs_no_owner = matches!(
             change,
-            LeaseChange::Take { .. } | LeaseChange::Children { .. } | LeaseChange::Ask { .. } | LeaseChange::Retract { .. }
+            LeaseChange::Take { .. }
+                | LeaseChange::Children { .. }
+                | LeaseChange::Ask { .. }
+                | LeaseChange::Retract { .. }
         );
         let stranger = !needs_no_owner && before.owner != Some(worker.id());
         let owner = before.owner.clone();
