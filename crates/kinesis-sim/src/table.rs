@@ -59,6 +59,11 @@ impl SimTable {
         Ok(created)
     }
 
+    pub(crate) async fn delete(&self, lease: &Lease) -> Result<Updated, ServiceError> {
+        self.land_what_is_due().await?;
+        self.store.delete(lease).await
+    }
+
     pub(crate) async fn update(&self, sent: Sent) -> Result<Updated, ServiceError> {
         self.land_what_is_due().await?;
         self.land(sent).await

@@ -13,6 +13,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use crate::backoff::Backoff;
 use crate::lease::commit::Commit;
 use crate::lease::held::{Clarity, Held};
+use crate::lease::leader::is_leader;
 use crate::lease::lease::{Claim, Lease, LeaseChange, WorkerId};
 use crate::lease::plan::{TakeLimits, leases_to_take};
 use crate::lease::snapshot::{Coverage, Snapshot};
@@ -197,6 +198,9 @@ impl LeaseCore {
         self.next_listing = now + jittered(self.policy.list_every, &mut self.rng);
         self.snapshot.update(listing, now);
         for held in self.held.values_mut() {
+            // Others may note it at a lease that an old Java worker made.
+            let noted = self.snapshot.get(&held.lease.shard).and_then(|seen| seen.hash_range);
+            held.lease.hash_range = held.lease.hash_range.or(noted);
             match self.snapshot.get(&held.lease.shard) {
                 // Somebody took it: find out now and not at the next renewal.
                 Some(seen) if seen.counter > held.lease.counter && seen.owner.as_ref() != Some(&self.me) => {
@@ -267,6 +271,12 @@ impl LeaseCore {
     #[must_use]
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
+    }
+
+    /// Whether this worker leads, by the rule that all workers share.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        is_leader(&self.me, &self.snapshot)
     }
 
     /// Whether nothing is held and nothing is being taken.
@@ -362,7 +372,10 @@ impl LeaseCore {
                 self.held.remove(shard);
                 self.outbox.push(Command::Released(shard.clone(), holding));
             }
-            LeaseChange::Renew(_) | LeaseChange::Take { .. } | LeaseChange::Children { .. } => {}
+            LeaseChange::Renew(_)
+            | LeaseChange::Take { .. }
+            | LeaseChange::Children { .. }
+            | LeaseChange::HashRange { .. } => {}
         }
     }
 

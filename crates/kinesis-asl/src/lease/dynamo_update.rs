@@ -8,10 +8,11 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::lease::dynamo_item::{
-    CHECKPOINT, CHECKPOINT_OWNER, CHECKPOINT_SUB_SEQUENCE, CHILD_SHARD_IDS, LEASE_COUNTER, LEASE_KEY, LEASE_OWNER,
-    OWNER_SWITCHES, PENDING, SHARD_END, START_AT, checkpoint_text, numeric, shard_set, string, sub_sequence,
+    CHECKPOINT, CHECKPOINT_OWNER, CHECKPOINT_SUB_SEQUENCE, CHILD_SHARD_IDS, ENDING_HASH_KEY, LEASE_COUNTER, LEASE_KEY,
+    LEASE_OWNER, OWNER_SWITCHES, PENDING, SHARD_END, START_AT, STARTING_HASH_KEY, checkpoint_text, numeric, shard_set,
+    string, sub_sequence,
 };
-use crate::lease::lease::{Claim, LeaseChange};
+use crate::lease::lease::{Claim, Lease, LeaseChange};
 use crate::position::Checkpoint;
 
 /// Condition and effect of one `UpdateItem`.
@@ -66,8 +67,20 @@ pub(crate) fn update(change: &LeaseChange) -> Option<Update> {
             update.remove(LEASE_OWNER);
         }
         LeaseChange::Children { children, .. } => update.set(CHILD_SHARD_IDS, "children", shard_set(children)?),
+        LeaseChange::HashRange { range, .. } => {
+            update.set(STARTING_HASH_KEY, "from", string(&range.start().to_string()));
+            update.set(ENDING_HASH_KEY, "to", string(&range.end().to_string()));
+        }
     }
     Some(update)
+}
+
+/// The condition under which a lease is deleted: nobody has written to it since it was seen.
+pub(crate) fn deletion(lease: &Lease) -> Update {
+    let mut update = Update::of_existing();
+    update.demand(LEASE_COUNTER, "counter", numeric(lease.counter.0));
+    update.demand(CHECKPOINT, "checkpoint", string(&checkpoint_text(lease.checkpoint)));
+    update
 }
 
 impl Update {
@@ -96,6 +109,12 @@ impl Update {
     fn set(&mut self, attribute: &str, value_name: &str, value: AttributeValue) {
         let name = self.name(attribute);
         self.sets.push(format!("{name} = :{value_name}"));
+        self.values.insert(format!(":{value_name}"), value);
+    }
+
+    fn demand(&mut self, attribute: &str, value_name: &str, value: AttributeValue) {
+        let name = self.name(attribute);
+        self.condition.push_str(&format!(" AND {name} = :{value_name}"));
         self.values.insert(format!(":{value_name}"), value);
     }
 
@@ -170,6 +189,24 @@ mod tests {
         let release = update(&LeaseChange::Release(claim())).expect("an update");
         assert!(release.condition.ends_with("#leaseOwner = :owner"));
         assert_eq!(release.effect(), "SET #leaseCounter = :next REMOVE #leaseOwner");
+    }
+
+    #[test]
+    fn noting_a_hash_range_leaves_the_counter_alone() {
+        let range = kpl_deagg::HashKeyRange::FULL;
+        let noted = update(&LeaseChange::HashRange { shard: "s".into(), range }).expect("an update");
+        assert_eq!(noted.condition, "attribute_exists(#leaseKey)");
+        assert_eq!(noted.effect(), "SET #startingHashKey = :from, #endingHashKey = :to");
+    }
+
+    #[test]
+    fn a_deletion_demands_counter_and_checkpoint_as_seen() {
+        let mut lease = Lease::new("s".into(), Checkpoint::ShardEnd);
+        lease.counter = LeaseCounter(7);
+        let demand = deletion(&lease);
+        let expected = "attribute_exists(#leaseKey) AND #leaseCounter = :counter AND #checkpoint = :checkpoint";
+        assert_eq!(demand.condition, expected);
+        assert_eq!((&demand.values[":counter"], &demand.values[":checkpoint"]), (&numeric(7), &string("SHARD_END")));
     }
 
     #[test]

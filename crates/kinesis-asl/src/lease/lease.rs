@@ -12,6 +12,7 @@ use kpl_deagg::HashKeyRange;
 
 use crate::position::{Checkpoint, Timestamp};
 use crate::shard::ShardId;
+use crate::stream_identity::StreamIdentity;
 
 /// The name of a lease participant, `host:uuid`. A clone is a reference count.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,6 +78,8 @@ pub struct Lease {
     pub children: BTreeSet<ShardId>,
     /// Its part of the hash key space, where known.
     pub hash_range: Option<HashKeyRange>,
+    /// The stream of the shard, where the lease says it. Our own attribute, written once when the lease is made.
+    pub stream: Option<StreamIdentity>,
 }
 
 impl Lease {
@@ -93,6 +96,7 @@ impl Lease {
             parents: BTreeSet::new(),
             children: BTreeSet::new(),
             hash_range: None,
+            stream: None,
         }
     }
 
@@ -133,6 +137,14 @@ pub enum LeaseChange {
         /// The shards that follow it.
         children: BTreeSet<ShardId>,
     },
+    /// Notes the part of the hash key space, which workers of KCL 1.13 and older leave out. Demands that the lease exists;
+    /// the counter stays.
+    HashRange {
+        /// The shard.
+        shard: ShardId,
+        /// Its part of the hash key space.
+        range: HashKeyRange,
+    },
 }
 
 /// A lease at a version, and the worker that writes.
@@ -155,6 +167,7 @@ impl LeaseChange {
                 &claim.shard
             }
             Self::Children { shard, .. } => shard,
+            Self::HashRange { shard, .. } => shard,
         }
     }
 
@@ -168,6 +181,7 @@ impl LeaseChange {
             }
             Self::Release(claim) => stored.counter == claim.counter && stored.owner.as_ref() == Some(&claim.worker),
             Self::Children { .. } => true,
+            Self::HashRange { .. } => true,
         }
     }
 
@@ -193,6 +207,7 @@ impl LeaseChange {
                 stored.owner = None;
             }
             Self::Children { children, .. } => stored.children.clone_from(children),
+            Self::HashRange { range, .. } => stored.hash_range = Some(*range),
         }
     }
 
@@ -215,6 +230,7 @@ impl LeaseChange {
             Self::Checkpoint { claim, to } => ours(claim) && stored.checkpoint == *to,
             Self::Release(claim) => stored.counter == claim.counter.next() && stored.owner.is_none(),
             Self::Children { children, .. } => stored.children == *children,
+            Self::HashRange { range, .. } => stored.hash_range == Some(*range),
         }
     }
 }

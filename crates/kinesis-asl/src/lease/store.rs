@@ -41,6 +41,12 @@ pub trait LeaseStore: Send + Sync + 'static {
     /// # Errors
     /// When the table cannot be written; the change may have happened.
     async fn update(&self, change: &LeaseChange) -> Result<Updated, ServiceError>;
+
+    /// Deletes a lease that nobody has written to since it was seen: counter and checkpoint are the same.
+    ///
+    /// # Errors
+    /// When the table cannot be written; the deletion may have happened.
+    async fn delete(&self, lease: &Lease) -> Result<Updated, ServiceError>;
 }
 
 /// What a table holds.
@@ -116,6 +122,7 @@ pub mod conformance {
         creates_once_and_reads_back_every_field(store).await;
         walks_through_a_life(store).await;
         never_recreates_what_is_not_there(store).await;
+        crate::lease::store_cases::run(store).await;
     }
 
     async fn creates_once_and_reads_back_every_field(store: &dyn LeaseStore) {

@@ -94,7 +94,7 @@ impl LeaseBook {
                 let taken_as = self.taken_as(*worker, &shard);
                 *self.releases.entry((*worker, shard.clone(), taken_as)).or_default() += 1;
             }
-            LeaseChange::Children { .. } => {}
+            LeaseChange::Children { .. } | LeaseChange::HashRange { .. } => {}
         }
         if after.counter < before.counter {
             return Some(Violation::CounterWentBack { shard, from: before.counter, to: after.counter });
@@ -102,7 +102,8 @@ impl LeaseBook {
         if after.checkpoint < before.checkpoint {
             return Some(Violation::CheckpointWentBack { shard, from: before.checkpoint, to: after.checkpoint });
         }
-        let needs_no_owner = matches!(change, LeaseChange::Take { .. } | LeaseChange::Children { .. });
+        let needs_no_owner =
+            matches!(change, LeaseChange::Take { .. } | LeaseChange::Children { .. } | LeaseChange::HashRange { .. });
         let stranger = !needs_no_owner && before.owner != Some(worker.id());
         let owner = before.owner.clone();
         stranger.then(|| Violation::WroteAsStranger { worker: *worker, owner, change: change.clone() })
