@@ -75,7 +75,7 @@ pub enum Event {
     /// Every output of the batch with this page has succeeded.
     Processed(Page),
     /// A lease was added to the table.
-    Created(WorkerNo, Lease),
+    Created(WorkerNo, Box<Lease>),
     /// A conditional write had its effect.
     Wrote(Box<Write>),
 }
@@ -100,6 +100,8 @@ pub struct Write {
     pub worker: WorkerNo,
     /// When it was sent.
     pub sent: Duration,
+    /// Under which holding, if the worker held the lease.
+    pub holding: Option<Holding>,
     /// What was to be done.
     pub change: LeaseChange,
     /// The lease before.

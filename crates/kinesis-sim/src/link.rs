@@ -1,13 +1,14 @@
 //! The network between one worker and the two services: delays, faults, pauses, and whether the worker still lives.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use kinesis_asl::api::{KinesisApi, NextPage, Page, Place, ShardFilter, ShardIterator};
+use kinesis_asl::checkpoint::tracker::ProgressTracker;
 use kinesis_asl::lease::lease::{Lease, LeaseChange};
 use kinesis_asl::lease::store::{Created, LeaseStore, Listing, Updated};
 use kinesis_asl::shard::{Shard, ShardId};
-use kinesis_asl::{ServiceError, ServiceErrorKind, StreamIdentity};
+use kinesis_asl::{Holding, ServiceError, ServiceErrorKind, StreamIdentity};
 use rand::{SeedableRng, rngs::StdRng};
 use tokio::time::Instant;
 
@@ -26,6 +27,8 @@ pub(crate) struct Link {
     chronicle: Arc<Chronicle>,
     /// Held to draw from the generator or to set a field, never across an await.
     state: Mutex<LinkState>,
+    /// Knows under which holding the worker writes.
+    tracker: OnceLock<Arc<ProgressTracker>>,
 }
 
 #[derive(Debug)]
@@ -59,7 +62,17 @@ impl Link {
             process: Process::Runs,
             table_calls: 0,
         };
-        Arc::new(Self { worker, clock, chronicle, state: Mutex::new(state) })
+        Arc::new(Self { worker, clock, chronicle, state: Mutex::new(state), tracker: OnceLock::new() })
+    }
+
+    /// Tells the link what the worker at its end holds.
+    pub(crate) fn watch(&self, tracker: Arc<ProgressTracker>) {
+        // A link belongs to one worker, which has one tracker.
+        let _ = self.tracker.set(tracker);
+    }
+
+    fn holding(&self, shard: &ShardId) -> Option<Holding> {
+        self.tracker.get().and_then(|tracker| tracker.with(|progress| progress.holding(shard)))
     }
 
     pub(crate) fn set_faults(&self, faults: Faults) {
@@ -228,7 +241,12 @@ impl LeaseStore for LinkedTable {
     async fn update(&self, change: &LeaseChange) -> Result<Updated, ServiceError> {
         const CALL: &str = "UpdateItem";
         self.link.count_table_call();
-        let sent = Sent { worker: self.link.worker, at: self.link.clock.elapsed(), change: change.clone() };
+        let sent = Sent {
+            worker: self.link.worker,
+            at: self.link.clock.elapsed(),
+            holding: self.link.holding(change.shard()),
+            change: change.clone(),
+        };
         let fate = self.link.there(CALL).await;
         let answer = match fate {
             Fate::Done | Fate::Unreported => Some(self.table.update(sent).await),

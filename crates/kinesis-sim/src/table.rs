@@ -4,11 +4,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use kinesis_asl::ServiceError;
 use kinesis_asl::lease::lease::{Lease, LeaseChange};
 use kinesis_asl::lease::memory_store::MemoryLeaseStore;
 use kinesis_asl::lease::store::{Created, LeaseStore, Listing, Updated};
 use kinesis_asl::shard::ShardId;
+use kinesis_asl::{Holding, ServiceError};
 
 use crate::chronicle::Chronicle;
 use crate::clock::SimClock;
@@ -21,6 +21,8 @@ pub(crate) struct Sent {
     pub(crate) worker: WorkerNo,
     /// When, since the start.
     pub(crate) at: Duration,
+    /// Under which holding, if the worker holds the lease.
+    pub(crate) holding: Option<Holding>,
     /// What.
     pub(crate) change: LeaseChange,
 }
@@ -54,7 +56,7 @@ impl SimTable {
         self.land_what_is_due().await?;
         let created = self.store.create(lease).await?;
         if created == Created::New {
-            self.chronicle.record(Event::Created(worker, lease.clone()));
+            self.chronicle.record(Event::Created(worker, Box::new(lease.clone())));
         }
         Ok(created)
     }
@@ -94,12 +96,12 @@ impl SimTable {
     }
 
     async fn land(&self, sent: Sent) -> Result<Updated, ServiceError> {
-        let Sent { worker, at, change } = sent;
+        let Sent { worker, at, holding, change } = sent;
         let before = self.store.get(change.shard()).await?;
         let updated = self.store.update(&change).await?;
-        let after = self.store.get(change.shard()).await?;
-        if let (Updated::Committed, Some(before), Some(after)) = (updated, before, after) {
-            self.chronicle.record(Event::Wrote(Box::new(Write { worker, sent: at, change, before, after })));
+        if let (Updated::Committed(Some(after)), Some(before)) = (&updated, before) {
+            let after = Lease::clone(after);
+            self.chronicle.record(Event::Wrote(Box::new(Write { worker, sent: at, holding, change, before, after })));
         }
         Ok(updated)
     }

@@ -123,6 +123,7 @@ impl World {
         };
         let hub = WorkerHub::with_backend(self.setup.config(), backend, Arc::new(self.clock));
         let hub = Arc::new(hub.with_identity(worker.id(), seed ^ 1));
+        link.watch(hub.tracker());
         let chronicle = Arc::clone(&self.chronicle);
         let life = Life::new(worker, Arc::clone(&hub), Arc::clone(&link), chronicle, &self.setup, seed ^ 2)?;
         let (stop, stopped) = oneshot::channel();

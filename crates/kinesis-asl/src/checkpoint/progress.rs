@@ -40,10 +40,22 @@ enum EndOfShard {
     Reached,
 }
 
+impl ShardProgress {
+    fn is_drained(&self) -> bool {
+        self.done == self.received
+    }
+}
+
 impl Progress {
     /// A shard is read from now on under a holding; what an earlier holding knew is forgotten.
     pub fn begin(&mut self, shard: ShardId, holding: Holding) {
         self.shards.insert(shard, ShardProgress { holding, received: None, done: None, end: EndOfShard::Ahead });
+    }
+
+    /// Under which holding a shard is held.
+    #[must_use]
+    pub fn holding(&self, shard: &ShardId) -> Option<Holding> {
+        self.shards.get(shard).map(|progress| progress.holding)
     }
 
     /// A shard is not held any more.
@@ -53,7 +65,7 @@ impl Progress {
         }
     }
 
-    /// A page is about to be stored.
+    /// A page was stored; it may even be done already. A page whose storing was given up is not received.
     pub fn on_received(&mut self, range: &SequenceRange) {
         if let Some(progress) = self.of(&range.shard, range.holding) {
             progress.received = progress.received.max(Some(range.to));
@@ -79,10 +91,18 @@ impl Progress {
     #[must_use]
     pub fn safe(&self, shard: &ShardId, holding: Holding) -> Option<Checkpoint> {
         let progress = self.shards.get(shard).filter(|progress| progress.holding == holding)?;
-        if progress.end == EndOfShard::Reached && progress.done == progress.received {
+        if progress.end == EndOfShard::Reached && progress.is_drained() {
             return Some(Checkpoint::ShardEnd);
         }
         progress.done.map(Checkpoint::At)
+    }
+
+    /// Whether everything that was received is done, and the position of its last record; `None` while something is not.
+    /// `Some(None)`: nothing was received. Asked when no reader runs.
+    #[must_use]
+    pub fn drained(&self, shard: &ShardId, holding: Holding) -> Option<Option<Checkpoint>> {
+        let progress = self.shards.get(shard).filter(|progress| progress.holding == holding)?;
+        progress.is_drained().then(|| progress.done.map(Checkpoint::At))
     }
 
     /// Up to where every record is done, be that the end of the shard or not: what may be checkpointed while the shards

@@ -179,9 +179,11 @@ impl<A: KinesisApi + ?Sized> ShardConsumer<A> {
         }
         let shard = self.expander.shard.clone();
         let range = SequenceRange { shard, holding: self.holding, from, to, records: page.records.len() };
-        self.tracker.with(|progress| progress.on_received(&range));
         debug!(%range, "storing a page");
-        self.sink.store(page.records, range).await
+        self.sink.store(page.records, range.clone()).await?;
+        // Nothing is awaited in between: a page is received if and only if it was stored.
+        self.tracker.with(|progress| progress.on_received(&range));
+        Ok(())
     }
 
     async fn on_error(&self, reader: &mut Reader, error: ServiceError) -> Step {

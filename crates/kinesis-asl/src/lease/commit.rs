@@ -9,7 +9,7 @@ use crate::lease::store::{LeaseStore, Updated};
 /// What became of a conditional write.
 #[derive(Debug)]
 pub enum Commit {
-    /// It had its effect. The lease as it is now, where it had to be read again to find that out.
+    /// It had its effect. The lease as it is now, where the table told.
     Committed(Option<Lease>),
     /// Somebody else wrote first; the lease as it is now, `None` when it was deleted.
     Superseded(Option<Lease>),
@@ -26,7 +26,7 @@ pub enum Commit {
 /// The write may or may not have happened; the lease must be read again before it is relied on.
 pub async fn commit(store: &dyn LeaseStore, change: &LeaseChange) -> Commit {
     let failure = match store.update(change).await {
-        Ok(Updated::Committed) => return Commit::Committed(None),
+        Ok(Updated::Committed(lease)) => return Commit::Committed(lease.map(|lease| *lease)),
         Ok(Updated::Mismatch) => None,
         Err(error) if error.kind.may_have_happened() => Some(error),
         Err(error) => return Commit::NotDone(error),

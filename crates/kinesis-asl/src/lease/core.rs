@@ -1,8 +1,8 @@
 //! The lease coordinator's decisions: events in, commands and the next deadline out. No clock, no I/O, no log.
 //!
-//! A worker's life with a lease: *taken* by a conditional write, *renewed* three times per failover time (a checkpoint
-//! is a renewal), *lost* when somebody else wrote to it or when no renewal succeeded within the failover time, or
-//! *released*. One write per lease is under way at a time. The age of a lease is counted from before its last successful
+//! A worker's life with a lease: *taken* by a conditional write, *renewed* twice per failover time and a little more often
+//! (a checkpoint is a renewal), *lost* when somebody else wrote to it or when no renewal succeeded within the failover time,
+//! *released*, or *handed over* to a worker that asked for it. One write per lease is under way at a time. The age of a lease is counted from before its last successful
 //! write was sent, so this worker stops before anybody else may take over.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,105 +11,33 @@ use std::time::{Duration, Instant};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use crate::backoff::Backoff;
+use crate::lease::asks::Asks;
+use crate::lease::command::{Command, LossReason, Origin, Reading, Ticket, Unresolved};
 use crate::lease::commit::Commit;
 use crate::lease::held::{Clarity, Held};
 use crate::lease::leader::is_leader;
 use crate::lease::lease::{Claim, Lease, LeaseChange, WorkerId};
-use crate::lease::plan::{TakeLimits, leases_to_take};
+use crate::lease::pace::{Duty, Roster, watch_pause};
+use crate::lease::plan::{Plan, TakeLimits, plan};
 use crate::lease::snapshot::{Coverage, Snapshot};
 use crate::lease::store::Listing;
-use crate::position::{Checkpoint, Timestamp};
+use crate::position::Checkpoint;
 use crate::range::Holding;
 use crate::shard::ShardId;
 
-/// How often a lease is renewed within the failover time.
-const RENEWALS_PER_FAILOVER: u32 = 3;
+/// The longest time between two renewals, in twelfths of the failover time: what fails once is tried again long before the
+/// lease is lost. The KCL renews every third of it.
+const RENEWAL_TWELFTHS: u32 = 5;
+/// A worker that was asked for a lease has this many failover times to hand it over, as in KCL 3; then it is stolen.
+const PATIENCE_WITH_OWNERS: u32 = 3;
 
 /// The rules of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeasePolicy {
     /// What to take.
     pub limits: TakeLimits,
-    /// The time between two readings of the table.
-    pub list_every: Duration,
     /// What stands behind sentinels without a moment.
     pub unresolved: Unresolved,
-}
-
-/// What the shell has to do, or to know.
-#[derive(Debug, PartialEq)]
-pub enum Command {
-    /// Read the whole table, then call [`LeaseCore::on_listing`] or [`LeaseCore::on_list_failed`].
-    List,
-    /// Write, then call [`LeaseCore::on_commit`] with the ticket.
-    Write(Ticket),
-    /// The lease is held from now on.
-    Gained(Lease, Holding),
-    /// The lease is held no more; nothing may be read or written for it.
-    Lost(ShardId, Holding, LossReason),
-    /// A checkpoint is stored.
-    Checkpointed(ShardId, Holding, Checkpoint),
-    /// The lease was given up in good order.
-    Released(ShardId, Holding),
-}
-
-/// A write under way.
-#[derive(Debug, PartialEq)]
-pub struct Ticket {
-    /// What to write.
-    pub change: LeaseChange,
-    sent: Instant,
-    origin: Origin,
-}
-
-/// What a write starts from.
-#[derive(Debug, PartialEq)]
-enum Origin {
-    /// A lease that is held.
-    Held(Holding),
-    /// A lease that is being taken, as it was when that was decided: its counter is the condition of the write, so this
-    /// is what is taken.
-    Planned(Box<Lease>),
-}
-
-/// Whether a reading of the table was of use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reading {
-    /// It was.
-    Used,
-    /// It took longer than the failover time: nothing was learned from it.
-    TooOld,
-}
-
-/// What stands behind the sentinels of leases that carry no moment of their own: Java workers make such leases, and keep
-/// the moment to themselves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unresolved {
-    /// For LATEST: when this worker started.
-    pub latest: Timestamp,
-    /// For AT_TIMESTAMP: the application's own, if it has one.
-    pub at_timestamp: Option<Timestamp>,
-}
-
-impl Unresolved {
-    fn moment_for(self, lease: &Lease) -> Option<Timestamp> {
-        match (lease.checkpoint, lease.start_at) {
-            (Checkpoint::Latest, None) => Some(self.latest),
-            (Checkpoint::AtTimestamp, None) => self.at_timestamp,
-            _ => None,
-        }
-    }
-}
-
-/// Why a lease is held no more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LossReason {
-    /// Another worker wrote to it.
-    Stolen,
-    /// It was deleted from the table.
-    Deleted,
-    /// No renewal succeeded within the failover time.
-    Expired,
 }
 
 /// The coordinator's state.
@@ -121,6 +49,9 @@ pub struct LeaseCore {
     snapshot: Snapshot,
     held: BTreeMap<ShardId, Held>,
     taking: BTreeSet<ShardId>,
+    asks: Asks,
+    roster: Roster,
+    duty: Duty,
     appetite: Appetite,
     listing: bool,
     /// When the last listing was asked for.
@@ -149,6 +80,9 @@ impl LeaseCore {
             snapshot: Snapshot::default(),
             held: BTreeMap::new(),
             taking: BTreeSet::new(),
+            asks: Asks::default(),
+            roster: Roster::default(),
+            duty: Duty::StandBy,
             appetite: Appetite::Takes,
             listing: false,
             listing_sent: now,
@@ -195,7 +129,6 @@ impl LeaseCore {
             return Reading::TooOld;
         }
         self.list_backoff = Backoff::default();
-        self.next_listing = now + jittered(self.policy.list_every, &mut self.rng);
         self.snapshot.update(listing, now);
         for held in self.held.values_mut() {
             // Others may note it at a lease that an old Java worker made.
@@ -207,12 +140,20 @@ impl LeaseCore {
                     held.renew_now(now);
                 }
                 // A listing may be older than our own last write.
-                _ => self.snapshot.note(held.lease.clone(), now),
+                seen => {
+                    seen.into_iter().for_each(|seen| held.on_listed(seen));
+                    if held.is_newly_wanted() {
+                        self.outbox.push(Command::Wanted(held.lease.shard.clone(), held.holding));
+                    }
+                    self.snapshot.note(held.lease.clone(), now);
+                }
             }
         }
+        self.duty = self.roster.look(&self.snapshot, &self.me, self.policy.limits.failover, now);
         if self.appetite == Appetite::Takes {
             self.take_leases(now);
         }
+        self.next_listing = now + jittered(self.pause_until_next_look(now), &mut self.rng);
         Reading::Used
     }
 
@@ -227,6 +168,7 @@ impl LeaseCore {
         match &ticket.origin {
             Origin::Planned(lease) => self.on_take(ticket, lease, outcome, now),
             Origin::Held(holding) => self.on_own_write(ticket, *holding, outcome, now),
+            Origin::Asked => self.on_ask(&ticket.change, outcome, now),
         }
     }
 
@@ -245,9 +187,20 @@ impl LeaseCore {
         }
     }
 
-    /// Takes no lease from now on.
-    pub fn stop_taking(&mut self) {
+    /// Hands a lease over to the worker that asked for it, after the checkpoint that was asked for before is stored. If that
+    /// worker has taken its ask back, the lease is released.
+    pub fn hand_over(&mut self, shard: &ShardId, holding: Holding) {
+        if let Some(held) = self.held(shard, holding) {
+            held.hand_over();
+        }
+    }
+
+    /// Takes no lease from now on, and takes back what was asked for.
+    pub fn stop_taking(&mut self, now: Instant) {
         self.appetite = Appetite::Sated;
+        for shard in self.asks.standing() {
+            self.retract(shard, now);
+        }
     }
 
     /// Reads the table at the next poll: something is known to have changed.
@@ -282,28 +235,94 @@ impl LeaseCore {
     /// Whether nothing is held and nothing is being taken.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.held.is_empty() && self.taking.is_empty()
+        self.held.is_empty() && self.taking.is_empty() && self.asks.is_empty()
+    }
+
+    /// What this worker did for its fleet as of the last listing.
+    #[must_use]
+    pub fn duty(&self) -> Duty {
+        self.duty
     }
 
     fn take_leases(&mut self, now: Instant) {
         let seed = self.rng.random();
-        let planned = leases_to_take(&self.snapshot, &self.me, self.policy.limits, now, seed);
-        // A take whose reply was lost: the table says it is ours, and only we do not know.
+        let Plan { take, ask } = plan(&self.snapshot, &self.me, self.policy.limits, self.duty, now, seed);
+        self.asks.on_listing(&self.snapshot, &self.me, now);
+        let overdue = self.asks.overdue(self.policy.limits.failover * PATIENCE_WITH_OWNERS, now);
+        // A take whose reply was lost, or a lease that was handed over: the table says it is ours, and only we do not know.
         let unclaimed =
             self.snapshot.leases().filter(|lease| lease.owner.as_ref() == Some(&self.me) && !lease.is_ended());
-        let wanted: BTreeMap<ShardId, Lease> =
-            planned.into_iter().chain(unclaimed.cloned()).map(|lease| (lease.shard.clone(), lease)).collect();
-        for (shard, lease) in wanted {
-            if self.held.contains_key(&shard) || !self.taking.insert(shard.clone()) {
-                continue;
+        let overdue = overdue.iter().filter_map(|shard| self.snapshot.get(shard));
+        let wanted: BTreeMap<ShardId, Lease> = take
+            .into_iter()
+            .chain(unclaimed.chain(overdue).cloned())
+            .map(|lease| (lease.shard.clone(), lease))
+            .collect();
+        wanted.into_values().for_each(|lease| self.take(lease));
+        for Lease { shard, owner, .. } in ask {
+            if let Some(owner) = owner.filter(|_| self.asks.begin(&shard)) {
+                let change = LeaseChange::Ask { shard, owner, by: self.me.clone() };
+                self.outbox.push(Command::Write(Ticket { change, sent: now, origin: Origin::Asked }));
             }
-            let claim = Claim { shard, counter: lease.counter, worker: self.me.clone() };
-            let start_at = self.policy.unresolved.moment_for(&lease);
-            let change = LeaseChange::Take { claim, from: lease.owner.clone(), start_at };
-            let origin = Origin::Planned(Box::new(lease));
-            // The age of a new lease counts from the listing: a take whose reply was lost may have landed since then, and
-            // cannot be told from this one.
-            self.outbox.push(Command::Write(Ticket { change, sent: self.listing_sent, origin }));
+        }
+    }
+
+    fn take(&mut self, lease: Lease) {
+        let shard = lease.shard.clone();
+        if self.held.contains_key(&shard) || !self.taking.insert(shard.clone()) {
+            return;
+        }
+        let claim = Claim { shard, counter: lease.counter, worker: self.me.clone() };
+        let start_at = self.policy.unresolved.moment_for(&lease);
+        let change = LeaseChange::Take { claim, from: lease.owner.clone(), start_at };
+        let origin = Origin::Planned(Box::new(lease));
+        // The age of a new lease counts from the listing: a take whose reply was lost may have landed since then, and
+        // cannot be told from this one.
+        self.outbox.push(Command::Write(Ticket { change, sent: self.listing_sent, origin }));
+    }
+
+    fn retract(&mut self, shard: ShardId, now: Instant) {
+        if self.asks.begin(&shard) {
+            let change = LeaseChange::Retract { shard, by: self.me.clone() };
+            self.outbox.push(Command::Write(Ticket { change, sent: now, origin: Origin::Asked }));
+        }
+    }
+
+    /// Something is awaited, or can be had: the next look comes soon. Otherwise it comes when the fleet needs it.
+    fn pause_until_next_look(&self, now: Instant) -> Duration {
+        let limits = self.policy.limits;
+        let coverage = self.coverage(now);
+        let can_have_more = coverage.held < coverage.unfinished && coverage.mine < limits.max_leases;
+        let waits_for_parents = self.held.values().any(|held| !self.snapshot.parents_done(&held.lease));
+        if can_have_more || waits_for_parents || !self.asks.is_empty() || !self.taking.is_empty() {
+            return watch_pause(limits.failover);
+        }
+        self.roster.pause(self.duty, limits.failover)
+    }
+
+    /// An ask was written, or taken back.
+    fn on_ask(&mut self, change: &LeaseChange, outcome: &Commit, now: Instant) {
+        let shard = change.shard();
+        self.asks.end(shard);
+        let stored = match outcome {
+            Commit::Committed(Some(lease)) | Commit::Superseded(Some(lease)) => lease,
+            Commit::Committed(None) => return,
+            Commit::Superseded(None) => return self.snapshot.forget(shard),
+            // If it stands after all, a listing shows it; if it could not be taken back, the lease comes to nobody's harm: it is
+            // found abandoned after the failover time.
+            Commit::NotDone(_) | Commit::Unknown(_) => {
+                return self.list_soon(now + watch_pause(self.policy.limits.failover));
+            }
+        };
+        self.snapshot.note_foreign(stored.clone(), now);
+        if stored.promised_to() == Some(&self.me) {
+            self.asks.note(shard, now);
+            if self.appetite == Appetite::Sated {
+                self.retract(shard.clone(), now);
+            }
+        } else if stored.owner.as_ref() == Some(&self.me) && !stored.is_ended() {
+            // It was handed over before the ask could be taken back; who has stopped taking releases it.
+            self.take(stored.clone());
         }
     }
 
@@ -316,14 +335,17 @@ impl LeaseCore {
                 self.snapshot.note(lease.clone(), now);
                 self.holdings += 1;
                 let holding = Holding(self.holdings);
-                let held = Held::new(lease.clone(), holding, ticket.sent, self.renewal_pause());
+                let first_pause = self.renewal_pause().mul_f64(self.rng.random_range(0.25..=1.0));
+                let held = Held::new(lease.clone(), holding, ticket.sent, first_pause);
                 self.held.insert(shard.clone(), held);
                 self.outbox.push(Command::Gained(lease, holding));
             }
             Commit::Superseded(Some(lease)) => self.snapshot.note(lease.clone(), now),
             Commit::Superseded(None) => self.snapshot.forget(shard),
             // The next listing shows what became of it.
-            Commit::NotDone(_) | Commit::Unknown(_) => self.list_soon(now + self.policy.list_every / 2),
+            Commit::NotDone(_) | Commit::Unknown(_) => {
+                self.list_soon(now + watch_pause(self.policy.limits.failover) / 2);
+            }
         }
     }
 
@@ -335,8 +357,11 @@ impl LeaseCore {
             Commit::Committed(read_again) => {
                 let lease = read_again.clone().unwrap_or_else(|| ticket.change.applied(&held.lease));
                 held.on_committed(lease, ticket.sent, pause);
+                if held.is_newly_wanted() {
+                    self.outbox.push(Command::Wanted(shard.clone(), holding));
+                }
                 self.snapshot.note(held.lease.clone(), now);
-                self.on_done(&shard, holding, &ticket.change);
+                self.on_done(&shard, holding, &ticket.change, now);
             }
             Commit::Superseded(Some(lease)) => {
                 self.snapshot.note(lease.clone(), now);
@@ -345,25 +370,25 @@ impl LeaseCore {
                     held.adopt(lease, pause);
                     self.outbox.push(Command::Checkpointed(shard, holding, lease.checkpoint));
                 } else {
-                    self.lose(&shard, LossReason::Stolen);
+                    self.lose(&shard, LossReason::Stolen, now);
                 }
             }
             Commit::Superseded(None) => {
                 self.snapshot.forget(&shard);
-                self.lose(&shard, LossReason::Deleted);
+                self.lose(&shard, LossReason::Deleted, now);
             }
             Commit::NotDone(error) => {
                 let unclear = error.kind.may_have_happened();
                 let clarity = if unclear { Clarity::Unclear } else { Clarity::DidNotHappen };
-                held.on_failed(ticket.sent, clarity, now, pause, &mut self.rng);
+                held.on_failed(ticket.sent, clarity, now, self.policy.limits.failover, &mut self.rng);
             }
             Commit::Unknown(_) => {
-                held.on_failed(ticket.sent, Clarity::Unclear, now, pause, &mut self.rng);
+                held.on_failed(ticket.sent, Clarity::Unclear, now, self.policy.limits.failover, &mut self.rng);
             }
         }
     }
 
-    fn on_done(&mut self, shard: &ShardId, holding: Holding, change: &LeaseChange) {
+    fn on_done(&mut self, shard: &ShardId, holding: Holding, change: &LeaseChange, now: Instant) {
         match change {
             LeaseChange::Checkpoint { to, .. } => {
                 self.outbox.push(Command::Checkpointed(shard.clone(), holding, *to));
@@ -372,9 +397,17 @@ impl LeaseCore {
                 self.held.remove(shard);
                 self.outbox.push(Command::Released(shard.clone(), holding));
             }
+            LeaseChange::HandOver { .. } => {
+                self.held.remove(shard);
+                self.outbox.push(Command::Released(shard.clone(), holding));
+                // There is somebody else now: the next look may change what this worker has to do.
+                self.list_soon(now + watch_pause(self.policy.limits.failover));
+            }
             LeaseChange::Renew(_)
             | LeaseChange::Take { .. }
             | LeaseChange::Children { .. }
+            | LeaseChange::Ask { .. }
+            | LeaseChange::Retract { .. }
             | LeaseChange::HashRange { .. } => {}
         }
     }
@@ -385,12 +418,14 @@ impl LeaseCore {
         let expired: Vec<ShardId> =
             self.held.values().filter(|held| too_old(held)).map(|held| held.lease.shard.clone()).collect();
         for shard in expired {
-            self.lose(&shard, LossReason::Expired);
+            self.lose(&shard, LossReason::Expired, now);
         }
     }
 
-    fn lose(&mut self, shard: &ShardId, reason: LossReason) {
+    fn lose(&mut self, shard: &ShardId, reason: LossReason, now: Instant) {
         if let Some(held) = self.held.remove(shard) {
+            // Who has it now, if anybody: the next look may be far away.
+            self.list_soon(now);
             self.outbox.push(Command::Lost(shard.clone(), held.holding, reason));
         }
     }
@@ -399,9 +434,9 @@ impl LeaseCore {
         self.held.get_mut(shard).filter(|held| held.holding == holding)
     }
 
-    /// A third of the failover time, a little less by chance so that renewals spread out.
+    /// A little less than the longest by chance, so that renewals spread out.
     fn renewal_pause(&mut self) -> Duration {
-        jittered(self.policy.limits.failover / RENEWALS_PER_FAILOVER, &mut self.rng)
+        jittered(self.policy.limits.failover * RENEWAL_TWELFTHS / 12, &mut self.rng)
     }
 }
 

@@ -33,6 +33,10 @@ pub(crate) const PENDING: [&str; 3] =
 pub(crate) const START_AT: &str = "dstreamStartAtMillis";
 /// Our own attribute, which Java workers leave alone: the stream of the shard, as `name:seconds since 1970 of its creation`.
 pub(crate) const STREAM: &str = "dstreamStream";
+/// Our own attribute: the owner as a worker of ours wrote it, beside the KCL's own `leaseOwner`.
+pub(crate) const OUR_OWNER: &str = "dstreamOwner";
+/// Our own attribute: the worker of ours that asked the owner for the lease.
+pub(crate) const ASKED_BY: &str = "dstreamAskedBy";
 /// Tells leases from other rows in tables of KCL 3.5 and later; absent on older leases.
 const ENTITY_TYPE: &str = "entityType";
 const ENTITY_LEASE: &str = "LEASE";
@@ -71,6 +75,8 @@ fn lease(item: &Item) -> Result<Lease, String> {
     Ok(Lease {
         shard,
         owner: text(item, LEASE_OWNER).map(WorkerId::from),
+        our_owner: text(item, OUR_OWNER).map(WorkerId::from),
+        asked_by: text(item, ASKED_BY).map(WorkerId::from),
         counter: LeaseCounter(counter),
         checkpoint,
         start_at: number(item, START_AT)?.map(Timestamp::from_millis),
@@ -99,6 +105,8 @@ pub(crate) fn new_item(lease: &Lease) -> Item {
         }
     };
     put(LEASE_OWNER, lease.owner.as_ref().map(|owner| string(owner.as_str())));
+    put(OUR_OWNER, lease.our_owner.as_ref().map(|owner| string(owner.as_str())));
+    put(ASKED_BY, lease.asked_by.as_ref().map(|asker| string(asker.as_str())));
     put(START_AT, lease.start_at.map(|at| numeric(at.as_millis())));
     put(STREAM, lease.stream.as_ref().map(|stream| string(&stream.to_string())));
     put(PARENT_SHARD_ID, shard_set(&lease.parents));

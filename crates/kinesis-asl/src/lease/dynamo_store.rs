@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::types::ReturnValue;
 use aws_sdk_dynamodb::{Client, config};
 use kinesis_endpoint::{ServiceAccess, ServiceError, ServiceErrorKind};
 
@@ -117,7 +118,7 @@ impl LeaseStore for DynamoLeaseStore {
     }
 
     async fn update(&self, change: &LeaseChange) -> Result<Updated, ServiceError> {
-        let Some(update) = dynamo_update::update(change) else { return Ok(Updated::Committed) };
+        let Some(update) = dynamo_update::update(change) else { return Ok(Updated::Committed(None)) };
         let request = self
             .client
             .update_item()
@@ -126,9 +127,16 @@ impl LeaseStore for DynamoLeaseStore {
             .update_expression(update.effect())
             .condition_expression(update.condition)
             .set_expression_attribute_names(Some(update.names))
-            .set_expression_attribute_values(Some(update.values));
+            .set_expression_attribute_values(Some(update.values))
+            // Costs no read capacity, and is how an owner learns that its lease is asked for.
+            .return_values(ReturnValue::AllNew);
         match request.send().await {
-            Ok(_) => Ok(Updated::Committed),
+            Ok(answer) => {
+                Ok(Updated::Committed(answer.attributes.as_ref().and_then(|item| match dynamo_item::read(item) {
+                    Row::Lease(lease) => Some(lease),
+                    Row::Other | Row::Unreadable { .. } => None,
+                })))
+            }
             Err(error) => match ServiceError::from_sdk("UpdateItem", self.subject(), error) {
                 error if error.kind == ServiceErrorKind::ConditionFailed => Ok(Updated::Mismatch),
                 error => Err(error),
@@ -147,7 +155,7 @@ impl LeaseStore for DynamoLeaseStore {
             .set_expression_attribute_names(Some(demand.names))
             .set_expression_attribute_values(Some(demand.values));
         match request.send().await {
-            Ok(_) => Ok(Updated::Committed),
+            Ok(_) => Ok(Updated::Committed(None)),
             Err(error) => match ServiceError::from_sdk("DeleteItem", self.subject(), error) {
                 error if error.kind == ServiceErrorKind::ConditionFailed => Ok(Updated::Mismatch),
                 error => Err(error),

@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::lease::dynamo_item::{
-    CHECKPOINT, CHECKPOINT_OWNER, CHECKPOINT_SUB_SEQUENCE, CHILD_SHARD_IDS, ENDING_HASH_KEY, LEASE_COUNTER, LEASE_KEY,
-    LEASE_OWNER, OWNER_SWITCHES, PENDING, SHARD_END, START_AT, STARTING_HASH_KEY, checkpoint_text, numeric, shard_set,
-    string, sub_sequence,
+    ASKED_BY, CHECKPOINT, CHECKPOINT_OWNER, CHECKPOINT_SUB_SEQUENCE, CHILD_SHARD_IDS, ENDING_HASH_KEY, LEASE_COUNTER,
+    LEASE_KEY, LEASE_OWNER, OUR_OWNER, OWNER_SWITCHES, PENDING, SHARD_END, START_AT, STARTING_HASH_KEY,
+    checkpoint_text, numeric, shard_set, string, sub_sequence,
 };
-use crate::lease::lease::{Claim, Lease, LeaseChange};
+use crate::lease::lease::{Claim, Lease, LeaseChange, WorkerId};
 use crate::position::Checkpoint;
 
 /// Condition and effect of one `UpdateItem`.
@@ -32,12 +32,9 @@ pub(crate) fn update(change: &LeaseChange) -> Option<Update> {
         LeaseChange::Renew(claim) => update.count(claim),
         LeaseChange::Take { claim, from, start_at } => {
             update.count(claim);
-            update.set(LEASE_OWNER, "owner", string(claim.worker.as_str()));
+            update.own(&claim.worker);
             if from.as_ref().is_some_and(|owner| *owner != claim.worker) {
-                let name = update.name(OWNER_SWITCHES);
-                update.values.insert(":one".to_owned(), numeric(1));
-                update.values.insert(":zero".to_owned(), numeric(0));
-                update.sets.push(format!("{name} = if_not_exists({name}, :zero) + :one"));
+                update.count_switch();
             }
             if let Some(at) = start_at {
                 let name = update.name(START_AT);
@@ -48,28 +45,34 @@ pub(crate) fn update(change: &LeaseChange) -> Option<Update> {
         }
         LeaseChange::Checkpoint { claim, to } => {
             update.count(claim);
-            update.set(CHECKPOINT, "checkpoint", string(&checkpoint_text(*to)));
-            update.set(CHECKPOINT_SUB_SEQUENCE, "sub", numeric(sub_sequence(*to)));
-            update.set(OWNER_SWITCHES, "switches", numeric(0));
-            // A Java worker may have prepared a checkpoint; this one stands in its place.
-            PENDING.iter().for_each(|attribute| update.remove(attribute));
-            if *to != Checkpoint::ShardEnd {
-                update.values.insert(":end".to_owned(), string(SHARD_END));
-                let name = update.name(CHECKPOINT);
-                update.condition.push_str(&format!(" AND {name} <> :end"));
-            }
+            update.checkpoint(*to);
         }
         LeaseChange::Release(claim) => {
             update.count(claim);
-            let name = update.name(LEASE_OWNER);
-            update.values.insert(":owner".to_owned(), string(claim.worker.as_str()));
-            update.condition.push_str(&format!(" AND {name} = :owner"));
-            update.remove(LEASE_OWNER);
+            update.demand(LEASE_OWNER, "holder", string(claim.worker.as_str()));
+            [LEASE_OWNER, OUR_OWNER, ASKED_BY].iter().for_each(|attribute| update.remove(attribute));
         }
         LeaseChange::Children { children, .. } => update.set(CHILD_SHARD_IDS, "children", shard_set(children)?),
         LeaseChange::HashRange { range, .. } => {
             update.set(STARTING_HASH_KEY, "from", string(&range.start().to_string()));
             update.set(ENDING_HASH_KEY, "to", string(&range.end().to_string()));
+        }
+        LeaseChange::Ask { owner, by, .. } => {
+            update.demand(LEASE_OWNER, "holder", string(owner.as_str()));
+            update.demand(OUR_OWNER, "holder", string(owner.as_str()));
+            let name = update.name(ASKED_BY);
+            update.condition.push_str(&format!(" AND (attribute_not_exists({name}) OR {name} = :by)"));
+            update.set(ASKED_BY, "by", string(by.as_str()));
+        }
+        LeaseChange::Retract { by, .. } => {
+            update.demand(ASKED_BY, "by", string(by.as_str()));
+            update.remove(ASKED_BY);
+        }
+        LeaseChange::HandOver { claim, to } => {
+            update.count(claim);
+            update.demand(LEASE_OWNER, "holder", string(claim.worker.as_str()));
+            update.own(to);
+            update.count_switch();
         }
     }
     Some(update)
@@ -112,15 +115,45 @@ impl Update {
         self.values.insert(format!(":{value_name}"), value);
     }
 
+    fn remove(&mut self, attribute: &str) {
+        let name = self.name(attribute);
+        self.removals.push(name);
+    }
+
+    /// Demands a value of an attribute.
+    /// Moves the position.
+    fn checkpoint(&mut self, to: Checkpoint) {
+        self.set(CHECKPOINT, "checkpoint", string(&checkpoint_text(to)));
+        self.set(CHECKPOINT_SUB_SEQUENCE, "sub", numeric(sub_sequence(to)));
+        self.set(OWNER_SWITCHES, "switches", numeric(0));
+        // A Java worker may have prepared a checkpoint; this one stands in its place.
+        PENDING.iter().for_each(|attribute| self.remove(attribute));
+        if to != Checkpoint::ShardEnd {
+            self.values.insert(":end".to_owned(), string(SHARD_END));
+            let name = self.name(CHECKPOINT);
+            self.condition.push_str(&format!(" AND {name} <> :end"));
+        }
+    }
+
     fn demand(&mut self, attribute: &str, value_name: &str, value: AttributeValue) {
         let name = self.name(attribute);
         self.condition.push_str(&format!(" AND {name} = :{value_name}"));
         self.values.insert(format!(":{value_name}"), value);
     }
 
-    fn remove(&mut self, attribute: &str) {
-        let name = self.name(attribute);
-        self.removals.push(name);
+    /// Makes a worker of ours the owner; whoever asked the owner before has to ask again.
+    fn own(&mut self, worker: &WorkerId) {
+        self.set(LEASE_OWNER, "owner", string(worker.as_str()));
+        self.set(OUR_OWNER, "owner", string(worker.as_str()));
+        self.remove(ASKED_BY);
+    }
+
+    /// Counts a change of owners.
+    fn count_switch(&mut self) {
+        let name = self.name(OWNER_SWITCHES);
+        self.values.insert(":one".to_owned(), numeric(1));
+        self.values.insert(":zero".to_owned(), numeric(0));
+        self.sets.push(format!("{name} = if_not_exists({name}, :zero) + :one"));
     }
 
     /// Demands the counter as last seen and moves it on.
@@ -157,8 +190,8 @@ mod tests {
             .expect("an update");
         assert_eq!(
             take.effect(),
-            "SET #leaseCounter = :next, #leaseOwner = :owner, #ownerSwitchesSinceCheckpoint = \
-             if_not_exists(#ownerSwitchesSinceCheckpoint, :zero) + :one REMOVE #checkpointOwner"
+            "SET #leaseCounter = :next, #leaseOwner = :owner, #dstreamOwner = :owner, #ownerSwitchesSinceCheckpoint = \
+             if_not_exists(#ownerSwitchesSinceCheckpoint, :zero) + :one REMOVE #dstreamAskedBy, #checkpointOwner"
         );
         let own =
             update(&LeaseChange::Take { claim: claim(), from: Some("me".into()), start_at: None }).expect("an update");
@@ -187,8 +220,30 @@ mod tests {
     #[test]
     fn a_release_demands_the_owner_and_removes_it() {
         let release = update(&LeaseChange::Release(claim())).expect("an update");
-        assert!(release.condition.ends_with("#leaseOwner = :owner"));
-        assert_eq!(release.effect(), "SET #leaseCounter = :next REMOVE #leaseOwner");
+        assert!(release.condition.ends_with("#leaseOwner = :holder"));
+        assert_eq!(release.effect(), "SET #leaseCounter = :next REMOVE #leaseOwner, #dstreamOwner, #dstreamAskedBy");
+    }
+
+    #[test]
+    fn an_ask_touches_its_own_attribute_and_nothing_else() {
+        let ask = LeaseChange::Ask { shard: "s".into(), owner: "other".into(), by: "me".into() };
+        let ask = update(&ask).expect("an update");
+        assert_eq!(
+            ask.condition,
+            "attribute_exists(#leaseKey) AND #leaseOwner = :holder AND #dstreamOwner = :holder AND \
+             (attribute_not_exists(#dstreamAskedBy) OR #dstreamAskedBy = :by)"
+        );
+        assert_eq!(ask.effect(), "SET #dstreamAskedBy = :by");
+        let retract = update(&LeaseChange::Retract { shard: "s".into(), by: "me".into() }).expect("an update");
+        assert_eq!(retract.effect(), "REMOVE #dstreamAskedBy");
+    }
+
+    #[test]
+    fn a_hand_over_demands_owner_and_counter_and_names_the_next_owner() {
+        let given = update(&LeaseChange::HandOver { claim: claim(), to: "you".into() }).expect("an update");
+        assert!(given.condition.ends_with("#leaseCounter = :counter AND #leaseOwner = :holder"));
+        assert_eq!((&given.values[":holder"], &given.values[":owner"]), (&string("me"), &string("you")));
+        assert!(given.effect().contains("#leaseOwner = :owner, #dstreamOwner = :owner"), "{}", given.effect());
     }
 
     #[test]

@@ -9,6 +9,10 @@ use crate::lease::lease::{Claim, Lease, LeaseChange, WorkerId};
 use crate::position::Checkpoint;
 use crate::range::Holding;
 
+/// A failed write is tried again while there is time for as many attempts.
+const ATTEMPTS_LEFT: u32 = 6;
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+
 /// A lease that this worker holds. One write is under way at a time.
 #[derive(Debug)]
 pub(crate) struct Held {
@@ -26,6 +30,14 @@ pub(crate) struct Held {
     line: Line,
     staged: Option<Checkpoint>,
     intent: Intent,
+    ask: AskSeen,
+}
+
+/// Whether the shell knows that another worker asked for the lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AskSeen {
+    No,
+    Yes,
 }
 
 /// Whether a write is under way.
@@ -39,6 +51,8 @@ enum Line {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Intent {
     Keep,
+    /// To be handed over to who asked for it, after the staged checkpoint. If nobody asks any more, it is released.
+    HandOver,
     /// To be given up, after the staged checkpoint.
     Release,
 }
@@ -57,6 +71,7 @@ impl Held {
             line: Line::Free,
             staged: None,
             intent: Intent::Keep,
+            ask: AskSeen::No,
         }
     }
 
@@ -72,6 +87,29 @@ impl Held {
         self.intent = Intent::Release;
     }
 
+    /// Asks for the lease to go to who wants it.
+    pub(crate) fn hand_over(&mut self) {
+        if self.intent == Intent::Keep {
+            self.intent = Intent::HandOver;
+        }
+    }
+
+    /// Takes note of an ask that a listing shows, if the listing is as young as what is known of the lease.
+    pub(crate) fn on_listed(&mut self, seen: &Lease) {
+        if seen.counter == self.lease.counter {
+            self.lease.asked_by.clone_from(&seen.asked_by);
+        }
+    }
+
+    /// Whether another worker has asked for the lease and nobody was told of it yet; says so once.
+    pub(crate) fn is_newly_wanted(&mut self) -> bool {
+        let wanted = self.ask == AskSeen::No && self.lease.promised_to().is_some();
+        if wanted {
+            self.ask = AskSeen::Yes;
+        }
+        wanted
+    }
+
     /// Renews at once: something is wrong, and the answer will tell what.
     pub(crate) fn renew_now(&mut self, now: Instant) {
         self.next_renewal = now;
@@ -84,10 +122,11 @@ impl Held {
         }
         self.line = Line::Busy;
         let claim = Claim { shard: self.lease.shard.clone(), counter: self.lease.counter, worker: me.clone() };
-        Some(match (self.staged, self.intent) {
-            (Some(to), _) => LeaseChange::Checkpoint { claim, to },
-            (None, Intent::Release) => LeaseChange::Release(claim),
-            (None, Intent::Keep) => LeaseChange::Renew(claim),
+        Some(match (self.staged, self.intent, self.lease.promised_to()) {
+            (Some(to), _, _) => LeaseChange::Checkpoint { claim, to },
+            (None, Intent::HandOver, Some(to)) => LeaseChange::HandOver { claim, to: to.clone() },
+            (None, Intent::Release | Intent::HandOver, _) => LeaseChange::Release(claim),
+            (None, Intent::Keep, _) => LeaseChange::Renew(claim),
         })
     }
 
@@ -110,14 +149,16 @@ impl Held {
         sent: Instant,
         clear: Clarity,
         now: Instant,
-        pause: Duration,
+        failover: Duration,
         rng: &mut impl Rng,
     ) {
         self.line = Line::Free;
         if clear == Clarity::Unclear {
             self.unclear_since.get_or_insert(sent);
         }
-        self.not_before = now + self.backoff.next_pause(rng).min(pause);
+        // However long the back-off has become: there is time for more attempts before the lease is lost.
+        let left = self.relied_on_until(failover).saturating_duration_since(now);
+        self.not_before = now + self.backoff.next_pause(rng).min((left / ATTEMPTS_LEFT).max(SHORTEST_PAUSE));
     }
 
     /// The last moment at which the lease may still be relied on.
@@ -144,7 +185,7 @@ impl Held {
     }
 
     fn next_action(&self) -> Instant {
-        let urgent = self.staged.is_some() || self.intent == Intent::Release;
+        let urgent = self.staged.is_some() || self.intent != Intent::Keep;
         let wanted = if urgent { self.not_before } else { self.next_renewal };
         wanted.max(self.not_before)
     }

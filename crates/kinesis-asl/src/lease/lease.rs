@@ -63,6 +63,11 @@ pub struct Lease {
     pub shard: ShardId,
     /// Who holds it; `None` when nobody does.
     pub owner: Option<WorkerId>,
+    /// The owner as a worker of ours wrote it. It differs from `owner` once a Java worker has taken the lease, which leaves
+    /// our attributes alone. Only an owner that stands in both answers an ask.
+    pub our_owner: Option<WorkerId>,
+    /// The worker of ours that asked the owner for the lease.
+    pub asked_by: Option<WorkerId>,
     /// Its version.
     pub counter: LeaseCounter,
     /// How far the shard has been processed.
@@ -89,6 +94,8 @@ impl Lease {
         Self {
             shard,
             owner: None,
+            our_owner: None,
+            asked_by: None,
             counter: LeaseCounter::default(),
             checkpoint,
             start_at: None,
@@ -104,6 +111,23 @@ impl Lease {
     #[must_use]
     pub fn is_ended(&self) -> bool {
         self.checkpoint == Checkpoint::ShardEnd
+    }
+
+    /// A worker of ours is the owner from now on; nobody has asked it yet.
+    fn own(&mut self, worker: &WorkerId) {
+        (self.owner, self.our_owner, self.asked_by) = (Some(worker.clone()), Some(worker.clone()), None);
+    }
+
+    /// Whether the owner is a worker of ours, which hands the lease over when it is asked to.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.owner.is_some() && self.owner == self.our_owner
+    }
+
+    /// The worker that the owner will hand the lease over to.
+    #[must_use]
+    pub fn promised_to(&self) -> Option<&WorkerId> {
+        self.asked_by.as_ref().filter(|asker| self.is_ours() && Some(*asker) != self.owner.as_ref())
     }
 }
 
@@ -145,6 +169,30 @@ pub enum LeaseChange {
         /// Its part of the hash key space.
         range: HashKeyRange,
     },
+    /// Asks the owner, a worker of ours, to hand the lease over. Demands that owner, and that nobody asked before. The counter
+    /// stays, so the owner's next renewal succeeds and brings the ask back with it.
+    Ask {
+        /// The shard that is wanted.
+        shard: ShardId,
+        /// Who holds it.
+        owner: WorkerId,
+        /// Who wants it.
+        by: WorkerId,
+    },
+    /// Takes an ask back. Demands that it still stands; the counter stays.
+    Retract {
+        /// The shard that was wanted.
+        shard: ShardId,
+        /// Who wanted it.
+        by: WorkerId,
+    },
+    /// Makes another worker the owner, after the last checkpoint. Demands owner and counter.
+    HandOver {
+        /// The lease as last seen, and who gives it away.
+        claim: Claim,
+        /// Who gets it.
+        to: WorkerId,
+    },
 }
 
 /// A lease at a version, and the worker that writes.
@@ -163,11 +211,13 @@ impl LeaseChange {
     #[must_use]
     pub fn shard(&self) -> &ShardId {
         match self {
-            Self::Renew(claim) | Self::Release(claim) | Self::Take { claim, .. } | Self::Checkpoint { claim, .. } => {
-                &claim.shard
-            }
-            Self::Children { shard, .. } => shard,
+            Self::Renew(claim)
+            | Self::Release(claim)
+            | Self::Take { claim, .. }
+            | Self::Checkpoint { claim, .. }
+            | Self::HandOver { claim, .. } => &claim.shard,
             Self::HashRange { shard, .. } => shard,
+            Self::Children { shard, .. } | Self::Ask { shard, .. } | Self::Retract { shard, .. } => shard,
         }
     }
 
@@ -179,9 +229,17 @@ impl LeaseChange {
             Self::Checkpoint { claim, to } => {
                 stored.counter == claim.counter && (!stored.is_ended() || *to == Checkpoint::ShardEnd)
             }
-            Self::Release(claim) => stored.counter == claim.counter && stored.owner.as_ref() == Some(&claim.worker),
+            Self::Release(claim) | Self::HandOver { claim, .. } => {
+                stored.counter == claim.counter && stored.owner.as_ref() == Some(&claim.worker)
+            }
             Self::Children { .. } => true,
             Self::HashRange { .. } => true,
+            Self::Ask { owner, by, .. } => {
+                stored.is_ours()
+                    && stored.owner.as_ref() == Some(owner)
+                    && stored.asked_by.as_ref().is_none_or(|asker| asker == by)
+            }
+            Self::Retract { by, .. } => stored.asked_by.as_ref() == Some(by),
         }
     }
 
@@ -194,7 +252,7 @@ impl LeaseChange {
                 if from.as_ref().is_some_and(|owner| *owner != claim.worker) {
                     stored.owner_switches = stored.owner_switches.saturating_add(1);
                 }
-                stored.owner = Some(claim.worker.clone());
+                stored.own(&claim.worker);
                 stored.start_at = stored.start_at.or(*start_at);
             }
             Self::Checkpoint { claim, to } => {
@@ -204,10 +262,17 @@ impl LeaseChange {
             }
             Self::Release(claim) => {
                 stored.counter = claim.counter.next();
-                stored.owner = None;
+                (stored.owner, stored.our_owner, stored.asked_by) = (None, None, None);
             }
             Self::Children { children, .. } => stored.children.clone_from(children),
             Self::HashRange { range, .. } => stored.hash_range = Some(*range),
+            Self::Ask { by, .. } => stored.asked_by = Some(by.clone()),
+            Self::Retract { .. } => stored.asked_by = None,
+            Self::HandOver { claim, to } => {
+                stored.counter = claim.counter.next();
+                stored.owner_switches = stored.owner_switches.saturating_add(1);
+                stored.own(to);
+            }
         }
     }
 
@@ -231,6 +296,9 @@ impl LeaseChange {
             Self::Release(claim) => stored.counter == claim.counter.next() && stored.owner.is_none(),
             Self::Children { children, .. } => stored.children == *children,
             Self::HashRange { range, .. } => stored.hash_range == Some(*range),
+            Self::Ask { owner, by, .. } => stored.owner.as_ref() == Some(owner) && stored.asked_by.as_ref() == Some(by),
+            Self::Retract { by, .. } => stored.asked_by.as_ref() != Some(by) && stored.owner.as_ref() != Some(by),
+            Self::HandOver { claim, to } => stored.counter == claim.counter.next() && stored.owner.as_ref() == Some(to),
         }
     }
 }

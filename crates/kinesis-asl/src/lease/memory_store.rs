@@ -50,7 +50,7 @@ impl LeaseStore for MemoryLeaseStore {
         match self.lock().get_mut(change.shard()) {
             Some(lease) if change.is_allowed(lease) => {
                 change.apply(lease);
-                Ok(Updated::Committed)
+                Ok(Updated::Committed(Some(Box::new(lease.clone()))))
             }
             _ => Ok(Updated::Mismatch),
         }
@@ -61,7 +61,7 @@ impl LeaseStore for MemoryLeaseStore {
         match leases.get(&lease.shard) {
             Some(stored) if (stored.counter, stored.checkpoint) == (lease.counter, lease.checkpoint) => {
                 leases.remove(&lease.shard);
-                Ok(Updated::Committed)
+                Ok(Updated::Committed(None))
             }
             _ => Ok(Updated::Mismatch),
         }

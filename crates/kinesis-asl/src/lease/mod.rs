@@ -4,7 +4,8 @@
 //! |---|---|
 //! | [`lease`] | the lease value and what a conditional write does to it |
 //! | [`snapshot`] | what this worker knows of all leases, with its own clock of last changes |
-//! | [`plan`] | pure: which leases to take |
+//! | [`plan`] | pure: which leases to take, and which to ask for |
+//! | [`pace`] | pure: who watches the table, and how often a worker reads it |
 //! | [`shard_sync`] | pure: which leases are missing |
 //! | [`cleanup`] | pure: which leases are needed no more |
 //! | [`left_behind`], [`lineage`] | pure: shards that follow ended ones without a lease; which shards come before others |
@@ -12,6 +13,8 @@
 //! | [`leader`], `java_random` | pure: which worker leads, by the rule of the Java KCL |
 //! | [`hole`] | pure: whether the leases cover the hash key space |
 //! | `held` | pure: one lease that this worker holds |
+//! | `asks` | pure: what this worker has asked others for |
+//! | [`command`] | what the coordinator tells its shell |
 //! | [`core`] | pure: events in, commands and the next deadline out |
 //! | [`store`] | the seam to the table |
 //! | [`commit`] | a conditional write that recognises its own retried effect |
@@ -20,8 +23,10 @@
 //! | [`table_options`], `dynamo_table` | how the table in DynamoDB is made |
 //! | `dynamo_item`, `dynamo_update` | items and updates; the only place with attribute names |
 
+pub(crate) mod asks;
 pub mod belonging;
 pub mod cleanup;
+pub mod command;
 pub mod commit;
 pub mod core;
 pub(crate) mod dynamo_item;
@@ -39,6 +44,7 @@ pub mod lease;
 pub mod left_behind;
 pub mod lineage;
 pub mod memory_store;
+pub mod pace;
 pub mod plan;
 pub mod shard_sync;
 pub mod snapshot;

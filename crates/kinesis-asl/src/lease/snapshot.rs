@@ -54,7 +54,17 @@ impl Snapshot {
         }
     }
 
-    /// Notes what this worker itself wrote or read again, so that the next decision does not rest on an older view.
+    /// Notes a lease of another worker as it was read or written to since the last listing. Its age goes on unless its counter
+    /// has moved: an ask is no sign of life of the owner.
+    pub fn note_foreign(&mut self, lease: Lease, now: Instant) {
+        let unchanged_since = match self.seen.get(&lease.shard) {
+            Some(old) if old.lease.counter == lease.counter => old.unchanged_since,
+            _ => now,
+        };
+        self.seen.insert(lease.shard.clone(), Seen { lease, unchanged_since });
+    }
+
+    /// Notes what this worker itself wrote or holds, so that the next decision does not rest on an older view.
     pub fn note(&mut self, lease: Lease, now: Instant) {
         self.seen.insert(lease.shard.clone(), Seen { lease, unchanged_since: now });
     }

@@ -76,17 +76,18 @@ pub enum Created {
 }
 
 /// Whether a conditional write had its effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Updated {
-    /// It had.
-    Committed,
+    /// It had; the lease as it is now, so that an owner learns with each renewal what others wrote on its lease. `None` where
+    /// nothing had to be written, or where the row cannot be read as a lease.
+    Committed(Option<Box<Lease>>),
     /// The condition did not hold, or the lease does not exist.
     Mismatch,
 }
 
 /// What every version of the table must do. A test calls it with an empty, prepared table.
 #[cfg(any(test, feature = "test-util"))]
-#[expect(clippy::expect_used, reason = "a suite of tests: a table that cannot be used fails it")]
+#[expect(clippy::expect_used, clippy::panic, reason = "a suite of tests: a table that cannot be used fails it")]
 pub mod conformance {
     use std::collections::BTreeSet;
 
@@ -109,8 +110,17 @@ pub mod conformance {
         Claim { shard: sample().shard, counter: LeaseCounter(counter), worker: worker.into() }
     }
 
-    async fn update(store: &dyn LeaseStore, change: LeaseChange) -> Updated {
-        store.update(&change).await.expect("the table can be written")
+    /// Whether the change was made; the lease that comes back is then the one that is stored.
+    async fn changes(store: &dyn LeaseStore, change: LeaseChange) -> bool {
+        match store.update(&change).await.expect("the table can be written") {
+            Updated::Committed(Some(lease)) => {
+                let stored = store.get(change.shard()).await.expect("the table can be read");
+                assert_eq!(stored.as_ref(), Some(&*lease), "{change:?}");
+                true
+            }
+            Updated::Committed(None) => panic!("{change:?} did not bring back the lease"),
+            Updated::Mismatch => false,
+        }
     }
 
     async fn read(store: &dyn LeaseStore) -> Lease {
@@ -121,6 +131,7 @@ pub mod conformance {
     pub async fn run(store: &dyn LeaseStore) {
         creates_once_and_reads_back_every_field(store).await;
         walks_through_a_life(store).await;
+        asks_are_answered_by_the_owner_alone(store).await;
         never_recreates_what_is_not_there(store).await;
         crate::lease::store_cases::run(store).await;
     }
@@ -137,32 +148,61 @@ pub mod conformance {
 
     async fn walks_through_a_life(store: &dyn LeaseStore) {
         let take = LeaseChange::Take { claim: claim(0, "a"), from: None, start_at: None };
-        assert_eq!(update(store, take.clone()).await, Updated::Committed);
-        assert_eq!(update(store, take).await, Updated::Mismatch, "the counter has moved");
-        assert_eq!(update(store, LeaseChange::Renew(claim(1, "a"))).await, Updated::Committed);
+        assert!(changes(store, take.clone()).await);
+        assert!(!changes(store, take).await, "the counter has moved");
+        assert!(changes(store, LeaseChange::Renew(claim(1, "a"))).await);
         let steal = LeaseChange::Take { claim: claim(2, "b"), from: Some("a".into()), start_at: None };
-        assert_eq!(update(store, steal).await, Updated::Committed);
+        assert!(changes(store, steal).await);
         assert_eq!(read(store).await.owner_switches, 1);
-        assert_eq!(update(store, LeaseChange::Renew(claim(2, "a"))).await, Updated::Mismatch, "it was stolen");
+        assert!(!changes(store, LeaseChange::Renew(claim(2, "a"))).await, "it was stolen");
         let at = Checkpoint::At(Position::new(
             "49590338271490256608559692538361571095921575989136588898".parse().expect("digits"),
             3,
         ));
-        assert_eq!(update(store, LeaseChange::Checkpoint { claim: claim(3, "b"), to: at }).await, Updated::Committed);
+        assert!(changes(store, LeaseChange::Checkpoint { claim: claim(3, "b"), to: at }).await);
         let children = BTreeSet::from(["shardId-000000000009".into()]);
         let note = LeaseChange::Children { shard: sample().shard, children: children.clone() };
-        assert_eq!(update(store, note).await, Updated::Committed);
+        assert!(changes(store, note).await);
         let end = LeaseChange::Checkpoint { claim: claim(4, "b"), to: Checkpoint::ShardEnd };
-        assert_eq!(update(store, end).await, Updated::Committed);
+        assert!(changes(store, end).await);
         let back = LeaseChange::Checkpoint { claim: claim(5, "b"), to: at };
-        assert_eq!(update(store, back).await, Updated::Mismatch, "an ended shard stays ended");
-        assert_eq!(update(store, LeaseChange::Release(claim(5, "a"))).await, Updated::Mismatch, "not the owner");
-        assert_eq!(update(store, LeaseChange::Release(claim(5, "b"))).await, Updated::Committed);
+        assert!(!changes(store, back).await, "an ended shard stays ended");
+        assert!(!changes(store, LeaseChange::Release(claim(5, "a"))).await, "not the owner");
+        assert!(changes(store, LeaseChange::Release(claim(5, "b"))).await);
         let mut expected = sample();
         expected.counter = LeaseCounter(6);
         expected.checkpoint = Checkpoint::ShardEnd;
         expected.children = children;
         assert_eq!(read(store).await, expected);
+    }
+
+    async fn asks_are_answered_by_the_owner_alone(store: &dyn LeaseStore) {
+        let mut lease = Lease::new("asked".into(), Checkpoint::TrimHorizon);
+        assert_eq!(store.create(&lease).await.expect("created"), Created::New);
+        let of = |counter, worker: &str| Claim {
+            shard: "asked".into(),
+            counter: LeaseCounter(counter),
+            worker: worker.into(),
+        };
+        let ask =
+            |owner: &str, by: &str| LeaseChange::Ask { shard: "asked".into(), owner: owner.into(), by: by.into() };
+        assert!(!changes(store, ask("a", "b")).await, "nobody holds it");
+        assert!(changes(store, LeaseChange::Take { claim: of(0, "a"), from: None, start_at: None }).await);
+        assert!(!changes(store, ask("c", "b")).await, "another one holds it");
+        assert!(changes(store, ask("a", "b")).await);
+        assert!(changes(store, ask("a", "b")).await, "the same ask again");
+        assert!(!changes(store, ask("a", "d")).await, "it is promised");
+        assert!(changes(store, LeaseChange::Renew(of(1, "a"))).await, "an ask leaves the counter alone");
+        assert!(!changes(store, LeaseChange::Retract { shard: "asked".into(), by: "d".into() }).await);
+        assert!(changes(store, LeaseChange::Retract { shard: "asked".into(), by: "b".into() }).await);
+        assert!(changes(store, ask("a", "d")).await);
+        let give = |counter, worker: &str| LeaseChange::HandOver { claim: of(counter, worker), to: "d".into() };
+        assert!(!changes(store, give(1, "a")).await, "the counter has moved");
+        assert!(!changes(store, give(2, "b")).await, "not the owner");
+        assert!(changes(store, give(2, "a")).await);
+        (lease.owner, lease.our_owner) = (Some("d".into()), Some("d".into()));
+        (lease.counter, lease.owner_switches) = (LeaseCounter(3), 1);
+        assert_eq!(store.get(&"asked".into()).await.expect("read"), Some(lease));
     }
 
     async fn never_recreates_what_is_not_there(store: &dyn LeaseStore) {
@@ -171,10 +211,13 @@ pub mod conformance {
             LeaseChange::Renew(absent.clone()),
             LeaseChange::Take { claim: absent.clone(), from: None, start_at: None },
             LeaseChange::Checkpoint { claim: absent.clone(), to: Checkpoint::ShardEnd },
-            LeaseChange::Release(absent),
+            LeaseChange::Release(absent.clone()),
+            LeaseChange::HandOver { claim: absent, to: "b".into() },
+            LeaseChange::Ask { shard: "absent".into(), owner: "a".into(), by: "b".into() },
+            LeaseChange::Retract { shard: "absent".into(), by: "b".into() },
             LeaseChange::Children { shard: "absent".into(), children: BTreeSet::from(["x".into()]) },
         ] {
-            assert_eq!(update(store, change).await, Updated::Mismatch);
+            assert!(!changes(store, change).await);
         }
         assert_eq!(store.get(&"absent".into()).await.expect("read"), None);
     }

@@ -13,7 +13,7 @@ use crate::sequence::Position;
 use crate::shard::ShardId;
 use crate::stream_identity::StreamIdentity;
 
-const COMMITTED: Updated = Updated::Committed;
+const COMMITTED: Updated = Updated::Committed(None);
 const MISMATCH: Updated = Updated::Mismatch;
 
 /// Runs all of them.
@@ -41,7 +41,10 @@ async fn read(store: &dyn LeaseStore, shard: &ShardId) -> Option<Lease> {
 }
 
 async fn write(store: &dyn LeaseStore, change: &LeaseChange) -> Updated {
-    store.update(change).await.expect("the table can be written")
+    match store.update(change).await.expect("the table can be written") {
+        Updated::Committed(_) => COMMITTED,
+        Updated::Mismatch => MISMATCH,
+    }
 }
 
 fn claim(lease: &Lease, counter: u64, worker: &str) -> Claim {

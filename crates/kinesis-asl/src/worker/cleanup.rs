@@ -40,7 +40,7 @@ pub(crate) async fn clean_up(
     }
     let mut deleted = 0;
     for lease in &cleaning.deletions {
-        if store.delete(lease).await? == Updated::Committed {
+        if let Updated::Committed(_) = store.delete(lease).await? {
             deleted += 1;
             info!(shard = %lease.shard, checkpoint = %lease.checkpoint, "deleted a lease that is needed no more");
         }

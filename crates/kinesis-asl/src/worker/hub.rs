@@ -7,7 +7,6 @@
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
 
 use dstream_core::{Clock, ReceiverError, SystemClock};
 use futures::FutureExt;
@@ -23,7 +22,8 @@ use crate::checkpoint::tracker::ProgressTracker;
 use crate::config::KinesisConfig;
 use crate::consumer::task::RecordSink;
 use crate::error::{ConfigError, KinesisError};
-use crate::lease::core::{LeaseCore, LeasePolicy, Unresolved};
+use crate::lease::command::Unresolved;
+use crate::lease::core::{LeaseCore, LeasePolicy};
 use crate::lease::dynamo_store::DynamoLeaseStore;
 use crate::lease::lease::WorkerId;
 use crate::lease::plan::TakeLimits;
@@ -36,11 +36,6 @@ use crate::worker::ops::Ops;
 use crate::worker::seats::SeatId;
 use crate::worker::settings::WorkerSettings;
 use crate::worker::task::{REQUEST_CAPACITY, Request, WorkerTask};
-
-/// The table is read this often within the failover time: a crash is noticed soon after the failover time is over.
-const LISTINGS_PER_FAILOVER: u32 = 4;
-/// And at least this often, so that others take over within 2 s what a worker hands over, however long the failover time.
-const LONGEST_LISTING_PAUSE: Duration = Duration::from_millis(1_500);
 
 /// The worker of one process, application and stream.
 pub struct WorkerHub {
@@ -254,11 +249,8 @@ impl WorkerHub {
                 InitialPosition::Latest | InitialPosition::TrimHorizon => None,
             },
         };
-        let policy = LeasePolicy {
-            unresolved,
-            limits: TakeLimits { failover: tuning.failover, max_leases: tuning.max_leases },
-            list_every: (tuning.failover / LISTINGS_PER_FAILOVER).min(LONGEST_LISTING_PAUSE),
-        };
+        let policy =
+            LeasePolicy { unresolved, limits: TakeLimits { failover: tuning.failover, max_leases: tuning.max_leases } };
         let settings = WorkerSettings {
             position: self.config.initial_position,
             range_policy: tuning.range_policy,

@@ -7,11 +7,12 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use kinesis_endpoint::ServiceError;
+use tokio::sync::Semaphore;
 
 use crate::api::{KinesisApi, ShardFilter};
 use crate::lease::cleanup::LeaseCleanup;
+use crate::lease::command::Ticket;
 use crate::lease::commit::{Commit, commit};
-use crate::lease::core::Ticket;
 use crate::lease::lease::LeaseChange;
 use crate::lease::shard_sync::{child_leases, is_ready_for_a_lease};
 use crate::lease::store::{LeaseStore, Listing};
@@ -32,12 +33,17 @@ pub(crate) enum Done {
     CleanedUp(Result<usize, ServiceError>),
 }
 
+/// Writes that are sent at once; others wait their turn. A worker with thousands of leases would otherwise open as many
+/// connections; at 10 ms a write, this many renew 10 000 leases in under 2 s.
+const WRITES_AT_ONCE: usize = 64;
+
 /// Calls under way. Bounded by construction: one listing, one synchronisation, one cleanup, one write for each held or wanted lease.
 pub(crate) struct Ops {
     api: Arc<dyn KinesisApi>,
     store: Arc<dyn LeaseStore>,
     /// Whose shards they are.
     stream: Option<StreamIdentity>,
+    turns: Arc<Semaphore>,
     running: FuturesUnordered<BoxFuture<'static, Done>>,
 }
 
@@ -49,7 +55,8 @@ impl fmt::Debug for Ops {
 
 impl Ops {
     pub(crate) fn new(api: Arc<dyn KinesisApi>, store: Arc<dyn LeaseStore>) -> Self {
-        Self { api, store, stream: None, running: FuturesUnordered::new() }
+        let turns = Arc::new(Semaphore::new(WRITES_AT_ONCE));
+        Self { api, store, stream: None, turns, running: FuturesUnordered::new() }
     }
 
     /// The same on a stream that is known.
@@ -75,8 +82,10 @@ impl Ops {
     }
 
     pub(crate) fn write(&self, ticket: Ticket) {
-        let store = Arc::clone(&self.store);
+        let (store, turns) = (Arc::clone(&self.store), Arc::clone(&self.turns));
         self.running.push(Box::pin(async move {
+            // The semaphore is never closed; the age of a lease counts from before the wait.
+            let _turn = turns.acquire().await;
             let outcome = commit(&*store, &ticket.change).await;
             Done::Written(ticket, Box::new(outcome))
         }));

@@ -74,6 +74,12 @@ impl Readers {
         !self.running.values().any(|running| running.assignment.seat == seat)
     }
 
+    /// Whether no reader runs for a holding.
+    pub(crate) fn has_ended(&self, shard: &ShardId, holding: Holding) -> bool {
+        let reads = |assignment: &Assignment| assignment.shard == *shard && assignment.holding == holding;
+        !self.running.values().any(|running| reads(&running.assignment))
+    }
+
     /// Whether none runs.
     pub(crate) fn is_empty(&self) -> bool {
         self.running.is_empty()

@@ -14,6 +14,8 @@ use crate::worker::seats::SeatId;
 /// | opening | the reader has its first iterator | reading |
 /// | opening, reading | the reader has its last page | making children |
 /// | opening, reading | the seat stops, or reading fails for good | stopped |
+/// | waiting for parents, opening, reading | another worker asks for the lease | yielding |
+/// | yielding | no reader runs and every record is processed | the lease is handed over: gone |
 /// | making children | the shards that follow have leases | draining |
 /// | draining | every record is processed | `SHARD_END` is stored, the lease released: gone |
 /// | any | the lease is lost or released | gone |
@@ -35,6 +37,8 @@ pub(crate) enum Phase {
     Reading,
     /// The reader ended before the shard.
     Stopped,
+    /// Another worker has asked for the lease: the reader was told to end, and what it read is processed.
+    Yielding,
     /// The last page is stored; the children get their leases.
     MakingChildren,
     /// Only the processing of what was read is awaited.

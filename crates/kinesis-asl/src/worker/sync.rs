@@ -113,7 +113,7 @@ pub(crate) async fn note_hash_ranges(api: &dyn KinesisApi, store: &dyn LeaseStor
     for shard in shards.iter().filter(|shard| lacking.contains(&shard.id)) {
         let Some(range) = shard.hash_range else { continue };
         let change = LeaseChange::HashRange { shard: shard.id.clone(), range };
-        noted += usize::from(store.update(&change).await? == Updated::Committed);
+        noted += usize::from(matches!(store.update(&change).await?, Updated::Committed(_)));
     }
     Ok(noted)
 }

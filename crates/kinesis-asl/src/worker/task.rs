@@ -24,7 +24,8 @@ use crate::consumer::expand::Expander;
 use crate::consumer::start::start_of;
 use crate::consumer::task::{ConsumerEnd, RecordSink, ShardConsumer, Started};
 use crate::error::KinesisError;
-use crate::lease::core::{Command, LeaseCore, LossReason};
+use crate::lease::command::{Command, LossReason};
+use crate::lease::core::LeaseCore;
 use crate::lease::hole::HoleWatch;
 use crate::lease::lease::Lease;
 use crate::position::Checkpoint;
@@ -173,6 +174,7 @@ impl WorkerTask {
         self.clean_up_when_due(now);
         self.start_readers();
         self.stage_ends();
+        self.hand_over_what_is_done();
         loop {
             let commands = self.core.poll(now.into_std());
             if commands.is_empty() {
@@ -208,6 +210,32 @@ impl WorkerTask {
             Command::Released(shard, holding) => {
                 info!(%shard, "released a lease");
                 self.forget(&shard, holding);
+            }
+            Command::Wanted(shard, holding) => self.on_wanted(&shard, holding),
+        }
+    }
+
+    /// Another worker has asked for a lease: it is to get it with the position of the last record that was read.
+    fn on_wanted(&mut self, shard: &ShardId, holding: Holding) {
+        let Some(held) = self.held(shard, holding) else { return };
+        match held.phase {
+            Phase::WaitingForParents | Phase::Opening | Phase::Reading => {
+                info!(%shard, "another worker asked for a lease; handing it over");
+                held.phase = Phase::Yielding;
+                self.readers.stop(|reading| reading.shard == *shard && reading.holding == holding);
+            }
+            // It ends or is released anyway.
+            Phase::Stopped | Phase::MakingChildren | Phase::Draining | Phase::Yielding => {}
+        }
+    }
+
+    fn hand_over_what_is_done(&mut self) {
+        for held in self.shards.values().filter(|held| held.phase == Phase::Yielding) {
+            let shard = &held.lease.shard;
+            let position = self.tracker.with(|progress| progress.drained(shard, held.holding));
+            if let Some(position) = position.filter(|_| self.readers.has_ended(shard, held.holding)) {
+                position.into_iter().for_each(|to| self.core.checkpoint(shard, held.holding, to));
+                self.core.hand_over(shard, held.holding);
             }
         }
     }
@@ -292,7 +320,7 @@ impl WorkerTask {
     }
 
     fn on_stopped(&mut self, reading: &Assignment) {
-        if let Some(held) = self.held(&reading.shard, reading.holding) {
+        if let Some(held) = self.held(&reading.shard, reading.holding).filter(|held| held.phase != Phase::Yielding) {
             held.phase = Phase::Stopped;
         }
     }
@@ -340,7 +368,7 @@ impl WorkerTask {
     fn stop_reading_for(&mut self, seat: SeatId) {
         self.readers.stop(|reading| reading.seat == seat);
         if self.seats.open().next().is_none() {
-            self.core.stop_taking();
+            self.core.stop_taking(now());
         }
     }
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kinesis_asl::Timestamp;
-use kinesis_asl::lease::lease::{Lease, LeaseChange};
+use kinesis_asl::lease::lease::{Lease, LeaseChange, WorkerId};
 use kinesis_asl::shard::ShardId;
+use kinesis_asl::{Holding, Timestamp};
 
 use crate::check::violation::Violation;
 use crate::event::{WorkerNo, Write};
@@ -20,9 +20,13 @@ pub(crate) struct LeaseBook {
     leases: BTreeMap<ShardId, Lease>,
     /// When each worker's last write to a lease landed: from then on, at the earliest, others count its age.
     last_write: BTreeMap<(WorkerNo, ShardId), Duration>,
+    /// Under which holding each worker last wrote as the owner.
+    wrote_under: BTreeMap<(WorkerNo, ShardId), Holding>,
     /// Where the first lease of all begins; `None` for the horizon.
     first_start: Option<Timestamp>,
     abrupt_takes: BTreeMap<ShardId, u64>,
+    /// Leases that were handed over and not taken by anybody since, and to whom.
+    given: BTreeMap<ShardId, WorkerId>,
     taken_as: BTreeMap<(WorkerNo, ShardId), AbruptTakes>,
     releases: BTreeMap<(WorkerNo, ShardId, AbruptTakes), u64>,
 }
@@ -38,8 +42,10 @@ impl LeaseBook {
             failover,
             leases: BTreeMap::new(),
             last_write: BTreeMap::new(),
+            wrote_under: BTreeMap::new(),
             first_start: None,
             abrupt_takes: BTreeMap::new(),
+            given: BTreeMap::new(),
             taken_as: BTreeMap::new(),
             releases: BTreeMap::new(),
         }
@@ -79,10 +85,12 @@ impl LeaseBook {
         let shard = after.shard.clone();
         self.leases.insert(shard.clone(), after.clone());
         let sign_of_life = (*worker, shard.clone());
+        self.note_holding(write);
         match change {
             LeaseChange::Take { .. } => {
+                let given = self.given.remove(&shard).is_some_and(|to| to == worker.id());
                 let abrupt = self.abrupt_takes.entry(shard.clone()).or_default();
-                *abrupt += u64::from(before.owner.is_some());
+                *abrupt += u64::from(before.owner.is_some() && !given);
                 self.taken_as.insert(sign_of_life.clone(), AbruptTakes(*abrupt));
                 self.last_write.insert(sign_of_life, at);
             }
@@ -94,7 +102,16 @@ impl LeaseBook {
                 let taken_as = self.taken_as(*worker, &shard);
                 *self.releases.entry((*worker, shard.clone(), taken_as)).or_default() += 1;
             }
-            LeaseChange::Children { .. } | LeaseChange::HashRange { .. } => {}
+            LeaseChange::HandOver { to, .. } => {
+                self.last_write.remove(&sign_of_life);
+                self.given.insert(shard.clone(), to.clone());
+                let taken_as = self.taken_as(*worker, &shard);
+                *self.releases.entry((*worker, shard.clone(), taken_as)).or_default() += 1;
+            }
+            LeaseChange::Children { .. }
+            | LeaseChange::Ask { .. }
+            | LeaseChange::Retract { .. }
+            | LeaseChange::HashRange { .. } => {}
         }
         if after.counter < before.counter {
             return Some(Violation::CounterWentBack { shard, from: before.counter, to: after.counter });
@@ -102,11 +119,35 @@ impl LeaseBook {
         if after.checkpoint < before.checkpoint {
             return Some(Violation::CheckpointWentBack { shard, from: before.checkpoint, to: after.checkpoint });
         }
-        let needs_no_owner =
-            matches!(change, LeaseChange::Take { .. } | LeaseChange::Children { .. } | LeaseChange::HashRange { .. });
+        let needs_no_owner = matches!(
+            change,
+            LeaseChange::Take { .. }
+                | LeaseChange::Children { .. }
+                | LeaseChange::Ask { .. }
+                | LeaseChange::Retract { .. }
+                | LeaseChange::HashRange { .. }
+        );
         let stranger = !needs_no_owner && before.owner != Some(worker.id());
         let owner = before.owner.clone();
         stranger.then(|| Violation::WroteAsStranger { worker: *worker, owner, change: change.clone() })
+    }
+
+    /// An owner that writes under another holding than before, without having taken the lease in between, had lost sight of it
+    /// and holds it anew: its attempt to take it again met an older write of its own, which had landed late.
+    fn note_holding(&mut self, write: &Write) {
+        let held = (write.worker, write.after.shard.clone());
+        match (&write.change, write.holding) {
+            (LeaseChange::Take { .. }, _) => _ = self.wrote_under.remove(&held),
+            (LeaseChange::Children { .. } | LeaseChange::Ask { .. } | LeaseChange::Retract { .. }, _) | (_, None) => {}
+            (_, Some(holding)) => {
+                let before = self.wrote_under.insert(held.clone(), holding);
+                if before.is_some_and(|before| before != holding) {
+                    let abrupt = self.abrupt_takes.entry(held.1.clone()).or_default();
+                    *abrupt += 1;
+                    self.taken_as.insert(held, AbruptTakes(*abrupt));
+                }
+            }
+        }
     }
 
     pub(crate) fn on_read(
@@ -150,7 +191,7 @@ mod tests {
     fn write(before: Lease, change: LeaseChange) -> Write {
         let mut after = before.clone();
         change.apply(&mut after);
-        Write { worker: W1, sent: AT, change, before, after }
+        Write { worker: W1, sent: AT, holding: None, change, before, after }
     }
 
     fn held() -> LeaseBook {

@@ -144,8 +144,9 @@ impl Fate {
 mod tests {
     use std::time::Duration;
 
+    use kinesis_asl::lease::command::{Command, Unresolved};
     use kinesis_asl::lease::commit::Commit;
-    use kinesis_asl::lease::core::{Command, LeaseCore, LeasePolicy, Unresolved};
+    use kinesis_asl::lease::core::{LeaseCore, LeasePolicy};
     use kinesis_asl::lease::lease::Lease;
     use kinesis_asl::lease::plan::TakeLimits;
     use kinesis_asl::lease::store::Listing;
@@ -164,7 +165,7 @@ mod tests {
     fn holding() -> Holding {
         let limits = TakeLimits { failover: Duration::from_secs(10), max_leases: 1 };
         let unresolved = Unresolved { latest: Timestamp::from_millis(0), at_timestamp: None };
-        let policy = LeasePolicy { limits, list_every: Duration::from_secs(2), unresolved };
+        let policy = LeasePolicy { limits, unresolved };
         let now = tokio::time::Instant::now().into_std();
         let mut core = LeaseCore::new("me".into(), policy, 1, now);
         let leases = vec![Lease::new("s".into(), Checkpoint::TrimHorizon)];

@@ -1,0 +1,166 @@
+//! Stories of leases that go from one worker of ours to another.
+
+use super::*;
+
+/// A lease as a worker holds it.
+fn of_worker(shard: &str, owner: &str, counter: u64) -> Lease {
+    let mut lease = free(shard);
+    (lease.owner, lease.our_owner) = (Some(owner.into()), Some(owner.into()));
+    lease.counter = LeaseCounter(counter);
+    lease
+}
+
+fn asked_by(lease: Lease, asker: &str) -> Lease {
+    Lease { asked_by: Some(asker.into()), ..lease }
+}
+
+/// A worker that has just asked `you` for one of its leases; with it, that lease as the table has it now.
+fn asking(now: Instant) -> (LeaseCore, Lease) {
+    let mut core = worker(now);
+    core.poll(now);
+    core.on_listing(of(vec![of_worker("a", "you", 3), of_worker("b", "you", 3)]), now);
+    let ask = writes(core.poll(now)).remove(0);
+    let LeaseChange::Ask { shard, owner, by } = &ask.change else { panic!("{ask:?}") };
+    assert_eq!((owner.as_str(), by.as_str()), ("you", "me"));
+    let stored = ask.change.applied(&of_worker(shard.as_str(), "you", 3));
+    core.on_commit(&ask, &Commit::Committed(Some(stored.clone())), now);
+    (core, stored)
+}
+
+#[test]
+fn a_worker_below_its_share_asks_a_worker_of_ours_and_takes_nothing_from_it() {
+    let (mut core, _) = asking(start());
+    assert!(writes(core.poll(start())).is_empty());
+    assert!(!core.is_idle(), "an ask stands");
+}
+
+#[test]
+fn a_lease_that_was_handed_over_is_claimed_at_the_next_look() {
+    let now = start();
+    let (mut core, stored) = asking(now);
+    let later = now + Duration::from_secs(2);
+    assert!(core.poll(later).contains(&Command::List), "who has asked looks soon");
+    let claim = Claim { shard: stored.shard.clone(), counter: stored.counter, worker: "you".into() };
+    let given = LeaseChange::HandOver { claim, to: "me".into() }.applied(&stored);
+    core.on_listing(of(vec![given, of_worker("a", "you", 4)]), later);
+    let takes = writes(core.poll(later));
+    assert!(
+        matches!(&takes[..], [Ticket { change: LeaseChange::Take { claim, .. }, .. }] if claim.shard == stored.shard)
+    );
+}
+
+#[test]
+fn an_owner_that_does_not_answer_for_three_failover_times_is_stolen_from() {
+    let now = start();
+    let (mut core, stored) = asking(now);
+    let other = if stored.shard == "a".into() { "b" } else { "a" };
+    for second in 1..=31 {
+        let later = now + Duration::from_secs(second);
+        core.poll(later);
+        let alive = Lease { counter: LeaseCounter(3 + second), ..stored.clone() };
+        core.on_listing(of(vec![alive, of_worker(other, "you", 3 + second)]), later);
+        let takes = writes(core.poll(later));
+        assert_eq!(takes.len(), usize::from(second == 31), "after {second} s: {takes:?}");
+    }
+}
+
+#[test]
+fn a_renewal_that_brings_an_ask_back_says_so_once() {
+    let now = start();
+    let mut core = holding(&["a"], now);
+    for round in 1..3_u32 {
+        let later = now + LONGEST_PAUSE * round;
+        for ticket in writes(core.poll(later)) {
+            let Origin::Held(_) = ticket.origin else { panic!("{ticket:?}") };
+            let stored = asked_by(of_worker("a", "me", 1 + u64::from(round)), "you");
+            core.on_commit(&ticket, &Commit::Committed(Some(stored)), later);
+        }
+        let wanted = core.poll(later).contains(&Command::Wanted("a".into(), Holding(1)));
+        assert_eq!(wanted, round == 1);
+    }
+}
+
+#[test]
+fn an_ask_that_a_listing_shows_is_heard_at_once() {
+    let now = start();
+    let mut core = holding(&["a"], now);
+    core.on_listing(of(vec![asked_by(of_worker("a", "me", 1), "you")]), now);
+    assert!(core.poll(now).contains(&Command::Wanted("a".into(), Holding(1))));
+}
+
+/// A worker whose only lease is asked for, and which has been told so.
+fn asked(now: Instant) -> LeaseCore {
+    let mut core = holding(&["a"], now);
+    core.on_listing(of(vec![asked_by(of_worker("a", "me", 1), "you")]), now);
+    core.poll(now);
+    core
+}
+
+#[test]
+fn a_lease_is_handed_over_only_after_its_last_checkpoint_is_stored() {
+    let now = start();
+    let mut core = asked(now);
+    core.checkpoint(&"a".into(), Holding(1), at(5));
+    core.hand_over(&"a".into(), Holding(1));
+    let first = writes(core.poll(now));
+    let LeaseChange::Checkpoint { to, .. } = &first[0].change else { panic!("{first:?}") };
+    assert_eq!(*to, at(5));
+    core.on_commit(&first[0], &Commit::Committed(None), now);
+    let second = writes(core.poll(now));
+    let LeaseChange::HandOver { claim, to } = &second[0].change else { panic!("{second:?}") };
+    assert_eq!((claim.counter, to.as_str()), (LeaseCounter(2), "you"));
+    core.on_commit(&second[0], &Commit::Committed(None), now);
+    assert!(core.poll(now).contains(&Command::Released("a".into(), Holding(1))));
+    assert!(core.is_idle());
+}
+
+#[test]
+fn a_lease_whose_asker_took_its_ask_back_is_released_to_whoever_wants_it() {
+    let now = start();
+    let mut core = asked(now);
+    core.checkpoint(&"a".into(), Holding(1), at(5));
+    let first = writes(core.poll(now));
+    let mut stored = first[0].change.applied(&of_worker("a", "me", 1));
+    stored.asked_by = None;
+    core.on_commit(&first[0], &Commit::Committed(Some(stored)), now);
+    core.hand_over(&"a".into(), Holding(1));
+    let second = writes(core.poll(now));
+    assert!(matches!(&second[..], [Ticket { change: LeaseChange::Release(_), .. }]), "{second:?}");
+}
+
+#[test]
+fn a_worker_that_stops_takes_its_asks_back() {
+    let now = start();
+    let (mut core, stored) = asking(now);
+    core.stop_taking(now);
+    let back = writes(core.poll(now)).remove(0);
+    assert_eq!(back.change, LeaseChange::Retract { shard: stored.shard.clone(), by: "me".into() });
+    core.on_commit(&back, &Commit::Committed(Some(back.change.applied(&stored))), now);
+    assert!(writes(core.poll(now)).is_empty());
+    assert!(core.is_idle());
+}
+
+#[test]
+fn a_lease_that_arrives_while_its_ask_is_taken_back_is_claimed_so_that_it_can_be_released() {
+    let now = start();
+    let (mut core, stored) = asking(now);
+    core.stop_taking(now);
+    let back = writes(core.poll(now)).remove(0);
+    let given = of_worker(stored.shard.as_str(), "me", 4);
+    core.on_commit(&back, &Commit::Superseded(Some(given)), now);
+    assert!(!core.is_idle());
+    let takes = writes(core.poll(now));
+    assert!(matches!(&takes[..], [Ticket { change: LeaseChange::Take { .. }, .. }]), "{takes:?}");
+}
+
+#[test]
+fn an_ask_is_no_sign_of_life_of_the_owner() {
+    let now = start();
+    let (mut core, stored) = asking(now);
+    let later = now + FAILOVER + Duration::from_millis(1);
+    core.poll(later);
+    let other = if stored.shard == "a".into() { "b" } else { "a" };
+    core.on_listing(of(vec![stored, of_worker(other, "you", 3)]), later);
+    let takes = writes(core.poll(later)).into_iter().filter(|t| matches!(t.change, LeaseChange::Take { .. })).count();
+    assert_eq!(takes, 2, "the owner is dead, asked or not");
+}
