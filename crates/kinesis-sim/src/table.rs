@@ -56,9 +56,14 @@ impl SimTable {
         self.land_what_is_due().await?;
         let created = self.store.create(lease).await?;
         if created == Created::New {
-            self.chronicle.record(Event::Created(worker, lease.clone()));
+            self.chronicle.record(Event::Created(worker, Box::new(lease.clone())));
         }
         Ok(created)
+    }
+
+    pub(crate) async fn delete(&self, lease: &Lease) -> Result<Updated, ServiceError> {
+        self.land_what_is_due().await?;
+        self.store.delete(lease).await
     }
 
     pub(crate) async fn update(&self, sent: Sent) -> Result<Updated, ServiceError> {

@@ -15,6 +15,7 @@ use crate::lease::asks::Asks;
 use crate::lease::command::{Command, LossReason, Origin, Reading, Ticket, Unresolved};
 use crate::lease::commit::Commit;
 use crate::lease::held::{Clarity, Held};
+use crate::lease::leader::is_leader;
 use crate::lease::lease::{Claim, Lease, LeaseChange, WorkerId};
 use crate::lease::pace::{Duty, Roster, watch_pause};
 use crate::lease::plan::{Plan, TakeLimits, plan};
@@ -130,6 +131,9 @@ impl LeaseCore {
         self.list_backoff = Backoff::default();
         self.snapshot.update(listing, now);
         for held in self.held.values_mut() {
+            // Others may note it at a lease that an old Java worker made.
+            let noted = self.snapshot.get(&held.lease.shard).and_then(|seen| seen.hash_range);
+            held.lease.hash_range = held.lease.hash_range.or(noted);
             match self.snapshot.get(&held.lease.shard) {
                 // Somebody took it: find out now and not at the next renewal.
                 Some(seen) if seen.counter > held.lease.counter && seen.owner.as_ref() != Some(&self.me) => {
@@ -220,6 +224,12 @@ impl LeaseCore {
     #[must_use]
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
+    }
+
+    /// Whether this worker leads, by the rule that all workers share.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        is_leader(&self.me, &self.snapshot)
     }
 
     /// Whether nothing is held and nothing is being taken.
@@ -397,7 +407,8 @@ impl LeaseCore {
             | LeaseChange::Take { .. }
             | LeaseChange::Children { .. }
             | LeaseChange::Ask { .. }
-            | LeaseChange::Retract { .. } => {}
+            | LeaseChange::Retract { .. }
+            | LeaseChange::HashRange { .. } => {}
         }
     }
 

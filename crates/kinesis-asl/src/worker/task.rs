@@ -6,12 +6,14 @@
 //! ends with the last seat.
 
 mod calls;
+mod cleanup;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use calls::PatienceWith;
+use cleanup::CleanupClock;
 use dstream_core::Clock;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -89,6 +91,7 @@ pub(crate) struct WorkerTask {
     holes: HoleWatch,
     hole_filling: HoleFilling,
     patience: PatienceWith,
+    cleanup: CleanupClock,
 }
 
 impl WorkerTask {
@@ -116,6 +119,7 @@ impl WorkerTask {
             holes: HoleWatch::default(),
             hole_filling: HoleFilling::Idle,
             patience,
+            cleanup: CleanupClock::new(Instant::now()),
         }
     }
 
@@ -153,7 +157,7 @@ impl WorkerTask {
 
     fn deadline(&self) -> Instant {
         let core = self.core.deadline().map(Instant::from_std);
-        core.map_or(self.next_checkpoint, |core| core.min(self.next_checkpoint))
+        core.map_or(self.next_checkpoint, |core| core.min(self.next_checkpoint)).min(self.cleanup.next())
     }
 
     fn is_over(&self) -> bool {
@@ -167,6 +171,7 @@ impl WorkerTask {
             self.next_checkpoint = now + self.settings.checkpoint_interval;
             self.stage_checkpoints();
         }
+        self.clean_up_when_due(now);
         self.start_readers();
         self.stage_ends();
         self.hand_over_what_is_done();

@@ -108,7 +108,10 @@ impl LeaseBook {
                 let taken_as = self.taken_as(*worker, &shard);
                 *self.releases.entry((*worker, shard.clone(), taken_as)).or_default() += 1;
             }
-            LeaseChange::Children { .. } | LeaseChange::Ask { .. } | LeaseChange::Retract { .. } => {}
+            LeaseChange::Children { .. }
+            | LeaseChange::Ask { .. }
+            | LeaseChange::Retract { .. }
+            | LeaseChange::HashRange { .. } => {}
         }
         if after.counter < before.counter {
             return Some(Violation::CounterWentBack { shard, from: before.counter, to: after.counter });
@@ -122,6 +125,7 @@ impl LeaseBook {
                 | LeaseChange::Children { .. }
                 | LeaseChange::Ask { .. }
                 | LeaseChange::Retract { .. }
+                | LeaseChange::HashRange { .. }
         );
         let stranger = !needs_no_owner && before.owner != Some(worker.id());
         let owner = before.owner.clone();

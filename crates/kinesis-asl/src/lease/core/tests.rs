@@ -290,6 +290,16 @@ fn a_listing_that_took_longer_than_the_failover_time_is_not_used_but_asked_for_a
 }
 
 #[test]
+fn a_hash_range_that_others_note_at_a_held_lease_is_learned_from_the_listing_pa_5() {
+    let now = start();
+    let mut core = holding(&["a"], now);
+    let range = Some(kpl_deagg::HashKeyRange::FULL);
+    core.on_listing(of(vec![Lease { hash_range: range, ..free("a") }]), now);
+    assert_eq!(core.snapshot().get(&"a".into()).map(|lease| lease.hash_range), Some(range));
+    assert!(writes(core.poll(now)).is_empty(), "it is no theft");
+}
+
+#[test]
 fn a_lease_of_a_java_worker_at_latest_gets_the_moment_at_which_this_worker_started() {
     let now = start();
     let mut core = worker(now);
