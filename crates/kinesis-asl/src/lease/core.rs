@@ -440,9 +440,9 @@ impl LeaseCore {
     }
 }
 
-/// Between nine tenths of a duration and the whole of it.
+/// A duration, or up to a twentieth less.
 fn jittered(duration: Duration, rng: &mut StdRng) -> Duration {
-    duration.mul_f64(rng.random_range(0.9..=1.0))
+    duration.mul_f64(rng.random_range(0.95..=1.0))
 }
 
 #[cfg(test)]
