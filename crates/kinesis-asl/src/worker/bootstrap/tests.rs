@@ -125,12 +125,12 @@ async fn a_start_that_is_throttled_is_tried_again_and_given_up_when_its_time_is_
     let (application, stream, position, now) = ("word-count", "words", InitialPosition::TrimHorizon, NOW);
     let store = MemoryLeaseStore::default();
     let api = StandIn::new(|filter, call| match (filter, call) {
-        (ShardFilter::AtLatest, 1..=3) => Err(throttled("ListShards")),
+        (ShardFilter::All, 1..=3) => Err(throttled("ListShards")),
         _ => Ok(both_halves()),
     });
     let bootstrap = Bootstrap { api: &api, store: &store, application, stream, position, now };
     bootstrap.patiently(Duration::from_secs(300), 1).await.expect("started in the end");
-    assert_eq!((api.asked(ShardFilter::AtLatest), leases(&store).await.len()), (4, 2));
+    assert_eq!((api.asked(ShardFilter::All), leases(&store).await.len()), (4, 2));
 
     let api = StandIn::new(|_, _| Err(throttled("ListShards")));
     let (begun, bootstrap) = (Instant::now(), Bootstrap { api: &api, ..bootstrap });
