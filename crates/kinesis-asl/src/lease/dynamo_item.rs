@@ -195,7 +195,8 @@ mod tests {
     fn full() -> Lease {
         let sequence = "49590338271490256608559692538361571095921575989136588898".parse().expect("digits");
         let mut lease = Lease::new("shardId-000000000003".into(), Checkpoint::At(Position::new(sequence, 12)));
-        lease.owner = Some("host:uuid".into());
+        (lease.owner, lease.our_owner) = (Some("host:uuid".into()), Some("host:uuid".into()));
+        lease.asked_by = Some("other:uuid".into());
         lease.counter = LeaseCounter(42);
         lease.start_at = Some(Timestamp::from_millis(-5));
         lease.owner_switches = 2;

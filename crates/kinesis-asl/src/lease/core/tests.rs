@@ -3,7 +3,7 @@
 mod hand_over;
 
 use super::*;
-use crate::lease::lease::LeaseCounter;
+use crate::lease::lease::{Claim, Lease, LeaseCounter};
 use crate::position::Timestamp;
 use crate::sequence::{Position, SequenceNumber};
 
