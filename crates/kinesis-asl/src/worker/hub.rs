@@ -312,3 +312,6 @@ async fn connect(config: &KinesisConfig) -> Backend {
 fn host_name() -> String {
     hostname::get().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "unknown-host".to_owned())
 }
+
+#[cfg(test)]
+mod tests;
