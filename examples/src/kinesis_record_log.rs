@@ -114,8 +114,7 @@ async fn run(options: &Options) -> Result<(), BoxError> {
 /// The file of this process. There is nothing to flush: what is written to it goes to the operating system at once.
 fn open(directory: &Path, process: u32) -> io::Result<(PathBuf, File)> {
     let path = directory.join(format!("records-{process}.tsv"));
-    let opened =
-        create_dir_all(directory).and_then(|()| OpenOptions::new().create(true).append(true).open(&path));
+    let opened = create_dir_all(directory).and_then(|()| OpenOptions::new().create(true).append(true).open(&path));
     let file =
         opened.map_err(|error| io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display())))?;
     Ok((path, file))
