@@ -7,6 +7,8 @@ use kpl_deagg::RangePolicy;
 
 use crate::checkpoint::progress::CheckpointAfter;
 use crate::error::ConfigError;
+use crate::lease::cleanup::LeaseCleanup;
+use crate::lease::table_options::TableOptions;
 use crate::limits::{STREAM_NAME_LENGTH, TABLE_NAME_LENGTH};
 use crate::position::InitialPosition;
 
@@ -49,6 +51,10 @@ pub struct Tuning {
     pub idle_between_reads: Duration,
     /// How long Kinesis or DynamoDB may fail without a success before the application is stopped. Default 5 minutes.
     pub give_up_after: Duration,
+    /// What becomes of leases of shards that have ended. Default: they are deleted when the shards that follow have started.
+    pub lease_cleanup: LeaseCleanup,
+    /// How the lease table is made. Default: with nothing but the table itself.
+    pub lease_table: TableOptions,
 }
 
 impl Tuning {
@@ -63,6 +69,8 @@ impl Tuning {
             max_leases: usize::MAX,
             idle_between_reads: Duration::from_millis(500),
             give_up_after: Duration::from_secs(300),
+            lease_cleanup: LeaseCleanup::default(),
+            lease_table: TableOptions::default(),
         }
     }
 

@@ -4,6 +4,7 @@ use dstream_core::BoxError;
 use kinesis_endpoint::{EndpointError, ServiceError};
 use thiserror::Error;
 
+use crate::lease::belonging::WrongStream;
 use crate::sequence::Position;
 use crate::shard::ShardId;
 
@@ -14,6 +15,9 @@ pub enum KinesisError {
     /// A call to Kinesis or DynamoDB failed in a way that trying again does not mend, or for too long.
     #[error(transparent)]
     Service(#[from] ServiceError),
+    /// The lease table is not that of the stream.
+    #[error(transparent)]
+    WrongStream(#[from] WrongStream),
     /// The task that read a shard panicked: a defect of this crate.
     #[error("the reader of shard '{shard}' panicked; please report it with the log")]
     ReaderPanicked {

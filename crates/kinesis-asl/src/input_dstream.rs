@@ -10,6 +10,8 @@ use kpl_deagg::RangePolicy;
 use crate::checkpoint::progress::CheckpointAfter;
 use crate::config::{RawConfig, Tuning};
 use crate::error::{ConfigError, HandlerError};
+use crate::lease::cleanup::LeaseCleanup;
+use crate::lease::table_options::TableOptions;
 use crate::position::InitialPosition;
 use crate::receiver::KinesisReceiver;
 use crate::record::KinesisRecord;
@@ -58,6 +60,8 @@ pub struct KinesisInputDStreamBuilder {
     max_leases: Option<usize>,
     idle_between_reads: Option<Duration>,
     give_up_after: Option<Duration>,
+    lease_cleanup: LeaseCleanup,
+    lease_table: TableOptions,
 }
 
 impl KinesisInputDStreamBuilder {
@@ -167,6 +171,19 @@ impl KinesisInputDStreamBuilder {
         self
     }
 
+    /// What becomes of leases of shards that have ended. Default: [`LeaseCleanup::Completed`], they are deleted when the
+    /// shards that follow have started; the leader of the application's workers looks every five minutes.
+    pub fn lease_cleanup(mut self, rule: LeaseCleanup) -> Self {
+        self.lease_cleanup = rule;
+        self
+    }
+
+    /// Options of the lease table: point-in-time recovery, protection against deletion, tags. Default: none.
+    pub fn lease_table(mut self, options: TableOptions) -> Self {
+        self.lease_table = options;
+        self
+    }
+
     /// A stream of the records' bytes.
     ///
     /// # Errors
@@ -212,6 +229,8 @@ impl KinesisInputDStreamBuilder {
             max_leases: self.max_leases.unwrap_or(defaults.max_leases),
             idle_between_reads: self.idle_between_reads.unwrap_or(defaults.idle_between_reads),
             give_up_after: self.give_up_after.unwrap_or(defaults.give_up_after),
+            lease_cleanup: self.lease_cleanup,
+            lease_table: self.lease_table,
         };
         let config = self.raw.parse(tuning)?;
         let hub = context.shared(&config.application, || WorkerHub::new(config.clone()));

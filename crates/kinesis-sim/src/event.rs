@@ -75,7 +75,7 @@ pub enum Event {
     /// Every output of the batch with this page has succeeded.
     Processed(Page),
     /// A lease was added to the table.
-    Created(WorkerNo, Lease),
+    Created(WorkerNo, Box<Lease>),
     /// A conditional write had its effect.
     Wrote(Box<Write>),
 }

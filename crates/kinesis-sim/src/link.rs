@@ -8,7 +8,7 @@ use kinesis_asl::checkpoint::tracker::ProgressTracker;
 use kinesis_asl::lease::lease::{Lease, LeaseChange};
 use kinesis_asl::lease::store::{Created, LeaseStore, Listing, Updated};
 use kinesis_asl::shard::{Shard, ShardId};
-use kinesis_asl::{Holding, ServiceError, ServiceErrorKind};
+use kinesis_asl::{Holding, ServiceError, ServiceErrorKind, StreamIdentity};
 use rand::{SeedableRng, rngs::StdRng};
 use tokio::time::Instant;
 
@@ -175,6 +175,10 @@ pub(crate) struct LinkedKinesis {
 
 #[async_trait]
 impl KinesisApi for LinkedKinesis {
+    async fn identity(&self) -> Result<StreamIdentity, ServiceError> {
+        self.link.read("DescribeStreamSummary", self.stream.identity()).await
+    }
+
     async fn list_shards(&self, filter: ShardFilter) -> Result<Vec<Shard>, ServiceError> {
         self.link.read("ListShards", self.stream.list_shards(filter)).await
     }
@@ -251,6 +255,17 @@ impl LeaseStore for LinkedTable {
                 None
             }
             Fate::Throttled | Fate::NotDone => None,
+        };
+        self.link.back(CALL, fate, answer).await
+    }
+
+    async fn delete(&self, lease: &Lease) -> Result<Updated, ServiceError> {
+        const CALL: &str = "DeleteItem";
+        self.link.count_table_call();
+        let fate = self.link.there(CALL).await;
+        let answer = match fate {
+            Fate::Done | Fate::Unreported => Some(self.table.delete(lease).await),
+            Fate::Throttled | Fate::NotDone | Fate::Late(_) => None,
         };
         self.link.back(CALL, fate, answer).await
     }

@@ -4,11 +4,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use kinesis_asl::{Holding, ServiceError};
 use kinesis_asl::lease::lease::{Lease, LeaseChange};
 use kinesis_asl::lease::memory_store::MemoryLeaseStore;
 use kinesis_asl::lease::store::{Created, LeaseStore, Listing, Updated};
 use kinesis_asl::shard::ShardId;
+use kinesis_asl::{Holding, ServiceError};
 
 use crate::chronicle::Chronicle;
 use crate::clock::SimClock;
@@ -56,9 +56,14 @@ impl SimTable {
         self.land_what_is_due().await?;
         let created = self.store.create(lease).await?;
         if created == Created::New {
-            self.chronicle.record(Event::Created(worker, lease.clone()));
+            self.chronicle.record(Event::Created(worker, Box::new(lease.clone())));
         }
         Ok(created)
+    }
+
+    pub(crate) async fn delete(&self, lease: &Lease) -> Result<Updated, ServiceError> {
+        self.land_what_is_due().await?;
+        self.store.delete(lease).await
     }
 
     pub(crate) async fn update(&self, sent: Sent) -> Result<Updated, ServiceError> {

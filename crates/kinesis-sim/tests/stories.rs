@@ -54,6 +54,15 @@ fn released_at(log: &[Entry], shard: &ShardId, after: Duration) -> Option<Durati
     log.iter().find(|entry| entry.at >= after && is_it(&entry.event)).map(|entry| entry.at)
 }
 
+/// The leases that were handed over to a worker that asked for them.
+fn handed_over(log: &[Entry], after: Duration) -> BTreeSet<ShardId> {
+    let is_it = |event: &Event| match event {
+        Event::Wrote(write) if matches!(write.change, LeaseChange::HandOver { .. }) => Some(write.after.shard.clone()),
+        _ => None,
+    };
+    log.iter().filter(|entry| entry.at >= after).filter_map(|entry| is_it(&entry.event)).collect()
+}
+
 #[test]
 fn two_workers_share_four_shards_two_and_two() {
     for seed in SEEDS {
@@ -108,6 +117,30 @@ fn what_a_graceful_stop_releases_is_read_by_the_other_within_two_seconds() {
         assert_clean(&report);
     }
     println!("read again within {since_release:?} of the release, {since_stop:?} of the call to stop");
+}
+
+#[test]
+fn a_worker_that_joins_is_handed_its_share_and_no_record_comes_twice() {
+    let mut slowest = Duration::ZERO;
+    for seed in SEEDS {
+        let report = tell(async {
+            let mut world = World::new(seed, Setup::default()).await?;
+            world.start_worker()?;
+            world.run_for(seconds(15)).await;
+            let joins = world.now();
+            let joined = world.start_worker()?;
+            let shared = world.run_until(seconds(30), |world| world.owned_by(joined).len() == 2).await;
+            let shards = world.owned_by(joined);
+            slowest = slowest.max(shared.expect("it gets its share"));
+            world.run_for(seconds(10)).await;
+            let handed: BTreeSet<ShardId> = world.with_log(|log| handed_over(log, joins));
+            assert_eq!(handed, shards, "seed {seed}: nothing was stolen");
+            world.finish().await
+        });
+        assert_clean(&report);
+        assert_eq!(report.repeats, 0, "seed {seed}");
+    }
+    println!("the joining worker had its share within {slowest:?}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use kpl_deagg::HashKeyRange;
 
 use crate::position::{Checkpoint, Timestamp};
 use crate::shard::ShardId;
+use crate::stream_identity::StreamIdentity;
 
 /// The name of a lease participant, `host:uuid`. A clone is a reference count.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,6 +83,8 @@ pub struct Lease {
     pub children: BTreeSet<ShardId>,
     /// Its part of the hash key space, where known.
     pub hash_range: Option<HashKeyRange>,
+    /// The stream of the shard, where the lease says it. Our own attribute, written once when the lease is made.
+    pub stream: Option<StreamIdentity>,
 }
 
 impl Lease {
@@ -100,6 +103,7 @@ impl Lease {
             parents: BTreeSet::new(),
             children: BTreeSet::new(),
             hash_range: None,
+            stream: None,
         }
     }
 
@@ -157,6 +161,14 @@ pub enum LeaseChange {
         /// The shards that follow it.
         children: BTreeSet<ShardId>,
     },
+    /// Notes the part of the hash key space, which workers of KCL 1.13 and older leave out. Demands that the lease exists;
+    /// the counter stays.
+    HashRange {
+        /// The shard.
+        shard: ShardId,
+        /// Its part of the hash key space.
+        range: HashKeyRange,
+    },
     /// Asks the owner, a worker of ours, to hand the lease over. Demands that owner, and that nobody asked before. The counter
     /// stays, so the owner's next renewal succeeds and brings the ask back with it.
     Ask {
@@ -204,6 +216,7 @@ impl LeaseChange {
             | Self::Take { claim, .. }
             | Self::Checkpoint { claim, .. }
             | Self::HandOver { claim, .. } => &claim.shard,
+            Self::HashRange { shard, .. } => shard,
             Self::Children { shard, .. } | Self::Ask { shard, .. } | Self::Retract { shard, .. } => shard,
         }
     }
@@ -220,6 +233,7 @@ impl LeaseChange {
                 stored.counter == claim.counter && stored.owner.as_ref() == Some(&claim.worker)
             }
             Self::Children { .. } => true,
+            Self::HashRange { .. } => true,
             Self::Ask { owner, by, .. } => {
                 stored.is_ours()
                     && stored.owner.as_ref() == Some(owner)
@@ -251,6 +265,7 @@ impl LeaseChange {
                 (stored.owner, stored.our_owner, stored.asked_by) = (None, None, None);
             }
             Self::Children { children, .. } => stored.children.clone_from(children),
+            Self::HashRange { range, .. } => stored.hash_range = Some(*range),
             Self::Ask { by, .. } => stored.asked_by = Some(by.clone()),
             Self::Retract { .. } => stored.asked_by = None,
             Self::HandOver { claim, to } => {
@@ -280,13 +295,10 @@ impl LeaseChange {
             Self::Checkpoint { claim, to } => ours(claim) && stored.checkpoint == *to,
             Self::Release(claim) => stored.counter == claim.counter.next() && stored.owner.is_none(),
             Self::Children { children, .. } => stored.children == *children,
-            Self::Ask { owner, by, .. } => {
-                stored.owner.as_ref() == Some(owner) && stored.asked_by.as_ref() == Some(by)
-            }
+            Self::HashRange { range, .. } => stored.hash_range == Some(*range),
+            Self::Ask { owner, by, .. } => stored.owner.as_ref() == Some(owner) && stored.asked_by.as_ref() == Some(by),
             Self::Retract { by, .. } => stored.asked_by.as_ref() != Some(by) && stored.owner.as_ref() != Some(by),
-            Self::HandOver { claim, to } => {
-                stored.counter == claim.counter.next() && stored.owner.as_ref() == Some(to)
-            }
+            Self::HandOver { claim, to } => stored.counter == claim.counter.next() && stored.owner.as_ref() == Some(to),
         }
     }
 }

@@ -55,6 +55,17 @@ impl LeaseStore for MemoryLeaseStore {
             _ => Ok(Updated::Mismatch),
         }
     }
+
+    async fn delete(&self, lease: &Lease) -> Result<Updated, ServiceError> {
+        let mut leases = self.lock();
+        match leases.get(&lease.shard) {
+            Some(stored) if (stored.counter, stored.checkpoint) == (lease.counter, lease.checkpoint) => {
+                leases.remove(&lease.shard);
+                Ok(Updated::Committed(None))
+            }
+            _ => Ok(Updated::Mismatch),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -41,6 +41,12 @@ pub trait LeaseStore: Send + Sync + 'static {
     /// # Errors
     /// When the table cannot be written; the change may have happened.
     async fn update(&self, change: &LeaseChange) -> Result<Updated, ServiceError>;
+
+    /// Deletes a lease that nobody has written to since it was seen: counter and checkpoint are the same.
+    ///
+    /// # Errors
+    /// When the table cannot be written; the deletion may have happened.
+    async fn delete(&self, lease: &Lease) -> Result<Updated, ServiceError>;
 }
 
 /// What a table holds.
@@ -81,7 +87,7 @@ pub enum Updated {
 
 /// What every version of the table must do. A test calls it with an empty, prepared table.
 #[cfg(any(test, feature = "test-util"))]
-#[expect(clippy::expect_used, reason = "a suite of tests: a table that cannot be used fails it")]
+#[expect(clippy::expect_used, clippy::panic, reason = "a suite of tests: a table that cannot be used fails it")]
 pub mod conformance {
     use std::collections::BTreeSet;
 
@@ -127,6 +133,7 @@ pub mod conformance {
         walks_through_a_life(store).await;
         asks_are_answered_by_the_owner_alone(store).await;
         never_recreates_what_is_not_there(store).await;
+        crate::lease::store_cases::run(store).await;
     }
 
     async fn creates_once_and_reads_back_every_field(store: &dyn LeaseStore) {
@@ -172,8 +179,13 @@ pub mod conformance {
     async fn asks_are_answered_by_the_owner_alone(store: &dyn LeaseStore) {
         let mut lease = Lease::new("asked".into(), Checkpoint::TrimHorizon);
         assert_eq!(store.create(&lease).await.expect("created"), Created::New);
-        let of = |counter, worker: &str| Claim { shard: "asked".into(), counter: LeaseCounter(counter), worker: worker.into() };
-        let ask = |owner: &str, by: &str| LeaseChange::Ask { shard: "asked".into(), owner: owner.into(), by: by.into() };
+        let of = |counter, worker: &str| Claim {
+            shard: "asked".into(),
+            counter: LeaseCounter(counter),
+            worker: worker.into(),
+        };
+        let ask =
+            |owner: &str, by: &str| LeaseChange::Ask { shard: "asked".into(), owner: owner.into(), by: by.into() };
         assert!(!changes(store, ask("a", "b")).await, "nobody holds it");
         assert!(changes(store, LeaseChange::Take { claim: of(0, "a"), from: None, start_at: None }).await);
         assert!(!changes(store, ask("c", "b")).await, "another one holds it");

@@ -6,11 +6,10 @@
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use dstream_core::{Clock, ReceiverError, SystemClock};
 use futures::FutureExt;
-use kinesis_endpoint::ServiceError;
 use tokio::sync::{OnceCell, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -30,7 +29,8 @@ use crate::lease::lease::WorkerId;
 use crate::lease::plan::TakeLimits;
 use crate::lease::store::LeaseStore;
 use crate::position::{InitialPosition, Timestamp};
-use crate::worker::bootstrap::bootstrap_patiently;
+use crate::stream_identity::StreamIdentity;
+use crate::worker::bootstrap::Bootstrap;
 use crate::worker::opening::Opening;
 use crate::worker::ops::Ops;
 use crate::worker::seats::SeatId;
@@ -45,6 +45,8 @@ pub struct WorkerHub {
     identity: Identity,
     backend: OnceCell<Backend>,
     opening: Opening,
+    /// Who the stream is, once the first receiver has opened the connections.
+    stream: OnceLock<Option<StreamIdentity>>,
     /// Held for a few assignments, never across an await.
     state: Mutex<HubState>,
 }
@@ -101,6 +103,7 @@ impl WorkerHub {
             identity: Identity::fresh(),
             backend: OnceCell::new(),
             opening: Opening::default(),
+            stream: OnceLock::new(),
             state: Mutex::default(),
         }
     }
@@ -157,7 +160,7 @@ impl WorkerHub {
     ///
     /// # Cancellation
     /// Safe: the seat is not taken, and what was prepared is used by the next.
-    pub async fn join(&self, seat: SeatId, sink: RecordSink) -> Result<(), Arc<ServiceError>> {
+    pub async fn join(&self, seat: SeatId, sink: RecordSink) -> Result<(), Arc<KinesisError>> {
         let backend = self.backend.get_or_init(|| connect(&self.config)).await;
         self.opening.run(self.open(backend)).await?;
         let mut state = self.lock();
@@ -221,11 +224,18 @@ impl WorkerHub {
         answer.await.ok()
     }
 
-    async fn open(&self, backend: &Backend) -> Result<(), Arc<ServiceError>> {
-        let now = Timestamp::from_millis(self.clock.now().as_millis());
-        let (position, limit) = (self.config.initial_position, self.config.tuning.give_up_after);
-        let seed = self.identity.seed;
-        bootstrap_patiently(&*backend.api, &*backend.store, position, now, limit, seed).await.map_err(Arc::new)
+    async fn open(&self, backend: &Backend) -> Result<(), Arc<KinesisError>> {
+        let bootstrap = Bootstrap {
+            api: &*backend.api,
+            store: &*backend.store,
+            application: &self.config.application,
+            stream: &self.config.stream,
+            position: self.config.initial_position,
+            now: Timestamp::from_millis(self.clock.now().as_millis()),
+        };
+        let stream = bootstrap.patiently(self.config.tuning.give_up_after, self.identity.seed).await?;
+        self.stream.get_or_init(|| stream);
+        Ok(())
     }
 
     fn spawn(&self, backend: &Backend, seats: Vec<(SeatId, RecordSink)>) -> Worker {
@@ -239,10 +249,8 @@ impl WorkerHub {
                 InitialPosition::Latest | InitialPosition::TrimHorizon => None,
             },
         };
-        let policy = LeasePolicy {
-            unresolved,
-            limits: TakeLimits { failover: tuning.failover, max_leases: tuning.max_leases },
-        };
+        let policy =
+            LeasePolicy { unresolved, limits: TakeLimits { failover: tuning.failover, max_leases: tuning.max_leases } };
         let settings = WorkerSettings {
             position: self.config.initial_position,
             range_policy: tuning.range_policy,
@@ -250,9 +258,11 @@ impl WorkerHub {
             idle: tuning.idle_between_reads,
             give_up_after: tuning.give_up_after,
             seed,
+            cleanup: tuning.lease_cleanup,
         };
         let core = LeaseCore::new(me, policy, seed, Instant::now().into_std());
         let ops = Ops::new(Arc::clone(&backend.api), Arc::clone(&backend.store));
+        let ops = ops.about(self.stream.get().cloned().flatten());
         let sinks: Vec<RecordSink> = seats.iter().map(|(_, sink)| sink.clone()).collect();
         let task = WorkerTask::new(core, ops, settings, self.tracker(), Arc::clone(&self.clock), seats);
         let (requests, inbox) = mpsc::channel(REQUEST_CAPACITY);
@@ -283,7 +293,11 @@ impl Identity {
 async fn connect(config: &KinesisConfig) -> Backend {
     Backend {
         api: Arc::new(AwsKinesis::connect(&config.kinesis, &config.stream).await),
-        store: Arc::new(DynamoLeaseStore::connect(&config.dynamodb, &config.application, config.tuning.failover).await),
+        store: Arc::new(
+            DynamoLeaseStore::connect(&config.dynamodb, &config.application, config.tuning.failover)
+                .await
+                .with_options(config.tuning.lease_table.clone()),
+        ),
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kpl_deagg::RangePolicy;
 
+use crate::lease::cleanup::LeaseCleanup;
 use crate::position::InitialPosition;
 
 /// How a worker reads.
@@ -15,4 +16,5 @@ pub(crate) struct WorkerSettings {
     pub(crate) idle: Duration,
     pub(crate) give_up_after: Duration,
     pub(crate) seed: u64,
+    pub(crate) cleanup: LeaseCleanup,
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kinesis_asl::{Holding, Timestamp};
 use kinesis_asl::lease::lease::{Lease, LeaseChange, WorkerId};
 use kinesis_asl::shard::ShardId;
+use kinesis_asl::{Holding, Timestamp};
 
 use crate::check::violation::Violation;
 use crate::event::{WorkerNo, Write};
@@ -108,7 +108,10 @@ impl LeaseBook {
                 let taken_as = self.taken_as(*worker, &shard);
                 *self.releases.entry((*worker, shard.clone(), taken_as)).or_default() += 1;
             }
-            LeaseChange::Children { .. } | LeaseChange::Ask { .. } | LeaseChange::Retract { .. } => {}
+            LeaseChange::Children { .. }
+            | LeaseChange::Ask { .. }
+            | LeaseChange::Retract { .. }
+            | LeaseChange::HashRange { .. } => {}
         }
         if after.counter < before.counter {
             return Some(Violation::CounterWentBack { shard, from: before.counter, to: after.counter });
@@ -118,7 +121,11 @@ impl LeaseBook {
         }
         let needs_no_owner = matches!(
             change,
-            LeaseChange::Take { .. } | LeaseChange::Children { .. } | LeaseChange::Ask { .. } | LeaseChange::Retract { .. }
+            LeaseChange::Take { .. }
+                | LeaseChange::Children { .. }
+                | LeaseChange::Ask { .. }
+                | LeaseChange::Retract { .. }
+                | LeaseChange::HashRange { .. }
         );
         let stranger = !needs_no_owner && before.owner != Some(worker.id());
         let owner = before.owner.clone();

@@ -144,8 +144,8 @@ impl Fate {
 mod tests {
     use std::time::Duration;
 
-    use kinesis_asl::lease::commit::Commit;
     use kinesis_asl::lease::command::{Command, Unresolved};
+    use kinesis_asl::lease::commit::Commit;
     use kinesis_asl::lease::core::{LeaseCore, LeasePolicy};
     use kinesis_asl::lease::lease::Lease;
     use kinesis_asl::lease::plan::TakeLimits;
