@@ -2,6 +2,7 @@
 
 mod bench_local;
 mod binaries;
+mod chaos;
 mod child;
 mod comparison;
 mod conformance;
@@ -37,6 +38,7 @@ struct Options {
 #[derive(Debug, Subcommand)]
 enum Command {
     E2e(e2e::Options),
+    Chaos(chaos::Options),
     RunExample(run_example::Options),
     Produce(produce::Options),
     Local(local::Options),
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
     interrupt::listen();
     let outcome = match options.command {
         Command::E2e(options) => e2e::run(&options),
+        Command::Chaos(options) => chaos::run(&options),
         Command::RunExample(options) => run_example::run(&options),
         Command::Produce(options) => produce::run(&options),
         Command::Local(options) => local::run(&options),
