@@ -116,7 +116,11 @@ impl<K: Key, S: Data, T: Clone + Send + Sync> Dataset<T> for StateStep<K, S, T> 
 
     fn run(&self, partition: usize, task: &Task<'_>, sink: &mut Sink<'_, T>) -> Result<(), TaskError> {
         let computed = self.computed.get().ok_or(TaskError::NotPrepared(self.operator))?;
-        task.push_copies(self.operator, computed.get(partition).map_or(&[][..], |computed| computed.rows.as_slice()), sink)
+        task.push_copies(
+            self.operator,
+            computed.get(partition).map_or(&[][..], |computed| computed.rows.as_slice()),
+            sink,
+        )
     }
 
     fn origin(&self, _partition: usize) -> Option<String> {

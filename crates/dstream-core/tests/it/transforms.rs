@@ -1,14 +1,12 @@
 //! transform in its three forms, constant streams and caches.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "part of tests, outside of their functions")]
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::support::{Rig, Seeing};
 use dstream_core::testing::batches_of;
 use dstream_core::{BoxError, DStream, StopMode, StreamingContext, StreamingError, Time, error_chain};
-use support::{Rig, Seeing};
 
 const NUMBERS: [[i32; 4]; 3] = [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]];
 

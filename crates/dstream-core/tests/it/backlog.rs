@@ -1,14 +1,12 @@
 //! What happens when far more batches are due than can be worked off.
 #![allow(clippy::unwrap_used, reason = "the gate of a test stands outside of test functions")]
 
-mod support;
-
 use std::sync::Mutex;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use crate::support::{Fault, Rig, SECOND, Seeing, Seen, Source, Span, in_time};
 use dstream_core::{Event, StopMode, Time};
-use support::{Fault, Rig, SECOND, Seeing, Seen, Source, Span, in_time};
 
 /// As many batches as may wait.
 const MOST: u32 = 1_000;

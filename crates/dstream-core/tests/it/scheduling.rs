@@ -1,13 +1,11 @@
 //! Output operations side by side, and batches after one that failed.
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::support::{Fault, Rig, SECOND, Seeing, Seen, Source, Span, gate, in_time, stands_in};
 use dstream_core::{BatchFailure, ContextState, DStream, Event, StopMode, StreamingError, Time, error_chain};
-use support::{Fault, Rig, SECOND, Seeing, Seen, Source, Span, gate, in_time, stands_in};
 
 fn concurrent(jobs: usize) -> Rig {
     Rig::with(|builder| builder.concurrent_jobs(jobs).master("local[4]"))

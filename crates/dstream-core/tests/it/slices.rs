@@ -1,12 +1,10 @@
 //! remember_for and slice.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "part of tests, outside of their functions")]
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Rig, SECOND};
 use dstream_core::{DStream, SliceError, StopMode, Time};
-use support::{Rig, SECOND};
 
 async fn remembered(span: Duration, batches: u32) -> (Rig, DStream<i32>) {
     let rig = Rig::new();

@@ -1,11 +1,9 @@
 //! What a user sees of `print`.
 
-mod support;
-
 use std::io::{self, Write};
 
+use crate::support::{Rig, Seeing};
 use dstream_core::StopMode;
-use support::{Rig, Seeing};
 
 struct Sink(Seeing<u8>);
 

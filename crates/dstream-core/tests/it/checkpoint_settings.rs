@@ -4,15 +4,13 @@
 //! sets it in its code, in every run; the trial serialisation of the graph (t232) and of classes in it (t214), for checkpoints
 //! hold data, never code.
 
-mod support;
-
+use crate::support::fresh_dir::FreshDir;
+use crate::support::runs::{Run, every_two_seconds};
+use crate::support::{Fault, Rig, SECOND, Seen, Source, in_time};
 use dstream_core::{
     CheckpointSettingError, ConfigError, DStream, Event, GraphError, Recovery, RecoveryError, StartError, StopMode,
     StreamingContext, error_chain,
 };
-use support::fresh_dir::FreshDir;
-use support::runs::{Run, every_two_seconds};
-use support::{Fault, Rig, SECOND, Seen, Source, in_time};
 
 fn ones(ctx: &StreamingContext) -> DStream<(String, u64)> {
     ctx.generated_stream(|_| vec![("a".to_owned(), 1)])

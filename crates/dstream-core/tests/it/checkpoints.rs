@@ -1,18 +1,16 @@
 //! When checkpoints are written, what waits for them, and what follows when they cannot be.
 #![allow(clippy::unwrap_used, reason = "helpers of tests, outside of their functions")]
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::support::fresh_dir::FreshDir;
+use crate::support::runs::{Run, every_two_seconds};
+use crate::support::{Fault, Rig, Seen, Source, Span, in_time};
 use dstream_core::{DStream, Event, StopMode, StreamingContext, StreamingError, error_chain};
-use support::fresh_dir::FreshDir;
-use support::runs::{Run, every_two_seconds};
-use support::{Fault, Rig, Seen, Source, Span, in_time};
 
+use crate::support::SECOND;
 use serde::{Deserialize, Serialize};
-use support::SECOND;
 
 fn sum_of(numbers: &DStream<u64>) -> DStream<((), u64)> {
     numbers.map(|n| ((), n)).update_state_by_key(|new: Vec<u64>, sum| Some(sum.unwrap_or(0) + new.iter().sum::<u64>()))

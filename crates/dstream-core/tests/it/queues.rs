@@ -1,13 +1,11 @@
 //! Queues as inputs: an item for each batch, or all of them.
 
-mod support;
-
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
+use crate::support::{Rig, Seeing};
 use dstream_core::testing::batches_of;
 use dstream_core::{QueueOptions, StopMode};
-use support::{Rig, Seeing};
 
 #[tokio::test]
 async fn one_at_a_time_each_batch_has_one_item_t274() {

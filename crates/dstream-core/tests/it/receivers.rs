@@ -1,12 +1,10 @@
 //! From a stored page to a processed position, and the memory in between.
 
-mod support;
-
 use std::sync::Arc;
 use std::task::Poll;
 
+use crate::support::{Fault, Rig, SECOND, Seeing, Seen, Source, Span, in_time, numbers};
 use dstream_core::{StopMode, StoreClosed, Time};
-use support::{Fault, Rig, SECOND, Seeing, Seen, Source, Span, in_time, numbers};
 
 #[tokio::test]
 async fn a_page_is_reported_stored_and_after_the_outputs_of_its_batch_processed() {

@@ -1,11 +1,9 @@
-//! Signals stop a context. A test binary of its own, since signals go to the whole process.
+//! Signals stop a context. They go to the whole process: no other test of this binary may listen to them.
 #![cfg(unix)]
-
-mod support;
 
 use std::process::Command;
 
-use support::{Fault, Rig, Seen, Source, Span, in_time};
+use crate::support::{Fault, Rig, Seen, Source, Span, in_time};
 
 #[tokio::test]
 async fn sigterm_stops_a_context_gracefully() {

@@ -1,14 +1,12 @@
 //! Receivers are held to the speed of processing.
 #![allow(clippy::unwrap_used, reason = "the parts of a test stand outside of test functions")]
 
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::{Fault, Number, Rig, SECOND, Source, Span, in_time, numbers};
 use dstream_core::testing::receiver_store;
 use dstream_core::{Event, RecordsPerSecond, StopMode, StoreClosed, StreamId};
-use support::{Fault, Number, Rig, SECOND, Source, Span, in_time, numbers};
 
 fn rate(rate: f64) -> Option<RecordsPerSecond> {
     RecordsPerSecond::new(rate)
@@ -135,7 +133,7 @@ async fn ten_tasks_that_store_a_thousand_records_each_store_ten_thousand_t273() 
 async fn all_that_a_slow_receiver_stores_before_the_stop_is_processed_t243() {
     let rig = Rig::with(|builder| builder.max_rate(1_000.0));
     let source = Source::new(Fault::None);
-    let seen = support::Seeing::new();
+    let seen = crate::support::Seeing::new();
     let sink = seen.clone();
     source.stream(&rig.ctx, "slow").foreach_rdd(move |rdd, _| {
         rdd.collect()?.into_iter().for_each(|n| sink.push(n));

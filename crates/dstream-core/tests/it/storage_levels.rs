@@ -1,19 +1,17 @@
 //! What each storage level does when memory is short, when the disk fails, and at the end.
 #![allow(clippy::unwrap_used, clippy::future_not_send, reason = "part of tests, outside of their functions")]
 
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::support::{Fault, Rig, SECOND, Seeing, Seen, Source, Span, UNWRITABLE, in_time};
 use bytes::Bytes;
 use dstream_core::{
     BlockId, BlockStore, BlockStoreError, DiskBlockStore, Event, MemoryBlockStore, StopMode, StorageLevel,
     StreamingError, error_chain,
 };
-use support::{Fault, Rig, SECOND, Seeing, Seen, Source, Span, UNWRITABLE, in_time};
 
 /// A directory for one test; removed at its end.
 struct Scratch(PathBuf);

@@ -4,17 +4,15 @@
 //! tested.
 #![allow(clippy::unwrap_used, clippy::future_not_send, reason = "helpers of tests, outside of their functions")]
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use crate::support::fresh_dir::FreshDir;
+use crate::support::runs::{Run, merged};
+use crate::support::{Fault, SECOND, Source, Span};
 use dstream_core::{DStream, FileStreamOptions, State, StateSpec, StreamingContext};
 use proptest::prelude::*;
-use support::fresh_dir::FreshDir;
-use support::runs::{Run, merged};
-use support::{Fault, SECOND, Source, Span};
 
 type Pair = (String, u64);
 

@@ -1,14 +1,12 @@
 //! The actions on a dataset, and that equal input gives equal output.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "part of tests, outside of their functions")]
 
-mod support;
-
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::support::{Rig, Seeing};
 use dstream_core::testing::batches_of;
 use dstream_core::{DStream, Rdd, StopMode, StreamingContext, error_chain};
-use support::{Rig, Seeing};
 
 /// Runs `test` with an empty dataset of a batch, in which others can be made.
 async fn in_a_batch(test: impl Fn(&Rdd<()>) + Send + Sync + 'static) {

@@ -1,14 +1,12 @@
 //! save_as_text_files and save_as_text_file, on the local file system.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "part of tests, outside of their functions")]
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::Rig;
 use dstream_core::{StopMode, error_chain};
-use support::Rig;
 
 /// A fresh directory of this test, gone at its end.
 struct Scratch(PathBuf);
@@ -83,7 +81,7 @@ async fn a_place_that_cannot_be_written_fails_the_batch_with_its_name() {
         let rig = Rig::with(|builder| builder.batch_attempts(1));
         rig.ctx.queue_stream([vec![1]]).save_as_text_files(&prefix, "");
         rig.ctx.start().await.unwrap();
-        rig.clock.advance(support::SECOND);
+        rig.clock.advance(crate::support::SECOND);
         let error = error_chain(&rig.ctx.await_termination().await.unwrap_err());
         assert!(error.contains("save_as_text_files #1") && error.contains(wanted), "{error}");
     }

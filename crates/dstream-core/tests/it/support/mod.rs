@@ -1,5 +1,5 @@
 //! A context under a manual clock, with receivers whose pages the test stores itself.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part of this")]
+#![allow(unreachable_pub, reason = "what tests share is public to them, in a crate that nobody uses")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "part of tests, outside of their functions")]
 
 pub mod fresh_dir;

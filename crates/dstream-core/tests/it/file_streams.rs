@@ -1,15 +1,13 @@
 //! Files that appear in a directory, as text and as records of one length.
 #![allow(clippy::unwrap_used, reason = "part of tests, outside of their functions")]
 
-mod support;
-
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
+use crate::support::{Rig, SECOND, Seeing, in_time};
 use dstream_core::{DStream, FileStreamOptions, StopMode, Time, error_chain};
-use support::{Rig, SECOND, Seeing, in_time};
 
 /// A directory for one test, and one beside it where files are written; removed at its end.
 struct Directory(PathBuf);

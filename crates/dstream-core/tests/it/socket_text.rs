@@ -1,17 +1,15 @@
 //! Lines from a TCP server: what arrives, what comes after the end of a connection, and how it all stops.
 #![allow(clippy::unwrap_used, clippy::future_not_send, reason = "part of tests, outside of their functions")]
 
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::{Rig, Seeing, in_time};
 use bytes::Bytes;
 use dstream_core::testing::receiver_store;
 use dstream_core::{
     Block, Event, Receiver as _, SocketLines, SocketTextReceiver, StopMode, StorageLevel, StreamId, error_chain,
 };
-use support::{Rig, Seeing, in_time};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;

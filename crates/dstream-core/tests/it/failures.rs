@@ -5,13 +5,11 @@
     reason = "the receivers and gates of tests stand outside of test functions"
 )]
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::support::{Fault, Number, Rig, Seeing, Seen, Source, Span, TestReceiver, in_time};
 use dstream_core::{Event, ReceiverError, StartError, StopMode, StorageLevel, StreamingError, Time, error_chain};
-use support::{Fault, Number, Rig, Seeing, Seen, Source, Span, TestReceiver, in_time};
 
 #[tokio::test]
 async fn a_batch_that_keeps_failing_stops_the_context_and_holds_all_positions_back() {
@@ -25,7 +23,7 @@ async fn a_batch_that_keeps_failing_stops_the_context_and_holds_all_positions_ba
     });
     rig.ctx.start().await.unwrap();
     source.put(Span(0, 2)).await;
-    rig.clock.advance(support::SECOND * 3);
+    rig.clock.advance(crate::support::SECOND * 3);
     let error = in_time(rig.ctx.await_termination()).await.unwrap_err();
     let text = error_chain(&error);
     assert!(text.contains("batch 1000 ms failed in foreach_rdd #1 after 3 attempts"), "{text}");
@@ -69,7 +67,7 @@ async fn a_panic_names_operator_batch_partition_and_where_the_records_came_from_
     stream.reduce_by_key(|m, _| m).foreach_rdd(|rdd, _| Ok(rdd.collect().map(drop)?));
     rig.ctx.start().await.unwrap();
     source.put(Span(4, 9)).await;
-    rig.clock.advance(support::SECOND);
+    rig.clock.advance(crate::support::SECOND);
     let text = error_chain(&in_time(rig.ctx.await_termination()).await.unwrap_err());
     let origin = "on records of \"orders\", block input-0-0: numbers 4 to 9";
     let expected = format!("map #2 failed in batch 1000 ms, partition 0, {origin}: panicked: six");
@@ -85,7 +83,7 @@ async fn an_error_of_the_handler_fails_the_batch_and_names_the_record() {
     stream.foreach_rdd(|rdd, _| Ok(rdd.count().map(drop)?));
     rig.ctx.start().await.unwrap();
     source.put(Span(0, 5)).await;
-    rig.clock.advance(support::SECOND);
+    rig.clock.advance(crate::support::SECOND);
     let text = error_chain(&in_time(rig.ctx.await_termination()).await.unwrap_err());
     assert!(text.contains("receiver_stream #0 failed"), "{text}");
     assert!(text.ends_with("failed on record 2 of block input-0-0: bad record"), "{text}");
@@ -97,7 +95,7 @@ async fn a_panic_in_an_output_operation_outside_of_its_tasks_is_named() {
     let rig = Rig::with(|builder| builder.batch_attempts(1));
     rig.ctx.queue_stream([vec![1]]).foreach_rdd(|_, _| panic!("in the driver part"));
     rig.ctx.start().await.unwrap();
-    rig.clock.advance(support::SECOND);
+    rig.clock.advance(crate::support::SECOND);
     let text = error_chain(&in_time(rig.ctx.await_termination()).await.unwrap_err());
     assert!(text.ends_with("foreach_rdd #1 panicked in batch 1000 ms: in the driver part"), "{text}");
 }
@@ -184,7 +182,7 @@ async fn a_panic_of_positions_ends_the_context_with_an_error_and_closes_the_rece
     source.stream(&rig.ctx, "s").foreach_rdd(|_, _| Ok(()));
     rig.ctx.start().await.unwrap();
     source.put(Span(0, 1)).await;
-    rig.clock.advance(support::SECOND);
+    rig.clock.advance(crate::support::SECOND);
     let error = in_time(rig.ctx.await_termination()).await.unwrap_err();
     assert!(error.to_string().contains("positions went wrong"));
     assert_eq!(source.seen().last(), Some(&Seen::Closed));
@@ -209,7 +207,7 @@ async fn an_error_that_panics_when_it_is_read_fails_the_batch_and_the_receivers_
     source.stream(&rig.ctx, "s").foreach_rdd(|_, _| Err(Unspeakable.into()));
     rig.ctx.start().await.unwrap();
     source.put(Span(0, 1)).await;
-    rig.clock.advance(support::SECOND);
+    rig.clock.advance(crate::support::SECOND);
     let text = error_chain(&in_time(rig.ctx.await_termination()).await.unwrap_err());
     assert!(text.contains("batch 1000 ms failed in foreach_rdd #1 after 1 attempts"), "{text}");
     assert!(text.ends_with("panicked in batch 1000 ms: no words"), "{text}");

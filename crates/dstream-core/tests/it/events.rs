@@ -1,12 +1,10 @@
 //! What listeners hear, in which order, and when no more.
 
-mod support;
-
 use std::sync::Arc;
 
+use crate::support::{Fault, Rig, SECOND, Seeing, Source, Span, in_time};
 use dstream_core::{BatchFailure, Event, OutputInfo, ReceiverError, StopMode, StreamingError, Time};
 use futures::FutureExt;
-use support::{Fault, Rig, SECOND, Seeing, Source, Span, in_time};
 
 #[tokio::test]
 async fn the_events_of_a_batch_come_in_order_and_none_after_the_stop_t260_t262_t265() {
@@ -187,7 +185,7 @@ async fn a_listener_that_still_runs_is_waited_for_by_the_stop_t265() {
     let rig = Rig::new();
     let source = Source::new(Fault::None);
     source.stream(&rig.ctx, "s").foreach_rdd(|_, _| Ok(()));
-    let (pass, entered, release) = support::gate();
+    let (pass, entered, release) = crate::support::gate();
     rig.ctx.add_listener(Arc::new(move |event: &Event| {
         if matches!(event, Event::ReceiverReady { .. }) {
             pass();
@@ -196,10 +194,10 @@ async fn a_listener_that_still_runs_is_waited_for_by_the_stop_t265() {
     rig.ctx.start().await.unwrap();
     let store = source.store();
     let other = tokio::task::spawn_blocking(move || store.ready());
-    support::stands_in(entered).await;
+    crate::support::stands_in(entered).await;
     let ctx = rig.ctx.clone();
     let stopping = tokio::spawn(async move { ctx.stop(StopMode::Graceful).await });
-    source.saw(support::Seen::Closed).await;
+    source.saw(crate::support::Seen::Closed).await;
     assert!(!stopping.is_finished());
     release.send(()).unwrap();
     in_time(stopping).await.unwrap().unwrap();

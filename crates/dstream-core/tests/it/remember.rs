@@ -1,11 +1,9 @@
 //! How long datasets outlive their batch, and that nothing outlives it for ever.
 
-mod support;
-
 use std::sync::{Arc, Mutex};
 
+use crate::support::{Fault, Rig, SECOND, Seeing, Source, Span};
 use dstream_core::{GraphError, Rdd, StartError, StopMode};
-use support::{Fault, Rig, SECOND, Seeing, Source, Span};
 
 /// What the dataset of the first batch still gives in each batch.
 async fn looks_back(remembered: Option<u32>) -> (Vec<Option<u64>>, Vec<Span>) {
@@ -59,10 +57,10 @@ async fn what_is_remembered_counts_against_the_memory_budget() {
     source.put(Span(0, 1)).await;
     rig.batch().await;
     let store = source.store();
-    let mut waiting = Box::pin(store.store(support::numbers(Span(1, 2)), Span(1, 2)));
+    let mut waiting = Box::pin(store.store(crate::support::numbers(Span(1, 2)), Span(1, 2)));
     assert!(futures::poll!(waiting.as_mut()).is_pending());
     rig.batch().await;
-    support::in_time(waiting).await.unwrap();
+    crate::support::in_time(waiting).await.unwrap();
     rig.ctx.stop(StopMode::Graceful).await.unwrap();
     assert_eq!(source.processed(), [Span(0, 1), Span(1, 2)]);
 }

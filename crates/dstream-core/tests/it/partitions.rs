@@ -1,11 +1,9 @@
 //! The operators that know about partitions: map_partitions, glom, repartition.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "part of tests, outside of their functions")]
 
-mod support;
-
+use crate::support::{Rig, Seeing};
 use dstream_core::testing::batches_of;
 use dstream_core::{DStream, StreamingContext};
-use support::{Rig, Seeing};
 
 const NUMBERS: [[i32; 4]; 3] = [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]];
 

@@ -4,17 +4,15 @@
 //! partitions than their own; clean-up by reference (t037, t038, t083, t084): what is held is what later batches ask for;
 //! the time between checkpoints of a state alone (t078).
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::support::{Rig, SECOND, Seeing};
 use dstream_core::testing::batches_of;
 use dstream_core::{
     BoxError, DStream, MapWithState, State, StateSpec, StopMode, StreamingContext, Time, UpdateSpec, error_chain,
 };
-use support::{Rig, SECOND, Seeing};
 
 /// One pair for each letter, as `"aab"`.
 fn letters(ctx: &StreamingContext, batches: &[&'static str]) -> DStream<(char, i32)> {

@@ -5,14 +5,12 @@
     reason = "the receivers and gates of tests stand outside of test functions"
 )]
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::support::{Fault, Number, Rig, SECOND, Seeing, Seen, Source, Span, gate, in_time, stands_in};
 use async_trait::async_trait;
 use dstream_core::{Positions, Receiver, ReceiverError, ReceiverStore, StopMode, StorageLevel, Time};
-use support::{Fault, Number, Rig, SECOND, Seeing, Seen, Source, Span, gate, in_time, stands_in};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 

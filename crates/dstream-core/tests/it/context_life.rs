@@ -1,10 +1,8 @@
 //! Starting, stopping, and doing either at the wrong time.
 
-mod support;
-
+use crate::support::{Fault, Rig, SECOND, Seeing, Seen, Source, Span, in_time};
 use dstream_core::{ContextState, DStream, Event, ReceiverError, StartError, StopMode, StreamingError, error_chain};
 use futures::FutureExt;
-use support::{Fault, Rig, SECOND, Seeing, Seen, Source, Span, in_time};
 
 #[tokio::test]
 async fn a_context_whose_start_fails_has_stopped_t233() {

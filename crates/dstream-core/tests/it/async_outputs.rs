@@ -1,12 +1,10 @@
 //! foreach_rdd_async: the batch waits for the future, and only an urgent end gives it up.
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::support::{Rig, Seeing, in_time};
 use dstream_core::{BoxError, Event, StopMode, error_chain};
-use support::{Rig, Seeing, in_time};
 use tokio::sync::{Semaphore, watch};
 
 #[tokio::test]
@@ -23,7 +21,7 @@ async fn a_batch_waits_for_its_future_and_a_graceful_stop_too() {
         }
     });
     rig.ctx.start().await.unwrap();
-    rig.clock.advance(support::SECOND * 2);
+    rig.clock.advance(crate::support::SECOND * 2);
     rig.until(|event| matches!(event, Event::BatchStarted(_))).await;
     assert_eq!(rig.completed(), [0; 0]);
     let stop = rig.ctx.stop(StopMode::Graceful);
@@ -53,7 +51,7 @@ async fn an_immediate_stop_gives_the_future_up_and_is_no_failure() {
         }
     });
     rig.ctx.start().await.unwrap();
-    rig.clock.advance(support::SECOND);
+    rig.clock.advance(crate::support::SECOND);
     in_time(begun.acquire()).await.unwrap().forget();
     in_time(rig.ctx.stop(StopMode::Immediate)).await.unwrap();
     assert!(*dropped.borrow());
