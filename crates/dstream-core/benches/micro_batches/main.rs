@@ -13,6 +13,7 @@
 
 mod program;
 mod small_batches;
+mod state;
 mod text;
 mod word_count;
 
@@ -21,5 +22,6 @@ async fn main() {
     for threads in [1, 2] {
         word_count::compare(threads).await;
         small_batches::measure(threads).await;
+        state::measure(threads).await;
     }
 }

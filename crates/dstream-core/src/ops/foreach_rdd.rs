@@ -48,7 +48,7 @@ impl<T: Send + 'static> DStream<T> {
         f: impl Fn(Rdd<T>, Time) -> Result<Ending, BoxError> + Send + Sync + 'static,
     ) {
         let node = Arc::clone(self.node());
-        let name = self.context().graph().name(kind);
+        let name = self.context().name_operator(kind);
         self.context().add_output(Output {
             name,
             node: Arc::<Node<T>>::clone(&node),

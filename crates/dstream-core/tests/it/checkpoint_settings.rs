@@ -168,7 +168,7 @@ async fn a_program_with_other_streams_does_not_start_and_hears_what_changed() {
         (|ctx| counts(ctx).flat_map(|(key, _)| [key]), "the kind of flat_map #2 was map and is flat_map"),
         (
             |ctx| counts(ctx).window(SECOND * 2, SECOND * 2).map(|(key, _)| key),
-            "the kind of keep #2 was map and is keep",
+            "the kind of window #2 was map and is window",
         ),
     ];
     for (build, expected) in changes {
