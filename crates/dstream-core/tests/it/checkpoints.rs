@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::support::fresh_dir::FreshDir;
 use crate::support::runs::{Run, every_two_seconds};
 use crate::support::{Fault, Rig, Seen, Source, Span, in_time};
-use dstream_core::{DStream, Event, StopMode, StreamingContext, StreamingError, error_chain};
+use dstream_core::{BatchFailure, DStream, Event, StopMode, StreamingContext, StreamingError, error_chain};
 
 use crate::support::SECOND;
 use serde::{Deserialize, Serialize};
@@ -74,6 +74,57 @@ async fn a_graceful_stop_writes_a_last_checkpoint_and_then_reports_the_last_posi
     assert_eq!(source.processed(), [Span(0, 3), Span(3, 5)]);
     assert!(at(&|seen| matches!(seen, Seen::Processed(..))) < at(&|seen| *seen == Seen::Closed));
     assert_eq!(dir.checkpoints().len(), 2);
+}
+
+/// A sum of what two receivers bring, with an output that fails in the batch of `fails_at` seconds.
+async fn failing_once(dir: &FreshDir, at: i64, fails_at: i64) -> (Run<((), u64)>, [Arc<Source>; 2]) {
+    let sources = [Source::new(Fault::None), Source::new(Fault::None)];
+    let builder = |builder| {
+        let builder = every_two_seconds(dir, builder);
+        builder.on_batch_failure(BatchFailure::Continue).batch_attempts(1)
+    };
+    let run = Run::prepare(at, builder, |ctx| {
+        let sums = sum_of(&sources[0].stream(ctx, "left").union(&sources[1].stream(ctx, "right")));
+        sums.foreach_rdd(move |rdd, time| {
+            rdd.count()?;
+            if time.as_millis() == fails_at * 1_000 { Err("not this one".into()) } else { Ok(()) }
+        });
+        sums
+    });
+    in_time(run.rig.ctx.start()).await.unwrap();
+    (run, sources)
+}
+
+#[tokio::test]
+async fn what_comes_again_after_a_failed_batch_was_passed_over_meets_a_state_that_has_not_seen_it() {
+    let dir = FreshDir::new();
+    let (run, [left, right]) = failing_once(&dir, 0, 3).await;
+    // One number of each receiver for each batch; the third has none of the right one.
+    for second in 0..6 {
+        left.put(Span(second, second + 1)).await;
+        if second != 2 {
+            right.put(Span(100 + second, 101 + second)).await;
+        }
+        run.rig.clock.advance(SECOND);
+        let ended = i64::try_from(second + 1).unwrap() * 1_000;
+        let has_ended = |event: &Event| match event {
+            Event::BatchCompleted(info) | Event::BatchFailed(info) => info.batch.as_millis() == ended,
+            _ => false,
+        };
+        run.rig.until(has_ended).await;
+    }
+    in_time(run.rig.ctx.stop(StopMode::Graceful)).await.unwrap_err();
+    let whole: u64 = (0..6).sum::<u64>() + [100, 101, 103, 104, 105].iter().sum::<u64>();
+    assert_eq!(run.seen.all().last(), Some(&(6, vec![((), whole)])));
+    let processed = |source: &Source| source.processed().last().map(|span| span.1);
+    assert_eq!((processed(&left), processed(&right)), (Some(2), Some(102)), "both stay before the failed batch");
+
+    // What was not reported comes once more, all at once.
+    let (run, [left, right]) = failing_once(&dir, 6, 0).await;
+    left.put(Span(2, 6)).await;
+    right.put(Span(103, 106)).await;
+    run.until(7).await;
+    assert_eq!(run.stop().await, [(7, vec![((), whole)])]);
 }
 
 #[tokio::test]

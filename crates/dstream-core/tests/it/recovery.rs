@@ -1,7 +1,6 @@
 //! Programs that are killed and started again, against ones that are not.
 //!
-//! Not here: outputs to files (t207 to t209), which are overwritten under the same batch time; see where those operators are
-//! tested.
+//! Not here: outputs to files (t207 to t209), see `text_files.rs`.
 #![allow(clippy::unwrap_used, clippy::future_not_send, reason = "helpers of tests, outside of their functions")]
 
 use std::collections::BTreeMap;
@@ -11,7 +10,7 @@ use std::sync::Arc;
 use crate::support::fresh_dir::FreshDir;
 use crate::support::runs::{Run, merged};
 use crate::support::{Fault, SECOND, Source, Span};
-use dstream_core::{DStream, FileStreamOptions, State, StateSpec, StreamingContext};
+use dstream_core::{DStream, FileStreamOptions, State, StateSpec, StreamingContext, UpdateSpec};
 use proptest::prelude::*;
 
 type Pair = (String, u64);
@@ -70,6 +69,24 @@ async fn two_states_on_top_of_each_other_both_go_on_t217() {
         letters(ctx).update_state_by_key(sum).update_state_by_key(sum)
     };
     assert_eq!(restarted((5, 8), program).await, a([1, 3, 6, 10, 15, 21, 28, 36]));
+}
+
+#[tokio::test]
+async fn states_without_a_key_are_written_and_read_like_others_t084() {
+    let program = |ctx: &StreamingContext| {
+        // The first number comes after the restart.
+        let late = letters(ctx).transform(|rdd, time| Ok(rdd.filter(move |_| time.as_millis() > 5_000)));
+        let count = |key: &String, value: Option<u64>, state: &mut State<'_, u64>| {
+            state.update(state.get_option().copied().unwrap_or(0) + value.unwrap_or(0));
+            key.clone()
+        };
+        let sum = |new: Vec<u64>, sum: Option<u64>| Some(sum.unwrap_or(0) + new.iter().sum::<u64>());
+        let counts = late.map_with_state(StateSpec::function(count)).state_snapshots();
+        counts.union(&late.update_state_by_key(sum).map_values(|sum| sum + 10))
+    };
+    let both = |n: u64| vec![("a".to_owned(), n), ("a".to_owned(), n + 10)];
+    let expected = [vec![], vec![], vec![], vec![], vec![], both(1), both(2)];
+    assert_eq!(restarted((4, 7), program).await, expected);
 }
 
 /// Sums of the numbers in files, one file for each second.
@@ -253,7 +270,15 @@ fn everything(ctx: &StreamingContext) -> DStream<(char, u8, u64)> {
     let slow = rows.window(four, two);
     // Its batches are only every other second; another output sees to them.
     slow.foreach_rdd(|rdd, _| rdd.count().map(drop).map_err(Into::into));
+    // Every key moves on to the next one.
+    let moving = rows.update_state_by_key_with(UpdateSpec::function_of_partitions(|_, keys| {
+        let moved = keys.map(|(key, new, sum): (u8, Vec<u64>, Option<u64>)| {
+            ((key + 1) % 5, sum.unwrap_or(0) + new.iter().sum::<u64>())
+        });
+        moved.filter(|(_, sum)| sum % 7 != 3).collect::<Vec<_>>()
+    }));
     marked('u', &sums)
+        .union(&marked('p', &moving))
         .union(&marked('m', &counts))
         .union(&marked('s', &snapshots))
         .union(&marked('c', &corrected))

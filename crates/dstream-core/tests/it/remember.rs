@@ -1,9 +1,11 @@
 //! How long datasets outlive their batch, and that nothing outlives it for ever.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::support::{Fault, Rig, SECOND, Seeing, Source, Span};
-use dstream_core::{GraphError, Rdd, StartError, StopMode};
+use dstream_core::{GraphError, Rdd, StartError, StopMode, StorageLevel, error_chain};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
 
 /// What the dataset of the first batch still gives in each batch.
 async fn looks_back(remembered: Option<u32>) -> (Vec<Option<u64>>, Vec<Span>) {
@@ -63,4 +65,53 @@ async fn what_is_remembered_counts_against_the_memory_budget() {
     crate::support::in_time(waiting).await.unwrap();
     rig.ctx.stop(StopMode::Graceful).await.unwrap();
     assert_eq!(source.processed(), [Span(0, 1), Span(1, 2)]);
+}
+
+/// A row that can be counted: it holds what all of them hold.
+#[derive(Clone, Debug)]
+struct Row(#[expect(dead_code, reason = "held to be counted")] Arc<()>);
+
+#[tokio::test]
+async fn of_six_batches_of_lines_the_newest_is_there_and_rows_and_blocks_of_the_oldest_are_gone_t039() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let rig = Rig::new();
+    let (rows, lines) = (Arc::new(()), Arc::new(Mutex::new(Vec::new())));
+    let received = rig.ctx.socket_text_stream("127.0.0.1", port, StorageLevel::MemoryOnly);
+    let row = Arc::clone(&rows);
+    let cached = received.map(move |_| Row(Arc::clone(&row))).cache();
+    let counts = Seeing::new();
+    let (sink, alive, all) = (counts.clone(), Arc::clone(&rows), Arc::clone(&lines));
+    received.foreach_rdd(move |rdd, _| {
+        all.lock().unwrap_or_else(PoisonError::into_inner).push(rdd);
+        Ok(())
+    });
+    cached.foreach_rdd(move |rdd, _| {
+        let of_batch = rdd.count()?;
+        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = lines.last().map(|rdd: &Rdd<String>| rdd.count().map_err(|error| error_chain(&error)));
+        let oldest = lines.first().map(|rdd| rdd.count().map_err(|error| error_chain(&error)));
+        // Besides the rows, the test and its two closures hold it.
+        sink.push((of_batch, Arc::strong_count(&alive) - 3, newest.unwrap(), oldest.unwrap()));
+        // Batches without lines are of no interest.
+        if of_batch == 0 {
+            lines.pop();
+        }
+        Ok(())
+    });
+    rig.ctx.start().await.unwrap();
+    let (mut connection, _) = crate::support::in_time(listener.accept()).await.unwrap();
+    let mut batches = 0;
+    while batches < 6 {
+        connection.write_all(b"line\n").await.unwrap();
+        while counts.all().iter().map(|(lines, ..)| lines).sum::<u64>() == batches {
+            rig.batch().await;
+        }
+        batches += 1;
+    }
+    rig.ctx.stop(StopMode::Graceful).await.unwrap();
+    let last = counts.all().into_iter().rfind(|(lines, ..)| *lines > 0).unwrap();
+    let (of_batch, alive, newest, oldest) = last;
+    assert_eq!((of_batch, alive, newest), (1, 1, Ok(1)), "{:?}", counts.all());
+    assert!(oldest.unwrap_err().contains("is gone"));
 }

@@ -1,8 +1,7 @@
 //! State by key, batch by batch, as the acceptance table of Spark has it.
 //!
-//! Not applicable here: the iterator form of `update_state_by_key` (t032), which may change keys, so that they lie in other
-//! partitions than their own; clean-up by reference (t037, t038, t083, t084): what is held is what later batches ask for;
-//! the time between checkpoints of a state alone (t078).
+//! Not applicable here: clean-up by reference (t037, t038, t083): what is held is what later batches ask for; the time between
+//! checkpoints of a state alone (t078).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -54,6 +53,77 @@ async fn sums_go_on_from_the_initial_states_t031() {
     });
     let expected = ["a2 c2", "a3 b1 c2", "a4 b2 c3", "a5 b3 c3", "a6 b3 c3", "a6 b3 c3"];
     assert_eq!(sums.await.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn sums_by_whole_partitions_go_on_from_the_initial_states_t032() {
+    let sums = sums_of(6, |ctx| {
+        let spec = UpdateSpec::function_of_partitions(|_, keys| {
+            keys.filter_map(|(key, new, before)| Some((key, sum(new, before)?))).collect::<Vec<_>>()
+        });
+        letters(ctx, &INPUT).update_state_by_key_with(spec.initial_state([('a', 1), ('c', 2)]).partitions(3))
+    });
+    let expected = ["a2 c2", "a3 b1 c2", "a4 b2 c3", "a5 b3 c3", "a6 b3 c3", "a6 b3 c3"];
+    assert_eq!(sums.await.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn a_function_of_partitions_may_change_keys_and_finds_their_states_in_the_next_batch_t032() {
+    let next = |letter: char| char::from_u32(u32::from(letter) + 1).unwrap();
+    let sums = sums_of(4, |ctx| {
+        let spec = UpdateSpec::function_of_partitions(move |_, keys| {
+            keys.map(move |(key, new, before)| (next(key), sum(new, before).unwrap()))
+        });
+        // Each key moves to another letter, and so in time to every partition.
+        letters(ctx, &["a", "bb", "c", ""]).update_state_by_key_with(spec.partitions(4))
+    });
+    assert_eq!(sums.await.unwrap(), ["b1", "c3", "d4", "e4"]);
+}
+
+#[tokio::test]
+async fn a_key_that_a_function_of_partitions_gives_twice_is_there_twice_and_its_first_state_counts() {
+    let sums = sums_of(3, |ctx| {
+        let spec = UpdateSpec::function_of_partitions(|time, keys| {
+            let mut rows: Vec<_> = keys.map(|(key, new, before)| (key, sum(new, before).unwrap())).collect();
+            if time.as_millis() == 1_000 {
+                rows.extend(rows.clone().into_iter().map(|(key, n)| (key, n + 10)));
+            }
+            rows
+        });
+        letters(ctx, &["a", "a", ""]).update_state_by_key_with(spec.partitions(2))
+    });
+    assert_eq!(sums.await.unwrap(), ["a1 a11", "a2", "a2"]);
+}
+
+#[tokio::test]
+async fn a_function_of_partitions_that_panics_is_named_and_has_changed_no_state() {
+    let rig = Rig::new();
+    let (seen, failed) = (Seeing::new(), AtomicU32::new(0));
+    let sink = seen.clone();
+    let spec = UpdateSpec::function_of_partitions(move |time, keys| {
+        let rows: Vec<_> = keys.map(|(key, new, before)| (key, sum(new, before).unwrap())).collect();
+        let last_try = failed.fetch_add(u32::from(time.as_millis() == 2_000), Ordering::SeqCst) > 2;
+        assert!(time.as_millis() != 2_000 || last_try, "not yet");
+        rows
+    });
+    letters(&rig.ctx, &["ab", "ab"]).update_state_by_key_with(spec.partitions(2)).foreach_rdd(move |rdd, _| {
+        sink.push(text(rdd.collect()?));
+        Ok(())
+    });
+    rig.ctx.start().await.unwrap();
+    rig.batch().await;
+    rig.batch().await;
+    rig.ctx.stop(StopMode::Graceful).await.unwrap();
+    assert_eq!(seen.all(), ["a1 b1", "a2 b2"]);
+    let reasons = rig.events().into_iter().filter_map(|event| match event {
+        dstream_core::Event::OutputFailed { output, .. } => output.failure,
+        _ => None,
+    });
+    let reasons: Vec<_> = reasons.collect();
+    assert!(
+        !reasons.is_empty() && reasons.iter().all(|reason| reason.contains("update_state_by_key #1")),
+        "{reasons:?}"
+    );
 }
 
 #[tokio::test]

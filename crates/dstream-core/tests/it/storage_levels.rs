@@ -264,3 +264,43 @@ async fn after_an_immediate_stop_no_spilled_file_is_left() {
     rig.ctx.stop(StopMode::Immediate).await.unwrap();
     assert_eq!(std::fs::read_dir(&scratch.0).unwrap().count(), 0);
 }
+
+#[tokio::test]
+async fn rows_that_are_persisted_on_disk_are_computed_once_and_go_with_their_batch() {
+    let blocks = Arc::new(Flaky::default());
+    let store = Arc::clone(&blocks);
+    let rig = Rig::with(|builder| builder.block_store(store));
+    let (calls, seen) = (Arc::new(AtomicU32::new(0)), Seeing::new());
+    let (count, sink) = (Arc::clone(&calls), seen.clone());
+    let numbers = rig.ctx.queue_stream([vec![1, 2], vec![3]]).map(move |n| {
+        count.fetch_add(1, Ordering::SeqCst);
+        n * 10
+    });
+    let kept = numbers.persist(StorageLevel::DiskOnly2);
+    let held = Arc::clone(&blocks);
+    kept.union(&kept).foreach_rdd(move |rdd, _| {
+        sink.push((rdd.collect()?, held.inner.len()));
+        Ok(())
+    });
+    rig.ctx.start().await.unwrap();
+    rig.batch().await;
+    rig.batch().await;
+    rig.ctx.stop(StopMode::Graceful).await.unwrap();
+    assert_eq!(calls.load(Ordering::SeqCst), 3);
+    assert_eq!(seen.all(), [(vec![10, 20, 10, 20], 2), (vec![30, 30], 2)]);
+    assert!(blocks.inner.is_empty());
+}
+
+#[tokio::test]
+async fn rows_that_cannot_be_written_to_disk_fail_the_batch_which_is_tried_again() {
+    let blocks = Arc::new(Flaky::default());
+    let store = Arc::clone(&blocks);
+    let rig = Rig::with(|builder| builder.block_store(store).batch_attempts(1));
+    rig.ctx.queue_stream([vec![1]]).persist(StorageLevel::DiskOnly).foreach_rdd(|rdd, _| Ok(rdd.count().map(drop)?));
+    rig.ctx.start().await.unwrap();
+    blocks.full.store(true, Ordering::SeqCst);
+    rig.clock.advance(SECOND);
+    let error = dstream_core::error_chain(&in_time(rig.ctx.await_termination()).await.unwrap_err());
+    assert!(error.contains("persist #1 failed in batch 1000 ms") && error.contains("no space at /spill"), "{error}");
+    assert!(blocks.inner.is_empty());
+}

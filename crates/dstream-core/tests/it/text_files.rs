@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::Rig;
-use dstream_core::{StopMode, error_chain};
+use crate::support::fresh_dir::FreshDir;
+use crate::support::runs::Run;
+use crate::support::{Rig, SECOND};
+use dstream_core::{DStream, StopMode, StreamingContext, error_chain};
 
 /// A fresh directory of this test, gone at its end.
 struct Scratch(PathBuf);
@@ -81,7 +83,7 @@ async fn a_place_that_cannot_be_written_fails_the_batch_with_its_name() {
         let rig = Rig::with(|builder| builder.batch_attempts(1));
         rig.ctx.queue_stream([vec![1]]).save_as_text_files(&prefix, "");
         rig.ctx.start().await.unwrap();
-        rig.clock.advance(crate::support::SECOND);
+        rig.clock.advance(SECOND);
         let error = error_chain(&rig.ctx.await_termination().await.unwrap_err());
         assert!(error.contains("save_as_text_files #1") && error.contains(wanted), "{error}");
     }
@@ -107,4 +109,54 @@ async fn the_action_writes_one_directory_and_refuses_to_block_async_code() {
     rig.ctx.stop(StopMode::Graceful).await.unwrap();
     assert_eq!(files(scratch.at("all")), expected(&[("part-00000", "1\n"), ("part-00001", "2\n"), ("_SUCCESS", "")]));
     assert!(!Path::new(&scratch.at("never")).exists());
+}
+
+/// Sums that go on from batch to batch, and a program that saves them; killed in the middle, so that batches run again.
+async fn saved_over_a_kill(name: &str, save: impl Fn(&DStream<((), u64)>, &str)) -> Vec<BTreeMap<String, String>> {
+    let (scratch, dir) = (Scratch::new(name), FreshDir::new());
+    let program = |ctx: &StreamingContext| {
+        let ones = ctx.generated_stream(|_| vec![((), 1_u64)]);
+        let sums = ones.update_state_by_key(|new: Vec<u64>, sum| Some(sum.unwrap_or(0) + new.iter().sum::<u64>()));
+        let sums = sums.repartition(1);
+        save(&sums, &scratch.at("sums"));
+        sums
+    };
+    let run = Run::start(&dir, 0, program).await;
+    run.until(4).await;
+    run.written(4).await;
+    run.until(5).await;
+    run.kill().await;
+    // The fifth batch is in no checkpoint; somebody else has been at what it wrote.
+    fs::write(scratch.at("sums-5000/part-00000"), "half a").unwrap();
+    fs::write(scratch.at("sums-5000/part-00007"), "left behind").unwrap();
+    fs::remove_file(scratch.at("sums-5000/_SUCCESS")).unwrap();
+    let run = Run::start(&dir, 5, program).await;
+    run.until(7).await;
+    let again = run.stop().await;
+    assert_eq!(again.first().map(|(time, _)| *time), Some(5), "the batch runs again");
+    (1..=7).map(|second| files(scratch.at(&format!("sums-{}", second * 1_000)))).collect()
+}
+
+/// The file and the mark of each batch.
+fn sums_of_seven_batches() -> Vec<BTreeMap<String, String>> {
+    (1..=7).map(|sum| expected(&[("part-00000", &format!("((),{sum})\n")), ("_SUCCESS", "")])).collect()
+}
+
+#[tokio::test]
+async fn what_a_batch_saved_is_whole_again_when_it_runs_again_after_a_kill_t207_t208() {
+    let saved = saved_over_a_kill("text-recovered", |sums, prefix| sums.save_as_text_files(prefix, "")).await;
+    assert_eq!(saved, sums_of_seven_batches());
+}
+
+#[tokio::test]
+async fn what_was_saved_inside_of_a_transform_is_whole_again_as_well_t209() {
+    let saved = saved_over_a_kill("text-in-transform", |sums, prefix| {
+        let prefix = prefix.to_owned();
+        let saving = sums.transform(move |rdd, time| {
+            rdd.save_as_text_file(&format!("{prefix}-{}", time.as_millis()))?;
+            Ok(rdd.clone())
+        });
+        saving.foreach_rdd(|rdd, _| rdd.count().map(drop).map_err(Into::into));
+    });
+    assert_eq!(saved.await, sums_of_seven_batches());
 }
