@@ -160,6 +160,25 @@ async fn a_stop_that_is_awaited_in_a_listener_is_an_error_and_the_context_goes_o
 }
 
 #[tokio::test]
+async fn a_stop_that_is_awaited_in_the_future_of_an_output_operation_is_an_error_t263() {
+    let rig = Rig::new();
+    let ctx = rig.ctx.clone();
+    rig.ctx.queue_stream([vec![1]]).foreach_rdd_async(move |_, _| {
+        let ctx = ctx.clone();
+        async move {
+            tokio::task::yield_now().await;
+            let error = ctx.stop(StopMode::Graceful).await.unwrap_err();
+            assert!(matches!(error, StreamingError::WaitsForItself { .. }));
+            assert!(error.to_string().contains("in an output operation of the same context"), "{error}");
+            Ok(())
+        }
+    });
+    rig.ctx.start().await.unwrap();
+    rig.batch().await;
+    in_time(rig.ctx.stop(StopMode::Graceful)).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_stop_that_is_awaited_in_an_output_operation_or_a_task_of_it_is_an_error_t263() {
     let rig = Rig::new();
     let (ctx, in_task, errors) = (rig.ctx.clone(), rig.ctx.clone(), Seeing::new());

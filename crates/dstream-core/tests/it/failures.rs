@@ -116,9 +116,11 @@ async fn a_receiver_that_fails_stops_the_context_with_its_error() {
 
 #[tokio::test]
 async fn a_receiver_that_does_not_start_takes_the_others_back_and_ends_the_context() {
-    for (fault, message) in
-        [(Fault::FailsToStart, "no such stream"), (Fault::PanicsAtStart, "the receiver panicked: start went wrong")]
-    {
+    for (fault, message) in [
+        (Fault::FailsToStart, "no such stream"),
+        (Fault::PanicsAtStart, "the receiver panicked: start went wrong"),
+        (Fault::PanicsAtPositions, "the receiver panicked: no positions"),
+    ] {
         let rig = Rig::new();
         let (good, bad) = (Source::new(Fault::None), Source::new(fault));
         good.stream(&rig.ctx, "good").foreach_rdd(|_, _| Ok(()));
@@ -130,6 +132,49 @@ async fn a_receiver_that_does_not_start_takes_the_others_back_and_ends_the_conte
         let again = in_time(rig.ctx.await_termination()).await.unwrap_err();
         assert!(matches!(again, StreamingError::Receiver { .. }));
         assert!(matches!(rig.ctx.start().await, Err(StartError::AlreadyStopped)));
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_that_panics_when_its_start_is_given_up_does_not_keep_the_others_from_closing() {
+    let rig = Rig::new();
+    let (good, bad) = (Source::new(Fault::None), Source::new(Fault::PanicsWhenGivenUp));
+    good.stream(&rig.ctx, "good").foreach_rdd(|_, _| Ok(()));
+    bad.stream(&rig.ctx, "bad").foreach_rdd(|_, _| Ok(()));
+    let ctx = rig.ctx.clone();
+    let starting = tokio::spawn(async move { ctx.start().await });
+    good.saw(Seen::Started).await;
+    let error = in_time(rig.ctx.stop(StopMode::Immediate)).await.unwrap_err();
+    assert!(
+        matches!(&error, StreamingError::PanickedInDrop { message } if message == "giving up went wrong"),
+        "{error:?}"
+    );
+    let Err(StartError::Failed(_)) = in_time(starting).await.unwrap() else { panic!("it started") };
+    assert_eq!(good.seen(), [Seen::Started, Seen::StoppedFetching, Seen::Closed]);
+    assert_eq!(bad.seen(), [Seen::GaveUpStart]);
+}
+
+#[tokio::test]
+async fn a_receiver_that_panics_when_it_is_dropped_is_reported_after_a_run_and_after_a_failed_start() {
+    for fault in [Fault::None, Fault::FailsToStart] {
+        let rig = Rig::new();
+        let (dropped, other) = (Source::new(Fault::PanicsInDrop), Source::new(fault));
+        dropped.stream(&rig.ctx, "dropped").foreach_rdd(|_, _| Ok(()));
+        other.stream(&rig.ctx, "other").foreach_rdd(|_, _| Ok(()));
+        let started = in_time(rig.ctx.start()).await;
+        let ended = in_time(rig.ctx.stop(StopMode::Graceful)).await.unwrap_err();
+        match fault {
+            Fault::None => {
+                started.unwrap();
+                assert!(
+                    matches!(&ended, StreamingError::PanickedInDrop { message } if message == "the drop went wrong")
+                );
+            }
+            // The first error is the one that counts.
+            _ => assert!(started.is_err() && matches!(ended, StreamingError::Receiver { .. })),
+        }
+        assert_eq!(dropped.seen(), [Seen::Started, Seen::StoppedFetching, Seen::Closed]);
+        assert_eq!(rig.ctx.state(), dstream_core::ContextState::Stopped);
     }
 }
 

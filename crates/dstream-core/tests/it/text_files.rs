@@ -112,7 +112,10 @@ async fn the_action_writes_one_directory_and_refuses_to_block_async_code() {
 }
 
 /// Sums that go on from batch to batch, and a program that saves them; killed in the middle, so that batches run again.
-async fn saved_over_a_kill(name: &str, save: impl Fn(&DStream<((), u64)>, &str)) -> Vec<BTreeMap<String, String>> {
+async fn saved_over_a_kill(
+    name: &str,
+    save: impl Fn(&DStream<((), u64)>, &str) + Send + Sync,
+) -> Vec<BTreeMap<String, String>> {
     let (scratch, dir) = (Scratch::new(name), FreshDir::new());
     let program = |ctx: &StreamingContext| {
         let ones = ctx.generated_stream(|_| vec![((), 1_u64)]);

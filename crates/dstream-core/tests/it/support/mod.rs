@@ -76,6 +76,8 @@ pub enum Fault {
     PanicsAtProcessed,
     PanicsAtPositions,
     PanicsInDrop,
+    /// Its start waits, and panics when it is given up.
+    PanicsWhenGivenUp,
 }
 
 type Store = ReceiverStore<Number, Span>;
@@ -157,6 +159,7 @@ struct GivenUp(Arc<Source>);
 impl Drop for GivenUp {
     fn drop(&mut self) {
         self.0.see(Seen::GaveUpStart);
+        assert!(self.0.fault != Fault::PanicsWhenGivenUp, "giving up went wrong");
     }
 }
 
@@ -182,7 +185,7 @@ impl Receiver for TestReceiver {
         match self.0.fault {
             Fault::FailsToStart => return Err(ReceiverError::new("no such stream")),
             Fault::PanicsAtStart => panic!("start went wrong"),
-            Fault::NeverStarts => {
+            Fault::NeverStarts | Fault::PanicsWhenGivenUp => {
                 let _seen_when_dropped = GivenUp(Arc::clone(&self.0));
                 std::future::pending::<()>().await;
             }
@@ -198,7 +201,7 @@ impl Receiver for TestReceiver {
     }
 
     fn positions(&self) -> Arc<dyn Positions<Span>> {
-        assert_ne!(self.0.fault, Fault::PanicsAtPositions, "no positions");
+        assert!(self.0.fault != Fault::PanicsAtPositions, "no positions");
         Arc::new(SourcePositions(Arc::clone(&self.0)))
     }
 
