@@ -98,7 +98,7 @@ mod task_pool;
 mod text_output;
 mod wide;
 
-// Parts of what comes next: keyed state, checkpoints, blocks on disk.
+// Keyed state, checkpoints, blocks on disk.
 mod checkpoint;
 mod fresh_dir;
 mod spill;

@@ -50,11 +50,12 @@ impl StreamingContext {
     /// # Ok(()) }
     /// ```
     pub fn statistics(&self) -> Statistics {
+        let now = self.clock().now();
         let history = self.control().listeners().history();
         Statistics {
             batch_interval: self.batch_interval(),
             started: history.started(),
-            now: self.clock().now(),
+            now,
             metrics: history.metrics(),
             receivers: history.receivers(),
             batches: history.batches(),
