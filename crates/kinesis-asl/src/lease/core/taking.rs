@@ -113,6 +113,7 @@ impl LeaseCore {
         self.snapshot.note_foreign(stored.clone(), now);
         if stored.promised_to() == Some(&self.me) {
             self.asks.note(shard, now);
+            self.list_soon(now + watch_pause(self.policy.limits.failover) / LOOKS_AFTER_AN_ASK);
             if self.appetite == Appetite::Sated {
                 self.retract(shard.clone(), now);
             }
