@@ -146,13 +146,16 @@ impl KinesisApi for AwsKinesis {
         let request = self.client.register_stream_consumer().stream_arn(stream).consumer_name(name);
         let answer = request.send().await.map_err(|e| ServiceError::from_sdk(CALL, self.consumer_subject(name), e))?;
         let made = answer.consumer.map(|made| registered(made.consumer_arn, &made.consumer_status));
-        made.ok_or_else(|| ServiceError::invalid_response(CALL, self.consumer_subject(name), "no consumer in the answer"))
+        made.ok_or_else(|| {
+            ServiceError::invalid_response(CALL, self.consumer_subject(name), "no consumer in the answer")
+        })
     }
 
     async fn deregister_consumer(&self, consumer: &ConsumerArn) -> Result<(), ServiceError> {
         const CALL: &str = "DeregisterStreamConsumer";
         let request = self.client.deregister_stream_consumer().consumer_arn(&consumer.0);
-        let answer = request.send().await.map_err(|e| ServiceError::from_sdk(CALL, format!("consumer '{consumer}'"), e));
+        let answer =
+            request.send().await.map_err(|e| ServiceError::from_sdk(CALL, format!("consumer '{consumer}'"), e));
         answer.map(|_| ())
     }
 

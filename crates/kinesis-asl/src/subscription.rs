@@ -68,5 +68,8 @@ pub trait Subscription: Send {
 /// What an implementation without fan-out answers.
 pub(crate) fn not_supported(call: &'static str) -> ServiceError {
     let reason = "enhanced fan-out is not supported here: use Retrieval::Polling";
-    ServiceError { kind: ServiceErrorKind::InvalidRequest, ..ServiceError::invalid_response(call, "the stream", reason) }
+    ServiceError {
+        kind: ServiceErrorKind::InvalidRequest,
+        ..ServiceError::invalid_response(call, "the stream", reason)
+    }
 }

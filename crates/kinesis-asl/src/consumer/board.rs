@@ -38,7 +38,9 @@ impl fmt::Display for Doing {
             Self::WaitingForParents => f.write_str("waiting for its parents to be processed"),
             Self::Opening => f.write_str("opening its iterator or subscription"),
             Self::Reading => f.write_str("waiting for an answer"),
-            Self::WaitingForMemory => f.write_str("waiting for memory or a rate limit: processing is slower than the stream"),
+            Self::WaitingForMemory => {
+                f.write_str("waiting for memory or a rate limit: processing is slower than the stream")
+            }
             Self::Troubled(trouble) => trouble.fmt(f),
         }
     }

@@ -27,6 +27,8 @@ pub mod poll;
 pub(crate) mod polling;
 pub mod registration;
 pub mod retrieval;
+#[cfg(test)]
+mod scripted;
 pub mod settings;
 pub(crate) mod source;
 pub mod start;

@@ -49,11 +49,14 @@ impl Polling {
 
     pub(crate) async fn next<A: KinesisApi + ?Sized>(&mut self, api: &A) -> Result<Got, ServiceError> {
         tokio::time::sleep_until(self.not_before).await;
-        self.budget.take_call().await;
         let young = |(_, since): &(ShardIterator, Instant)| since.elapsed() < ITERATOR_RENEWAL;
         match self.iterator.take().filter(young) {
+            // Iterators have a limit of their own, and there is at most one for each read.
             None => self.open(api).await,
-            Some((iterator, since)) => self.read(api, iterator, since).await,
+            Some((iterator, since)) => {
+                self.budget.take_call().await;
+                self.read(api, iterator, since).await
+            }
         }
     }
 

@@ -67,7 +67,10 @@ impl Registration {
                     return Ok(arn);
                 }
                 Some(_) => {}
-                None if self.registers() => state.registered_here = self.register(api).await?.or(state.registered_here.take()),
+                None if self.registers() => {
+                    let made = self.register(api).await?;
+                    state.registered_here = made.or(state.registered_here.take());
+                }
                 None => return Err(self.missing()),
             }
             tokio::time::sleep(pause).await;
@@ -115,7 +118,9 @@ impl Registration {
         match api.deregister_consumer(consumer).await {
             Ok(()) => info!(%consumer, "deregistered the consumer of enhanced fan-out"),
             Err(error) if error.kind == ServiceErrorKind::NotFound => {}
-            Err(error) => warn!(%consumer, %error, "the consumer of enhanced fan-out stays registered; deregister it by hand"),
+            Err(error) => {
+                warn!(%consumer, %error, "the consumer of enhanced fan-out stays registered; deregister it by hand");
+            }
         }
         let mut state = self.state.lock().await;
         *state = State::default();

@@ -300,7 +300,9 @@ impl LeaseCore {
             Commit::Superseded(None) => return self.snapshot.forget(shard),
             // If it stands after all, a listing shows it; if it could not be taken back, the lease comes to nobody's harm: it is
             // found abandoned after the failover time.
-            Commit::NotDone(_) | Commit::Unknown(_) => return self.list_soon(now + watch_pause(self.policy.limits.failover)),
+            Commit::NotDone(_) | Commit::Unknown(_) => {
+                return self.list_soon(now + watch_pause(self.policy.limits.failover));
+            }
         };
         self.snapshot.note_foreign(stored.clone(), now);
         if stored.promised_to() == Some(&self.me) {

@@ -189,10 +189,12 @@ impl LeaseStore for DynamoLeaseStore {
             // Costs no read capacity, and is how an owner learns that its lease is asked for.
             .return_values(ReturnValue::AllNew);
         match request.send().await {
-            Ok(answer) => Ok(Updated::Committed(answer.attributes.as_ref().and_then(|item| match dynamo_item::read(item) {
-                Row::Lease(lease) => Some(lease),
-                Row::Other | Row::Unreadable { .. } => None,
-            }))),
+            Ok(answer) => {
+                Ok(Updated::Committed(answer.attributes.as_ref().and_then(|item| match dynamo_item::read(item) {
+                    Row::Lease(lease) => Some(lease),
+                    Row::Other | Row::Unreadable { .. } => None,
+                })))
+            }
             Err(error) => match ServiceError::from_sdk("UpdateItem", self.subject(), error) {
                 error if error.kind == ServiceErrorKind::ConditionFailed => Ok(Updated::Mismatch),
                 error => Err(error),

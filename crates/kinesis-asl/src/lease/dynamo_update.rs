@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::lease::dynamo_item::{
-    ASKED_BY, CHECKPOINT, CHECKPOINT_OWNER, CHECKPOINT_SUB_SEQUENCE, CHILD_SHARD_IDS, LEASE_COUNTER, LEASE_KEY, LEASE_OWNER,
-    OUR_OWNER, OWNER_SWITCHES, PENDING, SHARD_END, START_AT, checkpoint_text, numeric, shard_set, string, sub_sequence,
+    ASKED_BY, CHECKPOINT, CHECKPOINT_OWNER, CHECKPOINT_SUB_SEQUENCE, CHILD_SHARD_IDS, LEASE_COUNTER, LEASE_KEY,
+    LEASE_OWNER, OUR_OWNER, OWNER_SWITCHES, PENDING, SHARD_END, START_AT, checkpoint_text, numeric, shard_set, string,
+    sub_sequence,
 };
 use crate::lease::lease::{Claim, LeaseChange, WorkerId};
 use crate::position::Checkpoint;

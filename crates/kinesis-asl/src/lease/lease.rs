@@ -280,13 +280,9 @@ impl LeaseChange {
             Self::Checkpoint { claim, to } => ours(claim) && stored.checkpoint == *to,
             Self::Release(claim) => stored.counter == claim.counter.next() && stored.owner.is_none(),
             Self::Children { children, .. } => stored.children == *children,
-            Self::Ask { owner, by, .. } => {
-                stored.owner.as_ref() == Some(owner) && stored.asked_by.as_ref() == Some(by)
-            }
+            Self::Ask { owner, by, .. } => stored.owner.as_ref() == Some(owner) && stored.asked_by.as_ref() == Some(by),
             Self::Retract { by, .. } => stored.asked_by.as_ref() != Some(by) && stored.owner.as_ref() != Some(by),
-            Self::HandOver { claim, to } => {
-                stored.counter == claim.counter.next() && stored.owner.as_ref() == Some(to)
-            }
+            Self::HandOver { claim, to } => stored.counter == claim.counter.next() && stored.owner.as_ref() == Some(to),
         }
     }
 }

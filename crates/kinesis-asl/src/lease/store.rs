@@ -172,8 +172,13 @@ pub mod conformance {
     async fn asks_are_answered_by_the_owner_alone(store: &dyn LeaseStore) {
         let mut lease = Lease::new("asked".into(), Checkpoint::TrimHorizon);
         assert_eq!(store.create(&lease).await.expect("created"), Created::New);
-        let of = |counter, worker: &str| Claim { shard: "asked".into(), counter: LeaseCounter(counter), worker: worker.into() };
-        let ask = |owner: &str, by: &str| LeaseChange::Ask { shard: "asked".into(), owner: owner.into(), by: by.into() };
+        let of = |counter, worker: &str| Claim {
+            shard: "asked".into(),
+            counter: LeaseCounter(counter),
+            worker: worker.into(),
+        };
+        let ask =
+            |owner: &str, by: &str| LeaseChange::Ask { shard: "asked".into(), owner: owner.into(), by: by.into() };
         assert!(!changes(store, ask("a", "b")).await, "nobody holds it");
         assert!(changes(store, LeaseChange::Take { claim: of(0, "a"), from: None, start_at: None }).await);
         assert!(!changes(store, ask("c", "b")).await, "another one holds it");

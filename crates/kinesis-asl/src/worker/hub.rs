@@ -266,10 +266,8 @@ impl WorkerHub {
                 InitialPosition::Latest | InitialPosition::TrimHorizon => None,
             },
         };
-        let policy = LeasePolicy {
-            unresolved,
-            limits: TakeLimits { failover: tuning.failover, max_leases: tuning.max_leases },
-        };
+        let policy =
+            LeasePolicy { unresolved, limits: TakeLimits { failover: tuning.failover, max_leases: tuning.max_leases } };
         let settings = WorkerSettings {
             position: self.config.initial_position,
             range_policy: tuning.range_policy,

@@ -11,8 +11,8 @@ use kinesis_endpoint::ServiceError;
 use tokio::sync::Semaphore;
 
 use crate::api::{KinesisApi, ShardFilter};
-use crate::lease::commit::{Commit, commit};
 use crate::lease::command::Ticket;
+use crate::lease::commit::{Commit, commit};
 use crate::lease::lease::LeaseChange;
 use crate::lease::shard_sync::{child_leases, is_ready_for_a_lease};
 use crate::lease::store::{LeaseStore, Listing};

@@ -7,8 +7,8 @@ use tracing::{info, warn};
 
 use super::{HoleFilling, Readings, WorkerTask, now};
 use crate::error::KinesisError;
-use crate::lease::commit::Commit;
 use crate::lease::command::{Reading, Ticket};
+use crate::lease::commit::Commit;
 use crate::lease::hole::{Verdict, cover};
 use crate::lease::store::Listing;
 use crate::patience::{Advice, Patience};

@@ -44,7 +44,9 @@ fn a_lease_that_was_handed_over_is_claimed_at_the_next_look() {
     let given = LeaseChange::HandOver { claim, to: "me".into() }.applied(&stored);
     core.on_listing(of(vec![given, of_worker("a", "you", 4)]), later);
     let takes = writes(core.poll(later));
-    assert!(matches!(&takes[..], [Ticket { change: LeaseChange::Take { claim, .. }, .. }] if claim.shard == stored.shard));
+    assert!(
+        matches!(&takes[..], [Ticket { change: LeaseChange::Take { claim, .. }, .. }] if claim.shard == stored.shard)
+    );
 }
 
 #[test]
