@@ -196,6 +196,7 @@ fn of_code(code: &str, status: u16) -> ServiceErrorKind {
         | "TransactionInProgressException" => ServiceErrorKind::Throttled,
         "ExpiredIteratorException" => ServiceErrorKind::ExpiredIterator,
         "ConditionalCheckFailedException" => ServiceErrorKind::ConditionFailed,
+        "InvalidArgumentException" | "ValidationException" => ServiceErrorKind::InvalidRequest,
         _ if status >= 500 => ServiceErrorKind::Server,
         _ => ServiceErrorKind::InvalidRequest,
     }
@@ -231,6 +232,7 @@ mod tests {
             ("InvalidSignatureException", 400, ServiceErrorKind::Credentials),
             ("ConditionalCheckFailedException", 400, ServiceErrorKind::ConditionFailed),
             ("InternalFailure", 500, ServiceErrorKind::Server),
+            ("InvalidArgumentException", 500, ServiceErrorKind::InvalidRequest),
             ("SomethingNew", 400, ServiceErrorKind::InvalidRequest),
         ] {
             assert_eq!(of_code(code, status), kind, "{code}");

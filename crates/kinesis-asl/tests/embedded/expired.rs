@@ -98,7 +98,6 @@ async fn a_stream_that_was_made_anew_under_its_name_stops_the_application_or_is_
     for setup_on in [polling, subscribing] {
         let world = endpoints().await;
         let setup = setup_on(&world);
-        eprintln!("BY {:?}", setup.retrieval);
         read_ten(&world, &setup).await;
         make_anew(&world).await;
         world.putter().numbers(20..30).await;
