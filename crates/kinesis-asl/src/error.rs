@@ -5,7 +5,7 @@ use kinesis_endpoint::{EndpointError, ServiceError};
 use thiserror::Error;
 
 use crate::lease::belonging::WrongStream;
-use crate::sequence::Position;
+use crate::sequence::{Position, SequenceNumber};
 use crate::shard::ShardId;
 
 /// Why reading cannot go on.
@@ -18,6 +18,21 @@ pub enum KinesisError {
     /// The lease table is not that of the stream.
     #[error(transparent)]
     WrongStream(#[from] WrongStream),
+    /// Records have expired with the stream's retention time before they were read, or may have: the record of the checkpoint is not kept
+    /// any more although later ones are, or its number is unknown to the stream, or the whole shard is gone.
+    #[error(
+        "records of shard '{shard}'{} have expired before they were read, or may have: lengthen the stream's retention time; to \
+         go on at the oldest record that is kept, set on_expired to OnExpired::Continue",
+        after.map(|after| format!(" after {after}")).unwrap_or_default()
+    )]
+    Expired {
+        /// The shard.
+        shard: ShardId,
+        /// The last record that was processed, where known.
+        after: Option<SequenceNumber>,
+        /// What the service said, if it refused a call.
+        source: Option<ServiceError>,
+    },
     /// The task that read a shard panicked: a defect of this crate.
     #[error("the reader of shard '{shard}' panicked; please report it with the log")]
     ReaderPanicked {
