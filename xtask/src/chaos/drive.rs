@@ -98,10 +98,9 @@ fn take_down(stage: &mut Stage<'_>, timing: Timing, step: Step, outcome: &mut Ou
     outcome.at = stage.now();
     let at = outcome.at;
     let worker = stage.fleet.worker(victim)?;
-    if step == Step::Kill {
-        worker.kill()?
-    } else {
-        worker.freeze()?
+    match step {
+        Step::Freeze => worker.freeze()?,
+        _ => worker.kill()?,
     }
     let read = |stage: &Stage<'_>| all_read(stage.journal.since(at), &shards, Some(victim));
     let taken = stage.wait_until(timing.patience(), |stage| Ok(shards.is_empty() || read(stage).is_some()))?;
