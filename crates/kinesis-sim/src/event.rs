@@ -76,6 +76,8 @@ pub enum Event {
     Processed(Page),
     /// A lease was added to the table.
     Created(WorkerNo, Box<Lease>),
+    /// A lease was deleted from the table.
+    Deleted(WorkerNo, ShardId),
     /// A conditional write had its effect.
     Wrote(Box<Write>),
 }

@@ -264,7 +264,7 @@ impl LeaseStore for LinkedTable {
         self.link.count_table_call();
         let fate = self.link.there(CALL).await;
         let answer = match fate {
-            Fate::Done | Fate::Unreported => Some(self.table.delete(lease).await),
+            Fate::Done | Fate::Unreported => Some(self.table.delete(self.link.worker, lease).await),
             Fate::Throttled | Fate::NotDone | Fate::Late(_) => None,
         };
         self.link.back(CALL, fate, answer).await

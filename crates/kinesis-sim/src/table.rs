@@ -61,9 +61,13 @@ impl SimTable {
         Ok(created)
     }
 
-    pub(crate) async fn delete(&self, lease: &Lease) -> Result<Updated, ServiceError> {
+    pub(crate) async fn delete(&self, worker: WorkerNo, lease: &Lease) -> Result<Updated, ServiceError> {
         self.land_what_is_due().await?;
-        self.store.delete(lease).await
+        let deleted = self.store.delete(lease).await?;
+        if let Updated::Committed(_) = deleted {
+            self.chronicle.record(Event::Deleted(worker, lease.shard.clone()));
+        }
+        Ok(deleted)
     }
 
     pub(crate) async fn update(&self, sent: Sent) -> Result<Updated, ServiceError> {

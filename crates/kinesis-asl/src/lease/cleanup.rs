@@ -76,11 +76,12 @@ impl Table<'_> {
             && !lease.parents.iter().any(|parent| self.has_a_row(parent))
     }
 
-    /// The stream does not know the shard any more: its records have passed the retention time. A lease that is held is
-    /// left to its holder, who finds that out and ends it.
+    /// The stream does not know the shard any more: its records have passed the retention time. An unfinished lease is left to
+    /// whoever holds or takes it, who finds that out and ends it, unless it is known that nothing is left to do for those that
+    /// follow.
     fn is_garbage(&self, lease: &Lease, children: &BTreeSet<ShardId>) -> bool {
         self.has_vanished(&lease.shard)
-            && (lease.is_ended() || lease.owner.is_none())
+            && (lease.is_ended() || (lease.owner.is_none() && !children.is_empty()))
             // Where a shard that follows has no lease, this one says from where on it is to be read.
             && children.iter().all(|child| self.has_a_row(child) || self.has_vanished(child))
     }

@@ -28,14 +28,14 @@ use crate::shard::ShardId;
 /// The longest time between two renewals, in twelfths of the failover time: what fails once is tried again long before the
 /// lease is lost. The KCL renews every third of it.
 const RENEWAL_TWELFTHS: u32 = 5;
-/// A worker that was asked for a lease has this many failover times to hand it over, as in KCL 3; then it is stolen.
-const PATIENCE_WITH_OWNERS: u32 = 3;
 
 /// The rules of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeasePolicy {
     /// What to take.
     pub limits: TakeLimits,
+    /// How long a worker that was asked for a lease has to hand it over; then it is stolen from.
+    pub hand_over_within: Duration,
     /// What stands behind sentinels without a moment.
     pub unresolved: Unresolved,
 }

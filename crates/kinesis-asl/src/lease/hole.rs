@@ -42,6 +42,8 @@ pub(crate) enum Role {
 pub(crate) enum Verdict {
     /// Nothing.
     Wait,
+    /// Nothing yet; look again soon, to find out whether it stays.
+    LookSoon,
     /// Look for the leases that are missing and make them.
     Fill,
     /// Note the hash ranges that leases lack, so that holes can be found.
@@ -66,7 +68,8 @@ impl HoleWatch {
             Cover::NoLeases | Cover::Hole { .. } | Cover::Undecided => self.needed,
         };
         if self.in_a_row < needed * patience {
-            return Verdict::Wait;
+            let is_news = self.needed == BEFORE_FILLING && role == Role::Leader;
+            return if is_news { Verdict::LookSoon } else { Verdict::Wait };
         }
         (self.in_a_row, self.needed) = (0, (self.needed * 2).min(LONGEST_WAIT));
         if *cover == Cover::Undecided { Verdict::NoteRanges } else { Verdict::Fill }

@@ -94,22 +94,22 @@ pub fn child_leases(children: &[ChildShard]) -> Vec<Lease> {
     children.iter().map(lease).collect()
 }
 
-/// Whether no parent of a shard is still to get a lease, which it does when an ancestor of its own ends. Without this the
-/// child of a merge would be read before a parent that has no lease yet.
+/// Whether no parent of a shard is still to get a lease: it does when an ancestor of its own ends; and where one has ended
+/// without that, because its reader died before, whoever finds the hole makes it. Without this the child of a merge would be
+/// read before a parent that has no lease yet.
 #[must_use]
 pub fn is_ready_for_a_lease(child: &ChildShard, shards: &[Shard], leases: &[Lease]) -> bool {
-    let ends: BTreeMap<&ShardId, bool> = leases.iter().map(|lease| (&lease.shard, lease.is_ended())).collect();
+    let leased: BTreeSet<&ShardId> = leases.iter().map(|lease| &lease.shard).collect();
     let parents: BTreeMap<&ShardId, &BTreeSet<ShardId>> = shards.iter().map(|s| (&s.id, &s.parents)).collect();
-    let unleased = |shard: &&ShardId| !ends.contains_key(*shard);
-    let mut pending: Vec<&ShardId> = child.parents.iter().filter(unleased).collect();
+    let mut pending: Vec<&ShardId> = child.parents.iter().filter(|parent| !leased.contains(parent)).collect();
     let mut seen = BTreeSet::new();
-    while let Some(shard) = pending.pop() {
-        let above = parents.get(shard).into_iter().flat_map(|parents| parents.iter());
-        for ancestor in above.filter(|ancestor| seen.insert(*ancestor)) {
-            match ends.get(ancestor) {
-                Some(false) => return false,
-                Some(true) => {}
-                None => pending.push(ancestor),
+    while let Some(unleased) = pending.pop() {
+        for ancestor in parents.get(unleased).into_iter().flat_map(|parents| parents.iter()) {
+            if leased.contains(ancestor) {
+                return false;
+            }
+            if seen.insert(ancestor) {
+                pending.push(ancestor);
             }
         }
     }

@@ -76,11 +76,10 @@ impl Bootstrap<'_> {
     /// # Cancellation
     /// Safe: every step can be done again.
     pub(crate) async fn run(self) -> Result<Option<StreamIdentity>, KinesisError> {
-        self.api.list_shards(ShardFilter::AtLatest).await?;
-        let stream = self.identity().await?;
-        self.store.prepare().await?;
         // The shards before the leases: a lease that is made in between is seen.
         let shards = self.api.list_shards(ShardFilter::All).await?;
+        let stream = self.identity().await?;
+        self.store.prepare().await?;
         let listing = self.store.list().await?;
         for (key, why) in &listing.unreadable {
             warn!(key, why, "a row of the lease table is no readable lease; it is left alone");

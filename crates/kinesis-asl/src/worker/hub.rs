@@ -37,6 +37,11 @@ use crate::worker::seats::SeatId;
 use crate::worker::settings::WorkerSettings;
 use crate::worker::task::{REQUEST_CAPACITY, Request, WorkerTask};
 
+/// A worker that was asked for a lease has this many failover times to hand it over, as in KCL 3,
+const PATIENCE_WITH_OWNERS: u32 = 3;
+/// and the time of the batches that may be under way, or wait, with what it has read.
+const BATCHES_TO_FINISH: u32 = 3;
+
 /// The worker of one process, application and stream.
 pub struct WorkerHub {
     config: KinesisConfig,
@@ -249,8 +254,11 @@ impl WorkerHub {
                 InitialPosition::Latest | InitialPosition::TrimHorizon => None,
             },
         };
-        let policy =
-            LeasePolicy { unresolved, limits: TakeLimits { failover: tuning.failover, max_leases: tuning.max_leases } };
+        let policy = LeasePolicy {
+            limits: TakeLimits { failover: tuning.failover, max_leases: tuning.max_leases },
+            hand_over_within: tuning.failover * PATIENCE_WITH_OWNERS + tuning.checkpoint_interval * BATCHES_TO_FINISH,
+            unresolved,
+        };
         let settings = WorkerSettings {
             position: self.config.initial_position,
             range_policy: tuning.range_policy,
@@ -304,3 +312,6 @@ async fn connect(config: &KinesisConfig) -> Backend {
 fn host_name() -> String {
     hostname::get().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "unknown-host".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

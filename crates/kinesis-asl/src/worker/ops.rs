@@ -169,3 +169,6 @@ async fn ready_children(
     let leases = store.list().await?.leases;
     Ok(children.iter().filter(|child| is_ready_for_a_lease(child, &shards, &leases)).cloned().collect())
 }
+
+#[cfg(test)]
+mod tests;

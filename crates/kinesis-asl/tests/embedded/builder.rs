@@ -6,7 +6,7 @@ use bytes::Bytes;
 use dstream_core::{DStream, StorageLevel, StreamingContext};
 use kinesis_asl::{
     CheckpointAfter, ConfigError, Credentials, InitialPosition, KinesisInputDStream, KinesisInputDStreamBuilder,
-    RangePolicy, Timestamp,
+    LeaseCleanup, RangePolicy, TableOptions, Timestamp,
 };
 
 use crate::support::consumer::Setup;
@@ -66,7 +66,9 @@ fn every_setting_can_be_given_t305() {
         .failover(Duration::from_secs(5))
         .max_leases_per_worker(3)
         .idle_between_reads(Duration::from_millis(250))
-        .give_up_after(Duration::from_secs(10));
+        .give_up_after(Duration::from_secs(10))
+        .lease_cleanup(LeaseCleanup::Keep)
+        .lease_table(TableOptions::default().deletion_protection().tag("team", "search"));
     all.build().unwrap();
 }
 

@@ -1,9 +1,10 @@
 //! The lease table as the log tells it, and who may read what. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kinesis_asl::lease::lease::{Lease, LeaseChange, WorkerId};
+use kinesis_asl::position::Checkpoint;
 use kinesis_asl::shard::ShardId;
 use kinesis_asl::{Holding, Timestamp};
 
@@ -18,6 +19,7 @@ const TIMER_SLACK: Duration = Duration::from_millis(5);
 pub(crate) struct LeaseBook {
     failover: Duration,
     leases: BTreeMap<ShardId, Lease>,
+    deleted: BTreeSet<ShardId>,
     /// When each worker's last write to a lease landed: from then on, at the earliest, others count its age.
     last_write: BTreeMap<(WorkerNo, ShardId), Duration>,
     /// Under which holding each worker last wrote as the owner.
@@ -41,6 +43,7 @@ impl LeaseBook {
         Self {
             failover,
             leases: BTreeMap::new(),
+            deleted: BTreeSet::new(),
             last_write: BTreeMap::new(),
             wrote_under: BTreeMap::new(),
             first_start: None,
@@ -77,7 +80,18 @@ impl LeaseBook {
             self.first_start = lease.start_at;
         }
         let before = self.leases.insert(lease.shard.clone(), lease.clone());
-        before.map(|before| Violation::Recreated(before.shard))
+        let again = before.is_some() || self.deleted.contains(&lease.shard);
+        again.then(|| Violation::Recreated(lease.shard.clone()))
+    }
+
+    pub(crate) fn on_deleted(&mut self, shard: &ShardId) -> Option<Violation> {
+        let lease = self.leases.remove(shard);
+        self.deleted.insert(shard.clone());
+        let has_started =
+            |lease: &Lease| !matches!(lease.checkpoint, Checkpoint::TrimHorizon | Checkpoint::AtTimestamp);
+        let mut children = self.leases.values().filter(|lease| lease.parents.contains(shard));
+        let is_done = lease.is_none_or(|lease| lease.is_ended()) && children.all(has_started);
+        (!is_done).then(|| Violation::DeletedTooEarly(shard.clone()))
     }
 
     pub(crate) fn on_wrote(&mut self, write: &Write, at: Duration) -> Option<Violation> {
@@ -171,7 +185,6 @@ impl LeaseBook {
 #[cfg(test)]
 mod tests {
     use kinesis_asl::lease::lease::{Claim, LeaseCounter};
-    use kinesis_asl::position::Checkpoint;
 
     use super::*;
 
@@ -220,6 +233,22 @@ mod tests {
         book.on_created(&lease("parent"));
         let early = book.on_read(W1, &"s".into(), &["parent".into()], at);
         assert!(matches!(early, Some(Violation::ReadBeforeParent { .. })));
+    }
+
+    #[test]
+    fn a_lease_that_is_deleted_too_early_or_made_again_is_found() {
+        let ended = Lease { checkpoint: Checkpoint::ShardEnd, ..lease("s") };
+        let child = |checkpoint| Lease { parents: ["s".into()].into(), checkpoint, ..lease("child") };
+        let deleted = |leases: [Lease; 2]| {
+            let mut book = LeaseBook::new(FAILOVER);
+            leases.iter().for_each(|lease| assert_eq!(book.on_created(lease), None));
+            (book.on_deleted(&"s".into()), book)
+        };
+        let early = Some(Violation::DeletedTooEarly("s".into()));
+        assert_eq!(deleted([lease("s"), child(Checkpoint::Latest)]).0, early, "it has not ended");
+        assert_eq!(deleted([ended.clone(), child(Checkpoint::TrimHorizon)]).0, early, "its child has not started");
+        let (fine, mut book) = deleted([ended.clone(), child(Checkpoint::Latest)]);
+        assert_eq!((fine, book.on_created(&ended)), (None, Some(Violation::Recreated("s".into()))));
     }
 
     #[test]

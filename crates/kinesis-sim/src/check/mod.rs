@@ -54,6 +54,7 @@ impl Checker {
             }
             Event::Read { worker, shard, parents, .. } => self.leases.on_read(*worker, shard, parents, entry.at),
             Event::Created(_, lease) => self.leases.on_created(lease),
+            Event::Deleted(_, shard) => self.leases.on_deleted(shard),
             Event::Wrote(write) => self.on_wrote(write, entry.at),
             Event::PutFailed(why) => Some(Violation::World(why.clone())),
             Event::Failed(worker, error) => Some(Violation::Failed { worker: *worker, error: error.clone() }),

@@ -94,8 +94,11 @@ pub enum Violation {
         to: LeaseCounter,
     },
     /// Invariant 5: a lease that exists was made anew.
-    #[error("{0}: the lease was created over an existing one")]
+    #[error("{0}: the lease was created over an existing one, or after it was deleted")]
     Recreated(ShardId),
+    /// A lease was deleted that somebody still needed: its shard had not ended, or a shard that follows had not been started.
+    #[error("{0}: the lease was deleted too early")]
+    DeletedTooEarly(ShardId),
     /// Invariant 4: a write of an owner, by somebody else.
     #[error("{worker} wrote {change:?} to a lease of {owner:?}")]
     WroteAsStranger {

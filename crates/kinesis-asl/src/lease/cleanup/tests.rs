@@ -223,20 +223,24 @@ impl World {
         self.started.insert(id.clone());
     }
 
-    /// What a start or the filling of a hole makes at each position; the leases are made at that of the application.
-    fn sync(&mut self, position: InitialPosition) -> BTreeSet<ShardId> {
+    /// What an application that begins at a position finds missing.
+    fn missing(&self, position: InitialPosition) -> Vec<Lease> {
         let leases: Vec<Lease> = self.leases.values().cloned().collect();
+        let leased: BTreeSet<ShardId> = self.leases.keys().cloned().collect();
+        let mut missing = missing_leases(self.listed(), &leased, position, NOW);
+        missing.extend(leases_left_behind(self.listed(), &leases, &BTreeSet::new()));
+        missing
+    }
+
+    /// What a start or the filling of a hole makes at each position; the leases are made at that of the application.
+    fn sync(&self, position: InitialPosition) -> BTreeSet<ShardId> {
         let leased: BTreeSet<ShardId> = self.leases.keys().cloned().collect();
         let beginning = Beginning { at: NOW, open: (0..3).map(id).collect() };
         let at = InitialPosition::AtTimestamp(NOW);
-        let mut made = BTreeSet::new();
-        for other in [position, InitialPosition::TrimHorizon, InitialPosition::Latest, at] {
-            let found = missing_leases(self.listed(), &leased, other, NOW).into_iter();
-            let found = found.chain(missing_since(self.listed(), &leased, &beginning));
-            let found: Vec<Lease> = found.chain(leases_left_behind(self.listed(), &leases, &BTreeSet::new())).collect();
-            made.extend(found.iter().map(|lease| lease.shard.clone()));
-        }
-        made
+        let positions = [position, InitialPosition::TrimHorizon, InitialPosition::Latest, at];
+        let found = positions.into_iter().flat_map(|position| self.missing(position));
+        let found = found.chain(missing_since(self.listed(), &leased, &beginning));
+        found.map(|lease| lease.shard).collect()
     }
 
     fn step(&mut self, step: Step, position: InitialPosition) -> BTreeSet<ShardId> {
@@ -280,8 +284,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     /// However a stream is resharded, read and cleaned up: whoever looks for missing leases never makes one for a shard that
-    /// has been read to its end, or that comes before one that has been started. And every open shard stays reachable: it
-    /// has a lease, or comes after one that is unfinished.
+    /// has been read to its end, or that comes before one that has been started. And every open shard is read in the end: it
+    /// has a lease, or comes after one that is unfinished, or, where all that was known of its ancestors has expired, whoever
+    /// looks for missing leases makes one.
     #[test]
     fn what_was_read_never_comes_back_after_a_cleanup_and_nothing_is_cut_off(
         steps in steps(),
@@ -298,7 +303,8 @@ proptest! {
                 prop_assert!(!before_started.contains(shard), "{shard} comes before one that has started, {step:?}");
             }
             let unfinished = world.leases.values().filter(|lease| !lease.is_ended()).map(|l| l.shard.clone());
-            let unfinished: BTreeSet<ShardId> = unfinished.collect();
+            let mut unfinished: BTreeSet<ShardId> = unfinished.collect();
+            unfinished.extend(world.missing(position).into_iter().map(|lease| lease.shard));
             for open in world.open() {
                 let reachable = unfinished.contains(&id(open))
                     || !unfinished.is_disjoint(&ancestors(&world.shards, &[id(open)].into()));

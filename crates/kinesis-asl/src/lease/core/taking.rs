@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rand::Rng;
 
-use super::{Appetite, LeaseCore, PATIENCE_WITH_OWNERS};
+use super::{Appetite, LeaseCore};
 use crate::lease::command::{Command, Origin, Ticket};
 use crate::lease::commit::Commit;
 use crate::lease::held::Held;
@@ -20,7 +20,7 @@ impl LeaseCore {
         let seed = self.rng.random();
         let Plan { take, ask } = plan(&self.snapshot, &self.me, self.policy.limits, self.duty, now, seed);
         self.asks.on_listing(&self.snapshot, &self.me, now);
-        let overdue = self.asks.overdue(self.policy.limits.failover * PATIENCE_WITH_OWNERS, now);
+        let overdue = self.asks.overdue(self.policy.hand_over_within, now);
         // A take whose reply was lost, or a lease that was handed over: the table says it is ours, and only we do not know.
         let unclaimed =
             self.snapshot.leases().filter(|lease| lease.owner.as_ref() == Some(&self.me) && !lease.is_ended());

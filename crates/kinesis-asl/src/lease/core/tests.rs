@@ -18,7 +18,7 @@ fn start() -> Instant {
 
 fn worker(now: Instant) -> LeaseCore {
     let limits = TakeLimits { failover: FAILOVER, max_leases: usize::MAX };
-    LeaseCore::new("me".into(), LeasePolicy { limits, unresolved: UNRESOLVED }, 1, now)
+    LeaseCore::new("me".into(), LeasePolicy { limits, hand_over_within: FAILOVER * 3, unresolved: UNRESOLVED }, 1, now)
 }
 
 fn free(shard: &str) -> Lease {

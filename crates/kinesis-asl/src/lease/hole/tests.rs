@@ -49,7 +49,8 @@ fn an_ended_lease_covers_nothing_pa_4() {
 fn acts(listings: &[Cover], role: Role) -> Vec<(usize, Verdict)> {
     let mut watch = HoleWatch::default();
     let verdicts = listings.iter().map(|cover| watch.on_listing(cover, role)).zip(1..);
-    verdicts.filter(|(verdict, _)| *verdict != Verdict::Wait).map(|(verdict, at)| (at, verdict)).collect()
+    let acts = |verdict: &Verdict| matches!(verdict, Verdict::Fill | Verdict::NoteRanges);
+    verdicts.filter(|(verdict, _)| acts(verdict)).map(|(verdict, at)| (at, verdict)).collect()
 }
 
 #[test]
@@ -74,6 +75,15 @@ fn a_worker_that_does_not_lead_fills_only_what_stays_three_times_as_long_pa_6() 
 fn a_table_without_leases_is_filled_at_once_pa_6() {
     assert_eq!(cover([].into_iter()), Cover::NoLeases);
     assert_eq!(acts(&vec![Cover::NoLeases; 7], Role::Leader), [(1, Verdict::Fill), (7, Verdict::Fill)]);
+}
+
+#[test]
+fn the_leader_finds_out_soon_whether_a_hole_stays_and_once_it_does_there_is_no_hurry() {
+    let mut watch = HoleWatch::default();
+    let verdicts = [(); 5].map(|()| watch.on_listing(&Cover::Hole { from: 5 }, Role::Leader));
+    let (soon, wait) = (Verdict::LookSoon, Verdict::Wait);
+    assert_eq!(verdicts, [soon, soon, Verdict::Fill, wait, wait]);
+    assert_eq!(HoleWatch::default().on_listing(&Cover::Hole { from: 5 }, Role::Other), wait);
 }
 
 #[test]

@@ -129,6 +129,57 @@ fn a_missing_sibling_does_not_bring_back_what_was_read_before_it() {
     check(&GRAPH_B, &[(&[6], &[7], &[7]), (&[9], &[10], &[10])]);
 }
 
+/// Table 4.3: what a worker of KCL 1.13 or older finds, and what it makes at LATEST and at TRIM_HORIZON or AT_TIMESTAMP: the
+/// leases of all generations at once.
+const MADE_BY_OLD_WORKERS: [(&[u8], &[u8], &[u8]); 7] = [
+    (&[], &[4, 8, 9, 10], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
+    (&[3, 4, 5], &[2, 6, 7, 8, 9, 10], &[0, 1, 2, 6, 7, 8, 9, 10]),
+    (&[4, 5, 7], &[6, 8, 9, 10], &[0, 1, 6, 8, 9, 10]),
+    (&[2, 6], &[3, 4, 7, 8, 9, 10], &[3, 4, 5, 7, 8, 9, 10]),
+    (&[4, 9, 10], &[8], &[0, 1, 2, 3, 6, 7, 8]),
+    (&[4, 5, 6, 7], &[8, 9, 10], &[8, 9, 10]),
+    (&[0, 1, 4, 7, 9, 10], &[6, 8], &[6, 8]),
+];
+
+#[test]
+fn nothing_is_missing_once_a_worker_of_kcl_1_13_has_made_its_leases_table_4_3() {
+    let at = InitialPosition::AtTimestamp(Timestamp::from_millis(1_000));
+    for (found, latest, horizon) in MADE_BY_OLD_WORKERS {
+        for (made, position) in
+            [(latest, InitialPosition::Latest), (horizon, InitialPosition::TrimHorizon), (horizon, at)]
+        {
+            let leased = [found, made].concat();
+            assert_eq!(missing(&GRAPH_A, &leased, position), [0; 0], "{leased:?} at {position:?}");
+        }
+    }
+}
+
+#[test]
+fn what_a_worker_of_kcl_1_13_left_half_done_is_completed_without_going_back_table_4_3() {
+    for (found, latest, horizon) in MADE_BY_OLD_WORKERS {
+        for (made, position) in [(latest, InitialPosition::Latest), (horizon, InitialPosition::TrimHorizon)] {
+            for count in 0..made.len() {
+                let leased = [found, &made[..count]].concat();
+                let completed = missing(&GRAPH_A, &leased, position);
+                let all: BTreeSet<ShardId> = leased.iter().chain(&completed).map(|number| id(*number)).collect();
+                let before = ancestors(&shards(&GRAPH_A), &leased.iter().map(|number| id(*number)).collect());
+                assert!(completed.iter().all(|shard| !before.contains(&id(*shard))), "{leased:?} {completed:?}");
+                for open in [4, 8, 9, 10].map(id) {
+                    let comes_after_one = !all.is_disjoint(&ancestors_and(&open));
+                    assert!(comes_after_one, "{open} is cut off: {leased:?} {completed:?} at {position:?}");
+                }
+            }
+        }
+    }
+}
+
+/// A shard of graph A and all that it comes from.
+fn ancestors_and(shard: &ShardId) -> BTreeSet<ShardId> {
+    let mut all = ancestors(&shards(&GRAPH_A), &[shard.clone()].into());
+    all.insert(shard.clone());
+    all
+}
+
 #[test]
 fn the_shards_without_leases_but_0_6_and_8_lead_back_to_0_alone_hs_3() {
     let leased = [1, 2, 3, 4, 5, 7, 9, 10];
@@ -259,7 +310,7 @@ fn the_child_of_a_merge_waits_for_a_parent_that_is_still_to_get_a_lease() {
     let zero = lease(0, Checkpoint::TrimHorizon);
     assert!(!ready(&[zero.clone(), lease(3, Checkpoint::TrimHorizon)]), "4 gets its lease when 3 ends");
     assert!(ready(&[zero.clone(), lease(3, Checkpoint::ShardEnd), lease(4, Checkpoint::TrimHorizon)]));
-    assert!(ready(&[zero.clone(), lease(3, Checkpoint::ShardEnd)]), "nobody will make a lease for 4");
+    assert!(!ready(&[zero.clone(), lease(3, Checkpoint::ShardEnd)]), "4 was left behind, and gets its lease as such");
     assert!(ready(&[zero]), "nothing of 4's lineage is read");
 }
 

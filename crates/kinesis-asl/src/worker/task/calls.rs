@@ -19,6 +19,9 @@ use crate::worker::reading::Phase;
 /// The pause before the leases of following shards are tried again. They are not urgent enough to hurry a service in trouble.
 const CHILDREN_RETRY_PAUSE: Duration = Duration::from_secs(1);
 
+/// The pause before the next look at a hole that may be one which a reshard shows for a moment.
+const NEXT_LOOK_AT_A_HOLE: Duration = Duration::from_secs(1);
+
 /// Patience with each kind of call of a worker: readings of the table, writes to leases, and the leases of following shards.
 #[derive(Debug)]
 pub(super) struct PatienceWith {
@@ -122,15 +125,19 @@ impl WorkerTask {
         // Who leads costs a sort of all owners, and matters only when something is wrong.
         let role = if cover != Cover::Complete && self.core.leads() { Role::Leader } else { Role::Other };
         let verdict = self.holes.on_listing(&cover, role);
-        if verdict == Verdict::Wait || self.hole_filling == HoleFilling::UnderWay {
-            return;
-        }
-        self.hole_filling = HoleFilling::UnderWay;
-        if verdict == Verdict::NoteRanges {
-            self.ops.note_ranges();
-        } else {
-            let wall = Timestamp::from_millis(self.clock.now().as_millis());
-            self.ops.sync(self.settings.position, wall);
+        match verdict {
+            Verdict::Wait => {}
+            Verdict::LookSoon => self.core.list_soon(now() + NEXT_LOOK_AT_A_HOLE),
+            Verdict::Fill | Verdict::NoteRanges if self.hole_filling == HoleFilling::UnderWay => {}
+            Verdict::Fill => {
+                self.hole_filling = HoleFilling::UnderWay;
+                let wall = Timestamp::from_millis(self.clock.now().as_millis());
+                self.ops.sync(self.settings.position, wall);
+            }
+            Verdict::NoteRanges => {
+                self.hole_filling = HoleFilling::UnderWay;
+                self.ops.note_ranges();
+            }
         }
     }
 }

@@ -50,7 +50,7 @@ fn a_lease_that_was_handed_over_is_claimed_at_the_next_look() {
 }
 
 #[test]
-fn an_owner_that_does_not_answer_for_three_failover_times_is_stolen_from() {
+fn an_owner_that_does_not_answer_in_time_is_stolen_from() {
     let now = start();
     let (mut core, stored) = asking(now);
     let other = if stored.shard == "a".into() { "b" } else { "a" };
