@@ -22,6 +22,9 @@ pub(crate) struct Timing {
     pub(crate) freeze: Duration,
     /// How long nothing is done after a step: what it still causes belongs to it.
     pub(crate) calm: Duration,
+    /// Up to so much longer, as the dice fall. A step ends with a batch; were the next one always as long after that, no
+    /// worker would ever be killed in the middle of a batch.
+    pub(crate) spread: Duration,
 }
 
 impl Timing {
@@ -40,6 +43,9 @@ pub(crate) fn begin(stage: &mut Stage<'_>, timing: Timing) -> Result<Outcome, Fa
 
 /// Does a step.
 pub(crate) fn step(stage: &mut Stage<'_>, timing: Timing, step: Step) -> Result<Outcome, Failure> {
+    let spread = u64::try_from(timing.spread.as_millis()).unwrap_or(0);
+    let longer = Duration::from_millis(stage.dice.below(spread));
+    stage.let_pass(longer)?;
     stage.exits.clear();
     let mut outcome = Outcome::new(step, step.repeats(), stage.now());
     match step {

@@ -113,7 +113,7 @@ impl Plan {
             form: if options.aggregate { Form::Aggregated } else { Form::Plain },
             shards: options.shards,
             batch,
-            timing: Timing { failover, freeze: failover.saturating_mul(FREEZE), calm },
+            timing: Timing { failover, freeze: failover.saturating_mul(FREEZE), calm, spread: batch.saturating_mul(2) },
             limit: Duration::from_secs(options.max_seconds.into()),
             report: options.report.clone(),
             prebuilt: options.prebuilt,
