@@ -53,6 +53,8 @@ pub struct LeaseCore {
     roster: Roster,
     duty: Duty,
     appetite: Appetite,
+    /// Until then somebody's leases are about to become free.
+    alert_until: Instant,
     listing: bool,
     /// When the last listing was asked for.
     listing_sent: Instant,
@@ -84,6 +86,7 @@ impl LeaseCore {
             roster: Roster::default(),
             duty: Duty::StandBy,
             appetite: Appetite::Takes,
+            alert_until: now,
             listing: false,
             listing_sent: now,
             next_listing: now,
@@ -145,6 +148,9 @@ impl LeaseCore {
                     if held.is_newly_wanted() {
                         self.outbox.push(Command::Wanted(held.lease.shard.clone(), held.holding));
                     }
+                    if held.is_newly_called() {
+                        self.alert_until = now + self.policy.hand_over_within;
+                    }
                     self.snapshot.note(held.lease.clone(), now);
                 }
             }
@@ -169,6 +175,8 @@ impl LeaseCore {
             Origin::Planned(lease) => self.on_take(ticket, lease, outcome, now),
             Origin::Held(holding) => self.on_own_write(ticket, *holding, outcome, now),
             Origin::Asked => self.on_ask(&ticket.change, outcome, now),
+            // A courtesy; whoever did not hear it looks at its own pace.
+            Origin::Called => {}
         }
     }
 
@@ -195,9 +203,12 @@ impl LeaseCore {
         }
     }
 
-    /// Takes no lease from now on, and takes back what was asked for.
+    /// Takes no lease from now on, takes back what was asked for, and tells others that leases will be free.
     pub fn stop_taking(&mut self, now: Instant) {
-        self.appetite = Appetite::Sated;
+        if self.appetite == Appetite::Takes {
+            self.appetite = Appetite::Sated;
+            self.call_others(now);
+        }
         for shard in self.asks.standing() {
             self.retract(shard, now);
         }
@@ -255,8 +266,13 @@ impl LeaseCore {
                 if held.is_newly_wanted() {
                     self.outbox.push(Command::Wanted(shard.clone(), holding));
                 }
+                let called = held.is_newly_called();
                 self.snapshot.note(held.lease.clone(), now);
                 self.on_done(&shard, holding, &ticket.change, now);
+                if called {
+                    self.alert_until = now + self.policy.hand_over_within;
+                    self.list_soon(now + watch_pause(self.policy.limits.failover));
+                }
             }
             Commit::Superseded(Some(lease)) => {
                 self.snapshot.note(lease.clone(), now);
@@ -264,6 +280,10 @@ impl LeaseCore {
                     // Nobody else writes in our name: an earlier write of ours landed, of which we had no reply.
                     held.adopt(lease, pause);
                     self.outbox.push(Command::Checkpointed(shard, holding, lease.checkpoint));
+                } else if matches!(&ticket.change, LeaseChange::HandOver { to, .. } if lease.owner.as_ref() == Some(to))
+                {
+                    // It was handed over, and its new owner has renewed it already.
+                    self.on_done(&shard, holding, &ticket.change, now);
                 } else {
                     self.lose(&shard, LossReason::Stolen, now);
                 }
@@ -302,6 +322,7 @@ impl LeaseCore {
             | LeaseChange::Take { .. }
             | LeaseChange::Children { .. }
             | LeaseChange::Ask { .. }
+            | LeaseChange::Call { .. }
             | LeaseChange::Retract { .. }
             | LeaseChange::HashRange { .. } => {}
         }

@@ -37,6 +37,8 @@ pub(crate) const STREAM: &str = "dstreamStream";
 pub(crate) const OUR_OWNER: &str = "dstreamOwner";
 /// Our own attribute: the worker of ours that asked the owner for the lease.
 pub(crate) const ASKED_BY: &str = "dstreamAskedBy";
+/// Our own attribute: the worker of ours that last called the owner, because it leaves.
+pub(crate) const CALLED_BY: &str = "dstreamCalledBy";
 /// Tells leases from other rows in tables of KCL 3.5 and later; absent on older leases.
 const ENTITY_TYPE: &str = "entityType";
 const ENTITY_LEASE: &str = "LEASE";
@@ -77,6 +79,7 @@ fn lease(item: &Item) -> Result<Lease, String> {
         owner: text(item, LEASE_OWNER).map(WorkerId::from),
         our_owner: text(item, OUR_OWNER).map(WorkerId::from),
         asked_by: text(item, ASKED_BY).map(WorkerId::from),
+        called_by: text(item, CALLED_BY).map(WorkerId::from),
         counter: LeaseCounter(counter),
         checkpoint,
         start_at: number(item, START_AT)?.map(Timestamp::from_millis),
@@ -107,6 +110,7 @@ pub(crate) fn new_item(lease: &Lease) -> Item {
     put(LEASE_OWNER, lease.owner.as_ref().map(|owner| string(owner.as_str())));
     put(OUR_OWNER, lease.our_owner.as_ref().map(|owner| string(owner.as_str())));
     put(ASKED_BY, lease.asked_by.as_ref().map(|asker| string(asker.as_str())));
+    put(CALLED_BY, lease.called_by.as_ref().map(|caller| string(caller.as_str())));
     put(START_AT, lease.start_at.map(|at| numeric(at.as_millis())));
     put(STREAM, lease.stream.as_ref().map(|stream| string(&stream.to_string())));
     put(PARENT_SHARD_ID, shard_set(&lease.parents));
@@ -196,7 +200,7 @@ mod tests {
         let sequence = "49590338271490256608559692538361571095921575989136588898".parse().expect("digits");
         let mut lease = Lease::new("shardId-000000000003".into(), Checkpoint::At(Position::new(sequence, 12)));
         (lease.owner, lease.our_owner) = (Some("host:uuid".into()), Some("host:uuid".into()));
-        lease.asked_by = Some("other:uuid".into());
+        (lease.asked_by, lease.called_by) = (Some("other:uuid".into()), Some("third:uuid".into()));
         lease.counter = LeaseCounter(42);
         lease.start_at = Some(Timestamp::from_millis(-5));
         lease.owner_switches = 2;

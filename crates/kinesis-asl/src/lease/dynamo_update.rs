@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::lease::dynamo_item::{
-    ASKED_BY, CHECKPOINT, CHECKPOINT_OWNER, CHECKPOINT_SUB_SEQUENCE, CHILD_SHARD_IDS, ENDING_HASH_KEY, LEASE_COUNTER,
-    LEASE_KEY, LEASE_OWNER, OUR_OWNER, OWNER_SWITCHES, PENDING, SHARD_END, START_AT, STARTING_HASH_KEY,
+    ASKED_BY, CALLED_BY, CHECKPOINT, CHECKPOINT_OWNER, CHECKPOINT_SUB_SEQUENCE, CHILD_SHARD_IDS, ENDING_HASH_KEY,
+    LEASE_COUNTER, LEASE_KEY, LEASE_OWNER, OUR_OWNER, OWNER_SWITCHES, PENDING, SHARD_END, START_AT, STARTING_HASH_KEY,
     checkpoint_text, numeric, shard_set, string, sub_sequence,
 };
 use crate::lease::lease::{Claim, Lease, LeaseChange, WorkerId};
@@ -50,7 +50,7 @@ pub(crate) fn update(change: &LeaseChange) -> Option<Update> {
         LeaseChange::Release(claim) => {
             update.count(claim);
             update.demand(LEASE_OWNER, "holder", string(claim.worker.as_str()));
-            [LEASE_OWNER, OUR_OWNER, ASKED_BY].iter().for_each(|attribute| update.remove(attribute));
+            [LEASE_OWNER, OUR_OWNER, ASKED_BY, CALLED_BY].iter().for_each(|attribute| update.remove(attribute));
         }
         LeaseChange::Children { children, .. } => update.set(CHILD_SHARD_IDS, "children", shard_set(children)?),
         LeaseChange::HashRange { range, .. } => {
@@ -67,6 +67,10 @@ pub(crate) fn update(change: &LeaseChange) -> Option<Update> {
         LeaseChange::Retract { by, .. } => {
             update.demand(ASKED_BY, "by", string(by.as_str()));
             update.remove(ASKED_BY);
+        }
+        LeaseChange::Call { owner, by, .. } => {
+            update.demand(LEASE_OWNER, "holder", string(owner.as_str()));
+            update.set(CALLED_BY, "by", string(by.as_str()));
         }
         LeaseChange::HandOver { claim, to } => {
             update.count(claim);
@@ -146,6 +150,7 @@ impl Update {
         self.set(LEASE_OWNER, "owner", string(worker.as_str()));
         self.set(OUR_OWNER, "owner", string(worker.as_str()));
         self.remove(ASKED_BY);
+        self.remove(CALLED_BY);
     }
 
     /// Counts a change of owners.
@@ -191,7 +196,7 @@ mod tests {
         assert_eq!(
             take.effect(),
             "SET #leaseCounter = :next, #leaseOwner = :owner, #dstreamOwner = :owner, #ownerSwitchesSinceCheckpoint = \
-             if_not_exists(#ownerSwitchesSinceCheckpoint, :zero) + :one REMOVE #dstreamAskedBy, #checkpointOwner"
+             if_not_exists(#ownerSwitchesSinceCheckpoint, :zero) + :one REMOVE #dstreamAskedBy, #dstreamCalledBy, #checkpointOwner"
         );
         let own =
             update(&LeaseChange::Take { claim: claim(), from: Some("me".into()), start_at: None }).expect("an update");
@@ -221,7 +226,10 @@ mod tests {
     fn a_release_demands_the_owner_and_removes_it() {
         let release = update(&LeaseChange::Release(claim())).expect("an update");
         assert!(release.condition.ends_with("#leaseOwner = :holder"));
-        assert_eq!(release.effect(), "SET #leaseCounter = :next REMOVE #leaseOwner, #dstreamOwner, #dstreamAskedBy");
+        assert_eq!(
+            release.effect(),
+            "SET #leaseCounter = :next REMOVE #leaseOwner, #dstreamOwner, #dstreamAskedBy, #dstreamCalledBy"
+        );
     }
 
     #[test]

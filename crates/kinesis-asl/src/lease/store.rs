@@ -196,6 +196,9 @@ pub mod conformance {
         assert!(!changes(store, LeaseChange::Retract { shard: "asked".into(), by: "d".into() }).await);
         assert!(changes(store, LeaseChange::Retract { shard: "asked".into(), by: "b".into() }).await);
         assert!(changes(store, ask("a", "d")).await);
+        let call = |owner: &str| LeaseChange::Call { shard: "asked".into(), owner: owner.into(), by: "e".into() };
+        assert!(!changes(store, call("b")).await, "not the owner");
+        assert!(changes(store, call("a")).await);
         let give = |counter, worker: &str| LeaseChange::HandOver { claim: of(counter, worker), to: "d".into() };
         assert!(!changes(store, give(1, "a")).await, "the counter has moved");
         assert!(!changes(store, give(2, "b")).await, "not the owner");
@@ -215,6 +218,7 @@ pub mod conformance {
             LeaseChange::HandOver { claim: absent, to: "b".into() },
             LeaseChange::Ask { shard: "absent".into(), owner: "a".into(), by: "b".into() },
             LeaseChange::Retract { shard: "absent".into(), by: "b".into() },
+            LeaseChange::Call { shard: "absent".into(), owner: "a".into(), by: "b".into() },
             LeaseChange::Children { shard: "absent".into(), children: BTreeSet::from(["x".into()]) },
         ] {
             assert!(!changes(store, change).await);

@@ -1,7 +1,9 @@
 //! The lease table in DynamoDB: the conformance suite, many pages, and rows and attributes of others.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use kinesis_asl::lease::commit::{Commit, commit};
 use kinesis_asl::lease::dynamo_store::DynamoLeaseStore;
+use kinesis_asl::lease::faulty_store::{Fate, FaultyStore};
 use kinesis_asl::lease::lease::{Claim, Lease, LeaseChange, LeaseCounter};
 use kinesis_asl::lease::store::{Created, LeaseStore, Updated, conformance};
 use kinesis_asl::position::Checkpoint;
@@ -169,6 +171,34 @@ async fn attributes_that_nobody_knows_survive_every_write() {
             assert_eq!(row.get(*name), Some(value), "{name} after {change:?}");
         }
         assert_eq!(row.get("dstreamStream"), Some(&own), "{change:?}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_write_to_dynamodb_tells_its_own_effect_whatever_became_of_its_answer_lr_10() {
+    let world = World::start(1).await;
+    world.store.prepare().await.unwrap();
+    for (name, fates) in [
+        ("done-unreported", vec![Fate::DoneUnreported]),
+        ("sent-twice", vec![Fate::SentTwice]),
+        ("refused", vec![Fate::Refused, Fate::Done]),
+        ("not-done-unreported", vec![Fate::NotDoneUnreported, Fate::Done]),
+        ("not-done-then-unreported", vec![Fate::NotDoneUnreported, Fate::DoneUnreported]),
+    ] {
+        let mut expected = Lease::new(name.into(), Checkpoint::Latest);
+        world.store.create(&expected).await.unwrap();
+        let store = FaultyStore::new(world.store.clone());
+        for change in a_whole_life(name) {
+            store.next_writes(fates.clone());
+            for (attempt, fate) in fates.iter().enumerate() {
+                let outcome = commit(&store, &change).await;
+                let is_last = attempt + 1 == fates.len();
+                assert_eq!(matches!(outcome, Commit::Committed(_)), is_last, "{change:?}, {fate:?}: {outcome:?}");
+            }
+            change.apply(&mut expected);
+            assert_eq!(world.store.get(&name.into()).await.unwrap().as_ref(), Some(&expected), "{change:?}, {fates:?}");
+        }
     }
     world.stop().await;
 }

@@ -124,6 +124,7 @@ impl LeaseBook {
             }
             LeaseChange::Children { .. }
             | LeaseChange::Ask { .. }
+            | LeaseChange::Call { .. }
             | LeaseChange::Retract { .. }
             | LeaseChange::HashRange { .. } => {}
         }
@@ -138,6 +139,7 @@ impl LeaseBook {
             LeaseChange::Take { .. }
                 | LeaseChange::Children { .. }
                 | LeaseChange::Ask { .. }
+                | LeaseChange::Call { .. }
                 | LeaseChange::Retract { .. }
                 | LeaseChange::HashRange { .. }
         );
@@ -152,7 +154,14 @@ impl LeaseBook {
         let held = (write.worker, write.after.shard.clone());
         match (&write.change, write.holding) {
             (LeaseChange::Take { .. }, _) => _ = self.wrote_under.remove(&held),
-            (LeaseChange::Children { .. } | LeaseChange::Ask { .. } | LeaseChange::Retract { .. }, _) | (_, None) => {}
+            (
+                LeaseChange::Children { .. }
+                | LeaseChange::Ask { .. }
+                | LeaseChange::Retract { .. }
+                | LeaseChange::Call { .. },
+                _,
+            )
+            | (_, None) => {}
             (_, Some(holding)) => {
                 let before = self.wrote_under.insert(held.clone(), holding);
                 if before.is_some_and(|before| before != holding) {

@@ -9,11 +9,17 @@ use super::{Appetite, LeaseCore};
 use crate::lease::command::{Command, Origin, Ticket};
 use crate::lease::commit::Commit;
 use crate::lease::held::Held;
-use crate::lease::lease::{Claim, Lease, LeaseChange};
+use crate::lease::leader::order_of;
+use crate::lease::lease::{Claim, Lease, LeaseChange, WorkerId};
 use crate::lease::pace::watch_pause;
 use crate::lease::plan::{Plan, plan};
 use crate::range::Holding;
 use crate::shard::ShardId;
+
+/// Workers that are told when this one leaves. More watch or are told only if more than as many leave together.
+const CALLS: usize = 16;
+/// Who has asked not long ago looks this many times as often as a watcher: the shard stands still until it is taken.
+const LOOKS_AFTER_AN_ASK: u32 = 3;
 
 impl LeaseCore {
     pub(super) fn take_leases(&mut self, now: Instant) {
@@ -60,13 +66,31 @@ impl LeaseCore {
         }
     }
 
+    /// Tells those who will have to watch that this worker leaves. They see it at their next write to the lease that it is
+    /// written on, and look often until it is gone.
+    pub(super) fn call_others(&mut self, now: Instant) {
+        let mut theirs: BTreeMap<&WorkerId, &ShardId> = BTreeMap::new();
+        for lease in self.snapshot.leases().filter(|lease| lease.is_ours() && !lease.is_ended()) {
+            theirs.extend(lease.owner.as_ref().filter(|owner| **owner != self.me).map(|owner| (owner, &lease.shard)));
+        }
+        for owner in order_of(theirs.keys().copied()).into_iter().take(CALLS) {
+            let Some(shard) = theirs.get(owner) else { continue };
+            let change = LeaseChange::Call { shard: (*shard).clone(), owner: owner.clone(), by: self.me.clone() };
+            self.outbox.push(Command::Write(Ticket { change, sent: now, origin: Origin::Called }));
+        }
+    }
+
     /// Something is awaited, or can be had: the next look comes soon. Otherwise it comes when the fleet needs it.
     pub(super) fn pause_until_next_look(&self, now: Instant) -> Duration {
         let limits = self.policy.limits;
         let coverage = self.coverage(now);
         let can_have_more = coverage.held < coverage.unfinished && coverage.mine < limits.max_leases;
         let waits_for_parents = self.held.values().any(|held| !self.snapshot.parents_done(&held.lease));
-        if can_have_more || waits_for_parents || !self.asks.is_empty() || !self.taking.is_empty() {
+        if self.asks.is_fresh(limits.failover, now) {
+            return watch_pause(limits.failover) / LOOKS_AFTER_AN_ASK;
+        }
+        let waits = waits_for_parents || !self.asks.is_empty() || !self.taking.is_empty();
+        if can_have_more || waits || now < self.alert_until {
             return watch_pause(limits.failover);
         }
         self.roster.pause(self.duty, limits.failover)
@@ -89,6 +113,7 @@ impl LeaseCore {
         self.snapshot.note_foreign(stored.clone(), now);
         if stored.promised_to() == Some(&self.me) {
             self.asks.note(shard, now);
+            self.list_soon(now + watch_pause(self.policy.limits.failover) / LOOKS_AFTER_AN_ASK);
             if self.appetite == Appetite::Sated {
                 self.retract(shard.clone(), now);
             }

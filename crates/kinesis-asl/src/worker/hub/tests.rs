@@ -74,7 +74,7 @@ async fn who_leaves_after_the_start_has_released_its_leases_and_may_leave_again_
     hub.join(seat, sink).await.expect("joined");
     let held = async {
         while owners(&store).await != [Some(hub.identity.id.clone())] {
-            tokio::time::sleep(AT_ONCE / 50).await
+            tokio::time::sleep(AT_ONCE / 50).await;
         }
     };
     tokio::time::timeout(AT_ONCE, held).await.expect("it takes the lease");
