@@ -18,6 +18,7 @@ mod local;
 mod printed_counts;
 mod produce;
 mod run_example;
+mod sim;
 #[cfg(test)]
 mod tidy;
 
@@ -45,6 +46,7 @@ enum Command {
     Local(local::Options),
     Conformance(conformance::Options),
     BenchLocal(bench_local::Options),
+    Sim(sim::Options),
 }
 
 fn main() -> ExitCode {
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Command::Local(options) => local::run(&options),
         Command::Conformance(options) => conformance::run(&options),
         Command::BenchLocal(options) => bench_local::run(&options),
+        Command::Sim(options) => sim::run(&options),
     };
     match outcome {
         Ok(code) => code,

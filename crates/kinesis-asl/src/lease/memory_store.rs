@@ -18,6 +18,18 @@ pub struct MemoryLeaseStore {
 }
 
 impl MemoryLeaseStore {
+    /// Changes a lease whether or not its condition holds: for simulations of a table that is broken.
+    #[cfg(any(test, feature = "test-util"))]
+    pub fn force(&self, change: &LeaseChange) -> Updated {
+        match self.lock().get_mut(change.shard()) {
+            Some(lease) => {
+                change.apply(lease);
+                Updated::Committed(Some(Box::new(lease.clone())))
+            }
+            None => Updated::Mismatch,
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ShardId, Lease>> {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }

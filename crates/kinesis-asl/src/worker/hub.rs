@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use dstream_core::{Clock, ReceiverError, SystemClock};
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio::sync::{OnceCell, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -22,6 +23,8 @@ use crate::checkpoint::tracker::ProgressTracker;
 use crate::config::KinesisConfig;
 use crate::consumer::task::RecordSink;
 use crate::error::{ConfigError, KinesisError};
+#[cfg(any(test, feature = "test-util"))]
+use crate::lease::command::Command;
 use crate::lease::command::Unresolved;
 use crate::lease::core::{LeaseCore, LeasePolicy};
 use crate::lease::dynamo_store::DynamoLeaseStore;
@@ -35,7 +38,7 @@ use crate::worker::opening::Opening;
 use crate::worker::ops::Ops;
 use crate::worker::seats::SeatId;
 use crate::worker::settings::WorkerSettings;
-use crate::worker::task::{REQUEST_CAPACITY, Request, WorkerTask};
+use crate::worker::task::{Observer, REQUEST_CAPACITY, Request, WorkerTask};
 
 /// A worker that was asked for a lease has this many failover times to hand it over, as in KCL 3,
 const PATIENCE_WITH_OWNERS: u32 = 3;
@@ -50,11 +53,17 @@ pub struct WorkerHub {
     identity: Identity,
     backend: OnceCell<Backend>,
     opening: Opening,
+    /// What the worker's task runs inside of, if anything; simulations freeze a process with it.
+    wrapper: Option<TaskWrapper>,
+    observer: Option<Observer>,
     /// Who the stream is, once the first receiver has opened the connections.
     stream: OnceLock<Option<StreamIdentity>>,
     /// Held for a few assignments, never across an await.
     state: Mutex<HubState>,
 }
+
+/// Puts a task inside of another future.
+type TaskWrapper = Box<dyn Fn(BoxFuture<'static, ()>) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// Under which name a worker owns leases, and what its random choices come from.
 #[derive(Debug, Clone)]
@@ -108,6 +117,8 @@ impl WorkerHub {
             identity: Identity::fresh(),
             backend: OnceCell::new(),
             opening: Opening::default(),
+            wrapper: None,
+            observer: None,
             stream: OnceLock::new(),
             state: Mutex::default(),
         }
@@ -126,6 +137,23 @@ impl WorkerHub {
     #[must_use]
     pub fn with_identity(self, id: WorkerId, seed: u64) -> Self {
         Self { identity: Identity { id, seed }, ..self }
+    }
+
+    /// The same worker with its task inside of another future, which may hold it up: a simulation freezes it so.
+    #[cfg(any(test, feature = "test-util"))]
+    #[must_use]
+    pub fn with_wrapper(
+        self,
+        wrap: impl Fn(BoxFuture<'static, ()>) -> BoxFuture<'static, ()> + Send + Sync + 'static,
+    ) -> Self {
+        Self { wrapper: Some(Box::new(wrap)), ..self }
+    }
+
+    /// The same worker, whose decisions are seen by somebody before they are carried out: for tests and simulations.
+    #[cfg(any(test, feature = "test-util"))]
+    #[must_use]
+    pub fn with_observer(self, observe: impl Fn(&Command) + Send + Sync + 'static) -> Self {
+        Self { observer: Some(Arc::new(observe)), ..self }
     }
 
     /// Announces a receiver, before anything starts.
@@ -273,15 +301,20 @@ impl WorkerHub {
         let ops = ops.about(self.stream.get().cloned().flatten());
         let sinks: Vec<RecordSink> = seats.iter().map(|(_, sink)| sink.clone()).collect();
         let task = WorkerTask::new(core, ops, settings, self.tracker(), Arc::clone(&self.clock), seats);
+        let task = task.observed_by(self.observer.clone());
         let (requests, inbox) = mpsc::channel(REQUEST_CAPACITY);
         let application = self.config.application.clone();
-        let task = tokio::spawn(async move {
+        let task = async move {
             if AssertUnwindSafe(task.run(inbox)).catch_unwind().await.is_err()
                 && let Some(sink) = sinks.first()
             {
                 sink.fail(ReceiverError::new(KinesisError::WorkerPanicked { application }));
             }
-        });
+        };
+        let task = match &self.wrapper {
+            Some(wrap) => tokio::spawn(wrap(Box::pin(task))),
+            None => tokio::spawn(task),
+        };
         Worker { requests, task }
     }
 

@@ -92,8 +92,12 @@ pub(crate) struct WorkerTask {
     holes: HoleWatch,
     hole_filling: HoleFilling,
     patience: PatienceWith,
+    observer: Option<Observer>,
     cleanup: CleanupClock,
 }
+
+/// Who sees each command of the core before it is carried out: simulations, to check what a worker believes.
+pub(crate) type Observer = Arc<dyn Fn(&Command) + Send + Sync>;
 
 impl WorkerTask {
     pub(crate) fn new(
@@ -120,8 +124,14 @@ impl WorkerTask {
             holes: HoleWatch::default(),
             hole_filling: HoleFilling::Idle,
             patience,
+            observer: None,
             cleanup: CleanupClock::new(Instant::now()),
         }
+    }
+
+    /// The same task, observed.
+    pub(crate) fn observed_by(self, observer: Option<Observer>) -> Self {
+        Self { observer, ..self }
     }
 
     /// Runs until every seat has left. When all senders of requests are gone, every seat leaves.
@@ -190,6 +200,9 @@ impl WorkerTask {
     }
 
     fn carry_out(&mut self, command: Command) {
+        if let Some(observer) = &self.observer {
+            observer(&command);
+        }
         match command {
             Command::List => self.ops.list(),
             Command::Write(ticket) => self.ops.write(ticket),
