@@ -64,6 +64,11 @@ impl Child {
         Ok(Self { name, process, stdin, readers })
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// How it ended, if it has.
     pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>, Failure> {
         self.process.try_wait().map_err(|error| Failure::of(&format!("cannot wait for {}", self.name), error))

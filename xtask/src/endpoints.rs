@@ -49,6 +49,13 @@ pub(crate) struct Shards {
     shards: u32,
 }
 
+impl Shards {
+    /// So many shards.
+    pub(crate) const fn of(shards: u32) -> Self {
+        Self { shards }
+    }
+}
+
 /// Endpoints that answer.
 #[derive(Debug)]
 pub(crate) struct Endpoints {

@@ -2,6 +2,7 @@
 
 mod bench_local;
 mod binaries;
+mod chaos;
 mod child;
 mod comparison;
 mod conformance;
@@ -16,6 +17,7 @@ mod local;
 mod printed_counts;
 mod produce;
 mod run_example;
+mod sim;
 #[cfg(test)]
 mod tidy;
 
@@ -37,11 +39,13 @@ struct Options {
 #[derive(Debug, Subcommand)]
 enum Command {
     E2e(e2e::Options),
+    Chaos(chaos::Options),
     RunExample(run_example::Options),
     Produce(produce::Options),
     Local(local::Options),
     Conformance(conformance::Options),
     BenchLocal(bench_local::Options),
+    Sim(sim::Options),
 }
 
 fn main() -> ExitCode {
@@ -49,11 +53,13 @@ fn main() -> ExitCode {
     interrupt::listen();
     let outcome = match options.command {
         Command::E2e(options) => e2e::run(&options),
+        Command::Chaos(options) => chaos::run(&options),
         Command::RunExample(options) => run_example::run(&options),
         Command::Produce(options) => produce::run(&options),
         Command::Local(options) => local::run(&options),
         Command::Conformance(options) => conformance::run(&options),
         Command::BenchLocal(options) => bench_local::run(&options),
+        Command::Sim(options) => sim::run(&options),
     };
     match outcome {
         Ok(code) => code,

@@ -14,7 +14,7 @@ use crate::foreground::{Local, run_program};
 const OWN_OPTIONS: [&str; 3] = ["--shards", "--kinesis-port", "--dynamodb-port"];
 
 /// Run an example: KinesisWordCount or KinesisWordProducer (also with Spark's names, KinesisWordCountASL and
-/// KinesisWordProducerASL).
+/// KinesisWordProducerASL), or KinesisRecordLog, which writes to the directory `records` unless it is given another.
 ///
 /// With no further arguments, or only options, it runs on embedded endpoints, which are started if no other command has
 /// done so. Arguments go to the example: `run-example KinesisWordCount <app-name> <stream-name> <endpoint-url>
@@ -44,6 +44,8 @@ pub(crate) struct Options {
 enum Example {
     #[value(name = "KinesisWordCount", alias = "KinesisWordCountASL", alias = "kinesis_word_count")]
     WordCount,
+    #[value(name = "KinesisRecordLog", alias = "kinesis_record_log")]
+    RecordLog,
     #[value(name = "KinesisWordProducer", alias = "KinesisWordProducerASL", alias = "kinesis_word_producer")]
     WordProducer,
 }
@@ -52,6 +54,7 @@ impl Example {
     fn program(self) -> &'static str {
         match self {
             Self::WordCount => "kinesis_word_count",
+            Self::RecordLog => "kinesis_record_log",
             Self::WordProducer => "kinesis_word_producer",
         }
     }
@@ -61,6 +64,9 @@ impl Example {
         let args: &[&str] = match self {
             Self::WordCount => {
                 &["KinesisWordCount", STREAM, &endpoints.kinesis, "--dynamodb-endpoint", &endpoints.dynamodb]
+            }
+            Self::RecordLog => {
+                &["KinesisRecordLog", STREAM, &endpoints.kinesis, "records", "--dynamodb-endpoint", &endpoints.dynamodb]
             }
             Self::WordProducer => &[STREAM, &endpoints.kinesis, "1000", "10"],
         };

@@ -62,3 +62,21 @@ fn nothing_is_left_to_do_and_no_test_is_ignored() {
     let found = violations(|_, text| marks.iter().any(|mark| text.contains(mark)));
     assert!(found.is_empty(), "files with unfinished business: {found:#?}");
 }
+
+/// Sentences of at least four words are names of tests; shorter code is something else.
+fn names_a_test(code: &&str) -> bool {
+    let is_name = code.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    is_name && code.split('_').count() >= 4
+}
+
+#[test]
+fn every_test_that_the_list_of_kcl_cases_names_exists() {
+    let list = fs::read_to_string(workspace().join("docs/kcl-cases.md")).expect("the list");
+    let sources: String = rust_files().iter().map(|path| fs::read_to_string(path).expect("a readable file")).collect();
+    // Between backticks is every second piece.
+    let named: Vec<&str> = list.split('`').skip(1).step_by(2).filter(names_a_test).collect();
+    assert!(named.len() > 90, "the list was read");
+    let is_missing = |name: &&&str| !sources.contains(&format!("fn {name}("));
+    let missing: Vec<_> = named.iter().filter(is_missing).collect();
+    assert!(missing.is_empty(), "docs/kcl-cases.md names tests that do not exist: {missing:#?}");
+}

@@ -23,6 +23,11 @@ impl Batch {
         self.time > self.zero && self.time.floor_from(slide, self.zero) == self.time
     }
 
+    /// Whether a receiver brought anything.
+    pub(crate) fn has_blocks(&self) -> bool {
+        self.blocks.values().any(|blocks| !blocks.is_empty())
+    }
+
     /// The blocks of `stream` in this batch, in the order of storing.
     pub(crate) fn blocks_of(&self, stream: StreamId) -> &[BlockInfo] {
         self.blocks.get(&stream).map_or(&[], Vec::as_slice)

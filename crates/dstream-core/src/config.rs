@@ -6,19 +6,18 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use thiserror::Error;
-
 use crate::block_store::BlockStore;
-use crate::checkpoint::{CheckpointChoices, CheckpointSettingError, CheckpointSettings};
+use crate::checkpoint::{CheckpointChoices, CheckpointSettings};
 use crate::clock::{Clock, SystemClock};
+use crate::config_error::ConfigError;
 use crate::context::StreamingContext;
 use crate::disk_block_store::DiskBlockStore;
 use crate::exchange::{Exchange, Solo};
+use crate::history::DEFAULT_RETAINED_BATCHES;
 use crate::master::{Master, ParseMasterError};
-use crate::rate::{RateChoices, RateSettingError, RateSettings};
+use crate::rate::{RateChoices, RateSettings};
 use crate::retry::RetryPolicy;
 use crate::scheduling::{Scheduling, SchedulingChoices};
-use crate::task_pool::PoolError;
 
 /// Where `print` writes to.
 pub(crate) type Printer = Arc<Mutex<dyn Write + Send>>;
@@ -34,6 +33,7 @@ pub(crate) struct Settings {
     pub(crate) scheduling: Scheduling,
     pub(crate) rates: RateSettings,
     pub(crate) checkpoint: CheckpointSettings,
+    pub(crate) retained_batches: usize,
 }
 
 /// The parts that tests and embedders replace.
@@ -63,6 +63,7 @@ pub struct StreamingContextBuilder {
     memory_budget: usize,
     batch_attempts: u32,
     batch_retry_backoff: Duration,
+    retained_batches: usize,
     pub(crate) scheduling: SchedulingChoices,
     pub(crate) rates: RateChoices,
     pub(crate) checkpoint: CheckpointChoices,
@@ -79,6 +80,7 @@ impl StreamingContextBuilder {
             memory_budget: DEFAULT_MEMORY_BUDGET,
             batch_attempts: DEFAULT_BATCH_ATTEMPTS,
             batch_retry_backoff: DEFAULT_BATCH_RETRY_BACKOFF,
+            retained_batches: DEFAULT_RETAINED_BATCHES,
             scheduling: SchedulingChoices::default(),
             rates: RateChoices::default(),
             checkpoint: CheckpointChoices::default(),
@@ -140,6 +142,13 @@ impl StreamingContextBuilder {
         self
     }
 
+    /// How many of the batches that have ended [`statistics`](StreamingContext::statistics) shows, at most. Default: 1 000, as
+    /// in Spark. Each takes some hundred bytes, and more for each output operation. 0 is allowed.
+    pub const fn retained_batches(mut self, batches: usize) -> Self {
+        self.retained_batches = batches;
+        self
+    }
+
     /// The clock of batch times. Default: [`SystemClock`].
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.components.clock = clock;
@@ -188,6 +197,7 @@ impl StreamingContextBuilder {
             scheduling: self.scheduling.check()?,
             rates: self.rates.check(batch_interval)?,
             checkpoint: self.checkpoint.check(batch_interval)?,
+            retained_batches: self.retained_batches,
         };
         Ok(StreamingContext::new(settings, self.components)?)
     }
@@ -201,47 +211,6 @@ impl fmt::Debug for StreamingContextBuilder {
             .field("batch_interval", &self.batch_interval)
             .finish_non_exhaustive()
     }
-}
-
-/// A setting that cannot be used.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// The application name is empty.
-    #[error("the application name is empty: give it a name")]
-    EmptyAppName,
-    /// The master cannot be used.
-    #[error(transparent)]
-    Master(#[from] ParseMasterError),
-    /// There is no batch interval.
-    #[error("the batch interval is missing: call batch_interval(..), for example with 2 s")]
-    NoBatchInterval,
-    /// An interval is zero, or not in whole milliseconds.
-    #[error("the {setting} is {value:?}: give whole milliseconds, at least 1 ms")]
-    Interval {
-        /// Which one.
-        setting: &'static str,
-        /// What was given.
-        value: Duration,
-    },
-    /// The memory budget is zero.
-    #[error("the memory budget is 0 bytes: give at least 1, better some MiB")]
-    NoMemory,
-    /// A batch may not be tried at all.
-    #[error("batch attempts are 0: give at least 1")]
-    NoAttempts,
-    /// No output operation may run.
-    #[error("concurrent jobs are 0: give at least 1")]
-    NoJobs,
-    /// A rate cannot be used.
-    #[error(transparent)]
-    Rate(#[from] RateSettingError),
-    /// A setting about checkpoints cannot be used.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointSettingError),
-    /// The task pool did not start.
-    #[error(transparent)]
-    Pool(#[from] PoolError),
 }
 
 fn interval(setting: &'static str, value: Duration) -> Result<Duration, ConfigError> {

@@ -56,7 +56,8 @@ impl StreamingContext {
         let engine = Engine {
             pool: TaskPool::new(settings.master)?,
             exchange: Arc::clone(&components.exchange),
-            control: Arc::default(),
+            blocks: Arc::clone(&components.blocks),
+            control: Arc::new(Control::retaining(settings.retained_batches)),
             runtime: OnceLock::new(),
             parallelism: settings.master.threads().get(),
         };

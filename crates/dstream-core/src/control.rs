@@ -58,6 +58,11 @@ pub(crate) struct Control {
 }
 
 impl Control {
+    /// One with a history of so many batches.
+    pub(crate) fn retaining(batches: usize) -> Self {
+        Self { listeners: Listeners::retaining(batches), ..Self::default() }
+    }
+
     pub(crate) const fn listeners(&self) -> &Listeners {
         &self.listeners
     }

@@ -141,6 +141,12 @@ pub enum TaskError {
         /// Why.
         source: BoxError,
     },
+    /// Rows that are kept on disk could not be written, or not be read back.
+    #[error("rows that are kept on disk could not be written, or not be read back: look at the disk")]
+    Persisted {
+        /// Why.
+        source: BoxError,
+    },
     /// A file of the stream could not be read.
     #[error("{} could not be read: leave files in place until their batch is done", path.display())]
     File {
@@ -173,6 +179,10 @@ pub enum TaskError {
 }
 
 impl TaskError {
+    pub(crate) fn persisting(source: impl Into<BoxError>) -> Self {
+        Self::Persisted { source: source.into() }
+    }
+
     pub(crate) fn of_state(source: VersionError) -> Self {
         Self::StateMissing { source: source.into() }
     }

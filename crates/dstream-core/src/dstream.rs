@@ -99,7 +99,7 @@ impl<T: Send + 'static> DStream<T> {
         lineage: Lineage,
         compute: impl FnOnce(OperatorName) -> Compute<T>,
     ) -> Self {
-        let name = context.graph().name(kind);
+        let name = context.name_operator(kind);
         Self::of_node(context, Node::new(name, lineage, compute(name)))
     }
 

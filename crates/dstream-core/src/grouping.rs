@@ -4,6 +4,7 @@
 
 use std::hash::Hash;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use crate::data::{Data, Key};
 use crate::dataset::{SharedRows, Sink, TaskError};
@@ -46,6 +47,32 @@ where
 
     fn emit(&self, (key, group): &(K, G), sink: &mut Sink<'_, U>) -> ControlFlow<()> {
         (self.emit)(key, group, sink)
+    }
+}
+
+/// Brings each row to the partition of its key, and joins nothing.
+pub(crate) struct Placing;
+
+impl<K: Key, V: Data> Wide<(K, V), (K, V)> for Placing {
+    type Row = (K, V);
+    type Kept = (K, V);
+
+    const BY_KEY: bool = true;
+
+    fn scatter(&self, part: &Part<'_, (K, V)>, buckets: usize) -> Result<Vec<Vec<(K, V)>>, TaskError> {
+        scatter_by_key(part, buckets)
+    }
+
+    fn gather(&self, sources: Vec<Vec<(K, V)>>) -> Vec<(K, V)> {
+        sources.into_iter().flatten().collect()
+    }
+
+    fn in_memory(kept: &SharedRows<(K, V)>) -> Option<SharedRows<(K, V)>> {
+        Some(Arc::clone(kept))
+    }
+
+    fn emit(&self, row: &(K, V), sink: &mut Sink<'_, (K, V)>) -> ControlFlow<()> {
+        sink(row.clone())
     }
 }
 

@@ -9,6 +9,7 @@ use thiserror::Error;
 use tokio::runtime::Handle;
 
 use crate::batch::Batch;
+use crate::block_store::BlockStore;
 use crate::control::Control;
 use crate::dataset::{Task, TaskError};
 use crate::error::{BoxError, panic_message};
@@ -22,6 +23,8 @@ use crate::time::Time;
 pub(crate) struct Engine {
     pub(crate) pool: TaskPool,
     pub(crate) exchange: Arc<dyn Exchange>,
+    /// Where rows go that are kept on disk.
+    pub(crate) blocks: Arc<dyn BlockStore>,
     pub(crate) control: Arc<Control>,
     /// Where the context runs; set when it starts.
     pub(crate) runtime: OnceLock<Handle>,

@@ -46,7 +46,7 @@ impl<T: Send + 'static> DStream<T> {
         parents: Vec<Parent>,
         compute: impl FnOnce(OperatorName) -> Compute<T>,
     ) -> Self {
-        let operator = context.graph().name(kind);
+        let operator = context.name_operator(kind);
         if let Some(defect) = misfit(context, operator, &parents) {
             context.graph().note_defect(defect);
         }

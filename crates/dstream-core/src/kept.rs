@@ -182,7 +182,7 @@ impl<T: Data> DStream<T> {
     }
 
     fn new_kept(&self) -> (Arc<Node<T>>, Arc<Kept<T>>) {
-        let name = self.context().graph().name("keep");
+        let name = self.context().name_operator("keep");
         let batches = Arc::new(Kept::new(name));
         let lineage = Lineage::of(self.node()).remembering(Arc::<Kept<T>>::clone(&batches));
         let (parent, memory) = (Arc::clone(self.node()), Arc::clone(&batches));

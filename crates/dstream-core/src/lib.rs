@@ -45,21 +45,26 @@
 
 // The map, in reading order. Values and pure rules first.
 mod batch;
+mod batch_lines;
+mod batch_report;
 mod batch_timer;
 mod block;
 mod block_builder;
 mod error;
 mod graph_error;
+mod history;
 mod master;
+mod metrics;
 mod operator;
 mod output_info;
 mod plain_records;
 mod rate;
 mod retry;
 mod scheduling;
+mod statistics;
 mod storage_level;
+mod text_table;
 mod time;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the progress display next"))]
 mod time_text;
 mod tracker;
 
@@ -76,6 +81,7 @@ mod receiver_store;
 // Datasets, and the engine that computes them.
 mod actions;
 mod cached;
+mod cached_on_disk;
 mod codec;
 mod data;
 mod dataset;
@@ -92,7 +98,7 @@ mod task_pool;
 mod text_output;
 mod wide;
 
-// Parts of what comes next: keyed state, checkpoints, blocks on disk.
+// Keyed state, checkpoints, blocks on disk.
 mod checkpoint;
 mod fresh_dir;
 mod spill;
@@ -110,6 +116,7 @@ mod inputs;
 mod joining;
 mod kept;
 mod ops;
+mod scope;
 mod stream_node;
 
 // The context and its one task.
@@ -119,6 +126,7 @@ mod batch_maker;
 mod batch_queue;
 mod batch_run;
 mod config;
+mod config_error;
 mod context;
 mod control;
 mod inside;
@@ -129,6 +137,7 @@ mod output_run;
 mod receivers;
 mod running_batches;
 mod scheduler;
+mod settling;
 mod shared;
 mod signals;
 mod supervisor;
@@ -139,12 +148,15 @@ pub mod testing;
 mod stepper;
 
 pub use batch::{BatchInfo, InputInfo};
+pub use batch_lines::BatchLines;
+pub use batch_report::{BatchReport, BatchStage, ReceiverReport, ReceiverStage};
 pub use block::{Block, BlockId, BlockRange, BlockRecord, StreamId};
 pub use block_store::{BlockStore, BlockStoreError, MemoryBlockStore};
 pub use checkpoint::{CheckpointSettingError, GraphChange, Recovery, RecoveryError};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use codec::CodecError;
-pub use config::{ConfigError, StreamingContextBuilder};
+pub use config::StreamingContextBuilder;
+pub use config_error::ConfigError;
 pub use context::StreamingContext;
 pub use control::StopMode;
 pub use data::{Data, Key};
@@ -161,6 +173,7 @@ pub use inputs::socket_text::{SocketLines, SocketTextReceiver};
 pub use job::JobError;
 pub use life::ContextState;
 pub use master::{Master, ParseMasterError};
+pub use metrics::Metrics;
 pub use operator::OperatorName;
 pub use ops::{MapWithState, Printable, SliceError};
 pub use output_info::{OutputId, OutputInfo};
@@ -172,6 +185,7 @@ pub use receiver_store::{ReceiverStore, StoreClosed};
 pub use scheduling::BatchFailure;
 pub use state::State;
 pub use stateful::{StateSpec, UpdateSpec};
+pub use statistics::Statistics;
 pub use storage_level::{ParseStorageLevelError, StorageLevel};
 pub use task_pool::PoolError;
 pub use text_output::SaveError;

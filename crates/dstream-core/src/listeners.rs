@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::watch;
 
 use crate::error::panic_message;
 use crate::event::{Event, Listener};
+use crate::history::History;
 use crate::lock::lock;
 
 #[derive(Default)]
@@ -16,6 +17,8 @@ pub(crate) struct Listeners {
     open: Mutex<Open>,
     /// How many events are on their way; raised under the lock, so that none sets out once the list is closed.
     calls: watch::Sender<usize>,
+    // Held for one event, or one look.
+    history: Mutex<History>,
 }
 
 #[derive(Default)]
@@ -25,6 +28,16 @@ struct Open {
 }
 
 impl Listeners {
+    /// None yet, and a history of so many batches.
+    pub(crate) fn retaining(batches: usize) -> Self {
+        Self { history: Mutex::new(History::retaining(batches)), ..Self::default() }
+    }
+
+    /// What all events so far add up to. Not to be held while events may come.
+    pub(crate) fn history(&self) -> MutexGuard<'_, History> {
+        lock(&self.history)
+    }
+
     pub(crate) fn add(&self, listener: Arc<dyn Listener>) {
         let mut open = lock(&self.open);
         if !open.closed {
@@ -37,6 +50,7 @@ impl Listeners {
         if open.closed {
             return;
         }
+        self.history().note(event);
         let listeners = open.list.clone();
         self.calls.send_modify(|calls| *calls = calls.saturating_add(1));
         drop(open);
@@ -54,6 +68,7 @@ impl Listeners {
     pub(crate) fn close(&self) {
         let mut open = lock(&self.open);
         open.closed = true;
+        self.history().close();
         let list = std::mem::take(&mut open.list);
         drop(open);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(list))) {

@@ -7,11 +7,18 @@ use std::fmt;
 pub struct OperatorName {
     number: u32,
     kind: &'static str,
+    /// Tells the parts of a composite operator apart, which share kind and number.
+    part: u16,
 }
 
 impl OperatorName {
     pub(crate) const fn new(kind: &'static str, number: u32) -> Self {
-        Self { number, kind }
+        Self { number, kind, part: 0 }
+    }
+
+    /// The next part of the same composite operator.
+    pub(crate) const fn next_part(self) -> Self {
+        Self { part: self.part.saturating_add(1), ..self }
     }
 
     /// What it does, spelled like the method that made it.
@@ -19,7 +26,8 @@ impl OperatorName {
         self.kind
     }
 
-    /// Its place in the order in which the program made the operators of the context, from 0.
+    /// Its place in the order in which the program made the operators of the context, from 0. An operator that is made of others counts
+    /// as one.
     pub const fn number(self) -> u32 {
         self.number
     }

@@ -131,8 +131,12 @@ impl OutputRun<'_> {
 
     /// Runs what is left of an output operation as a task of its own: should it block, the scheduler goes on. It is given up
     /// only when nothing more is to be begun, and then waited for all the same.
-    async fn finish(&self, rest: BoxFuture<'static, Result<(), BoxError>>) -> Result<(), BoxError> {
-        let mut task = tokio::spawn(rest);
+    async fn finish(&self, mut rest: BoxFuture<'static, Result<(), BoxError>>) -> Result<(), BoxError> {
+        let control = Arc::clone(&self.runner.engine.control);
+        let mut task = tokio::spawn(std::future::poll_fn(move |context| {
+            let _inside = inside::enter(&control, Place::Output);
+            rest.poll_unpin(context)
+        }));
         let joined = tokio::select! {
             joined = &mut task => joined,
             () = self.runner.control().urgent() => {

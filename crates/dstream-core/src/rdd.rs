@@ -16,6 +16,29 @@ use crate::operator::OperatorName;
 /// Nothing is computed before an action asks, and each action computes anew what is not behind a shuffle. An `Rdd` is of
 /// use only while its batch runs. Every action blocks the calling thread, works on the task pool, and fails with a
 /// [`JobError`] that names operator, batch, partition and origin when user code fails, or when the context stops.
+///
+/// ```
+/// # use dstream_core::testing::batches_of;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), dstream_core::BoxError> {
+/// batches_of(1, |ctx| {
+///     let numbers = ctx.queue_stream([vec![1, 2, 3, 4]]);
+///     numbers.foreach_rdd(|rdd, _time| {
+///         assert_eq!((rdd.count()?, rdd.first()?, rdd.is_empty()?), (4, Some(1), false));
+///         assert_eq!((rdd.take(2)?, rdd.reduce(|m, n| m + n)?), (vec![1, 2], Some(10)));
+///         // Operators make new datasets, as those of streams do.
+///         let by_parity = rdd.map(|n| (n % 2, n)).reduce_by_key(|m, n| m + n);
+///         assert_eq!(by_parity.collect_as_map()?.get(&0), Some(&6));
+///         let names = rdd.parallelize(vec![(0, "even".to_owned()), (1, "odd".to_owned())], 1);
+///         let mut named = by_parity.join(&names).map(|(_, (sum, name))| (name, sum)).collect()?;
+///         named.sort();
+///         assert_eq!(named, [("even".to_owned(), 6), ("odd".to_owned(), 4)]);
+///         Ok(())
+///     });
+///     Ok(numbers)
+/// })
+/// .await?;
+/// # Ok(()) }
+/// ```
 pub struct Rdd<T> {
     dataset: SharedDataset<T>,
     job: Job,

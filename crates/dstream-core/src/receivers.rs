@@ -1,6 +1,7 @@
 //! All receivers of a context together: started, stopped and closed in parallel, and told of processed batches.
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt, join_all};
@@ -8,7 +9,7 @@ use futures::future::{BoxFuture, FutureExt, join_all};
 use crate::batch::Batch;
 use crate::block::StreamId;
 use crate::control::Control;
-use crate::error::{StartError, StreamingError};
+use crate::error::{StartError, StreamingError, panic_message};
 use crate::event::Event;
 use crate::input::{Input, Report};
 use crate::memory_budget::MemoryBudget;
@@ -75,12 +76,18 @@ impl Receivers {
 
     /// `None` when the context is to end before the receiver has started; whatever the start held is dropped then.
     async fn start_unless_stopped(&self, input: &Arc<dyn Input>) -> Option<Result<(), ReceiverError>> {
-        tokio::select! {
+        let mut start = input.start();
+        let result = tokio::select! {
             // A start that has succeeded counts: the receiver wants to be stopped and closed.
             biased;
-            result = input.start() => Some(result),
+            result = &mut start => Some(result),
             () = self.control.ending() => None,
+        };
+        // What a start holds that is given up is dropped by code of the receiver. The others must be closed all the same.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(start))) {
+            self.control.fail(StreamingError::PanickedInDrop { message: panic_message(&*panic) });
         }
+        result
     }
 
     /// What reports the positions of each stream of the batch, but for those that are held back.

@@ -22,35 +22,28 @@ use futures::future::{BoxFuture, OptionFuture};
 use tokio::sync::Semaphore;
 
 use crate::aftermath::Aftermath;
-use crate::batch::{Batch, BatchInfo};
 use crate::batch_maker::BatchMaker;
 use crate::batch_queue::BatchQueue;
-use crate::batch_run::{BatchEnd, EndedBatch};
+use crate::batch_run::EndedBatch;
 use crate::checkpoint::{Checkpointer, Recovered};
 use crate::clock::Clock;
 use crate::event::Event;
 use crate::job::Engine;
 use crate::output_run::OutputRunner;
-use crate::rate::RateController;
 use crate::receivers::Receivers;
 use crate::running_batches::RunningBatches;
-use crate::scheduling::BatchFailure;
+use crate::settling::Settling;
 use crate::supervisor::Parts;
 use crate::time::Time;
 
 pub(crate) struct Scheduler {
-    on_batch_failure: BatchFailure,
     clock: Arc<dyn Clock>,
     engine: Arc<Engine>,
     receivers: Receivers,
     maker: BatchMaker,
-    checkpoints: Option<Checkpointer>,
     queue: BatchQueue,
     running: RunningBatches,
-    aftermath: Aftermath,
-    rates: Option<RateController>,
-    /// A batch was not processed, and the context stops: positions must not move over it.
-    broken_off: bool,
+    settling: Settling,
     phase: Phase,
 }
 
@@ -88,18 +81,22 @@ impl Scheduler {
             retry: settings.retry,
             permits: Semaphore::new(settings.scheduling.concurrent_jobs.get()),
         };
-        Self {
+        let settling = Settling {
             on_batch_failure: settings.scheduling.on_batch_failure,
-            maker,
+            control: Arc::clone(&engine.control),
             checkpoints,
+            aftermath: Aftermath::new(plan.nodes, plan.remember),
+            rates: settings.rates.controller,
+            broken_off: false,
+        };
+        Self {
+            maker,
             clock,
             engine,
             receivers,
             queue: BatchQueue::default(),
             running: RunningBatches::new(settings.scheduling, plan.outputs, runner),
-            aftermath: Aftermath::new(plan.nodes, plan.remember),
-            rates: settings.rates.controller,
-            broken_off: false,
+            settling,
             phase: Phase::Streaming,
         }
     }
@@ -107,7 +104,7 @@ impl Scheduler {
     /// Until everything is processed, or something is urgent.
     pub(crate) async fn run(&mut self) {
         loop {
-            self.begin_checkpoint();
+            self.settling.begin_checkpoint(self.has_run_all());
             if self.is_drained() {
                 return;
             }
@@ -121,7 +118,7 @@ impl Scheduler {
                 }
                 Wake::Quiet => self.make_last_batch(),
                 Wake::BatchEnded(ended) => {
-                    self.batch_ended(*ended);
+                    self.settling.settle(*ended, &self.receivers);
                     self.run_next();
                 }
                 // The loop begins the next one, if it is due.
@@ -132,19 +129,11 @@ impl Scheduler {
     }
 
     fn is_drained(&self) -> bool {
-        self.has_run_all() && self.checkpoints.as_ref().is_none_or(Checkpointer::is_settled)
+        self.has_run_all() && self.settling.is_settled()
     }
 
     fn has_run_all(&self) -> bool {
         matches!(self.phase, Phase::Draining) && self.running.is_empty() && self.queue.is_empty()
-    }
-
-    fn begin_checkpoint(&mut self) {
-        let last = self.has_run_all();
-        if let Some(checkpoints) = &mut self.checkpoints {
-            checkpoints.begin_if_due(last);
-            self.aftermath.pin(checkpoints.pinned());
-        }
     }
 
     async fn next(&mut self) -> Wake {
@@ -153,7 +142,6 @@ impl Scheduler {
         // What is made up for waits for room; what is due by the clock has it, or is skipped.
         let waits = self.maker.is_replaying() && self.queue.room() == 0;
         let ticking = !matches!(self.phase, Phase::Draining) && !waits;
-        let written = self.checkpoints.as_mut().map(Checkpointer::written);
         let quiescing = match &mut self.phase {
             Phase::Quiescing(quiet) => Some(quiet),
             Phase::Streaming | Phase::Draining => None,
@@ -164,7 +152,7 @@ impl Scheduler {
             Some(ended) = self.running.next_ended() => Wake::BatchEnded(Box::new(ended)),
             () = control.stop_requested(), if streaming => Wake::StopRequested,
             Some(()) = OptionFuture::from(quiescing) => Wake::Quiet,
-            Some(()) = OptionFuture::from(written) => Wake::CheckpointWritten,
+            () = self.settling.checkpoint_written() => Wake::CheckpointWritten,
             () = self.clock.sleep_until(self.maker.timer.wake_at()), if ticking => Wake::Tick,
             // Unreachable while `is_drained` is false; it keeps the task from panicking if that ever changes.
             else => Wake::Urgent,
@@ -223,44 +211,6 @@ impl Scheduler {
         }
     }
 
-    /// All earlier batches have ended before.
-    fn batch_ended(&mut self, EndedBatch { batch, info, end }: EndedBatch) {
-        match end {
-            BatchEnd::Succeeded if !self.broken_off => self.complete(batch, info),
-            BatchEnd::Succeeded | BatchEnd::GivenUp => self.broken_off = true,
-            BatchEnd::Failed(error) => {
-                self.engine.control.emit(&Event::BatchFailed(info));
-                match self.on_batch_failure {
-                    BatchFailure::Stop => {
-                        self.broken_off = true;
-                        self.engine.control.fail(error);
-                    }
-                    BatchFailure::Continue => {
-                        self.aftermath.of_failed(batch, &self.receivers);
-                        self.engine.control.report(error);
-                    }
-                }
-            }
-        }
-    }
-
-    fn complete(&mut self, batch: Arc<Batch>, info: BatchInfo) {
-        let time = batch.time;
-        let report = self.aftermath.of_processed(batch, &self.receivers);
-        match &mut self.checkpoints {
-            Some(checkpoints) => checkpoints.completed(time, report),
-            None => report(),
-        }
-        let rates = self.rates.as_mut().map(|rates| rates.on_completed(&info)).unwrap_or_default();
-        self.engine.control.emit(&Event::BatchCompleted(info));
-        for (stream, rate) in rates {
-            self.receivers.limit_rate(stream, rate);
-            if let Some(checkpoints) = &mut self.checkpoints {
-                checkpoints.note_rate(stream, rate);
-            }
-        }
-    }
-
     /// Receivers stop fetching, and the batches that run end, however `run` ended. To be followed by `close`.
     pub(crate) async fn finish(&mut self) {
         if !self.is_drained() {
@@ -273,11 +223,8 @@ impl Scheduler {
             Phase::Draining => futures::future::ready(()).boxed(),
         };
         let ((), ended) = tokio::join!(quiet, self.running.all_ended());
-        ended.into_iter().for_each(|batch| self.batch_ended(batch));
-        // A checkpoint that is nearly there is worth the wait: its batches need not be delivered again.
-        if let Some(checkpoints) = &mut self.checkpoints {
-            checkpoints.finish().await;
-        }
+        ended.into_iter().for_each(|batch| self.settling.settle(batch, &self.receivers));
+        self.settling.finish().await;
     }
 
     /// Receivers close, even if `finish` panicked.

@@ -2,7 +2,8 @@
 
 use std::num::NonZeroUsize;
 
-use crate::config::{ConfigError, StreamingContextBuilder};
+use crate::config::StreamingContextBuilder;
+use crate::config_error::ConfigError;
 
 /// What happens after an output operation of a batch has failed for good.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,7 +18,9 @@ pub enum BatchFailure {
     ///
     /// The positions of the failed batch, and of all later batches of the streams that had blocks in it, stay where they are
     /// until the program is started again; then all of that is delivered once more. Windows and state that the failed batch
-    /// could not compute go on as if it had been empty.
+    /// could not compute go on as if it had been empty. With a checkpoint directory, and windows or state, checkpoints stay
+    /// before the failed batch as well, and with them the positions of all streams: what is delivered once more meets states
+    /// that have not seen it.
     Continue,
 }
 

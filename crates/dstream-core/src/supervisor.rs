@@ -35,7 +35,13 @@ pub(crate) async fn supervise(parts: Parts, started: oneshot::Sender<Result<(), 
     let engine = Arc::clone(&parts.engine);
     let control = &engine.control;
     // Nobody listens to `started` if the call of `start` was dropped; the context runs all the same.
-    let recovered = match prepare(&parts).await {
+    let prepared = AssertUnwindSafe(prepare(&parts)).catch_unwind().await;
+    let prepared = prepared.unwrap_or_else(|panic| {
+        let error = StreamingError::Scheduler { message: panic_message(&*panic) };
+        control.fail(error.clone());
+        Err(StartError::Failed(error))
+    });
+    let recovered = match prepared {
         Ok(recovered) => recovered,
         Err(error) => {
             end(&engine, parts).await;
@@ -67,17 +73,8 @@ async fn prepare(parts: &Parts) -> Result<Option<Recovered>, StartError> {
             point.rates.iter().for_each(|(stream, rate)| receivers.limit_rate(*stream, *rate));
         }
     }
-    start_receivers(parts).await?;
+    receivers.start().await?;
     Ok(recovered)
-}
-
-async fn start_receivers(parts: &Parts) -> Result<(), StartError> {
-    let started = AssertUnwindSafe(parts.receivers.start()).catch_unwind().await;
-    started.unwrap_or_else(|panic| {
-        let error = StreamingError::Scheduler { message: panic_message(&*panic) };
-        parts.engine.control.fail(error.clone());
-        Err(StartError::Failed(error))
-    })
 }
 
 /// Everything that could run user code goes before anybody hears of the end: what the graph holds in `rest`, the threads of the

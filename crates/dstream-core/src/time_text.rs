@@ -20,6 +20,13 @@ pub(crate) fn batch_time_of_day(time: Time, batch_interval: Duration) -> String 
     clock_text(split(time).1, batch_interval)
 }
 
+/// A duration in the unit that suits it, with two digits behind the point at most, as in `1.5 sec`.
+pub(crate) fn duration_text(duration: Duration) -> String {
+    let unit = TimeUnit::suited_to(duration);
+    let hundredths = (unit.count(duration) * 100.0).round();
+    format!("{} {unit}", hundredths / 100.0)
+}
+
 /// A unit to show durations in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TimeUnit {
@@ -128,16 +135,13 @@ mod tests {
 
     #[test]
     fn a_duration_is_shown_in_the_largest_unit_it_fills_t282() {
-        let shown = |millis| {
-            let duration = Duration::from_millis(millis);
-            let unit = TimeUnit::suited_to(duration);
-            format!("{} {unit}", unit.count(duration))
-        };
+        let shown = |millis| duration_text(Duration::from_millis(millis));
         let minute = 60 * 1_000;
         assert_eq!(shown(900), "900 ms");
         assert_eq!(shown(0), "0 ms");
         assert_eq!(shown(1_000), "1 sec");
         assert_eq!(shown(1_500), "1.5 sec");
+        assert_eq!(shown(1_234), "1.23 sec");
         assert_eq!(shown(minute), "1 min");
         assert_eq!(shown(60 * minute), "1 hrs");
         assert_eq!(shown(24 * 60 * minute), "1 days");

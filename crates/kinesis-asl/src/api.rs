@@ -8,11 +8,18 @@ use kinesis_endpoint::ServiceError;
 use crate::position::Timestamp;
 use crate::sequence::SequenceNumber;
 use crate::shard::{ChildShard, Shard, ShardId};
+use crate::stream_identity::StreamIdentity;
 use crate::subscription::{ConsumerArn, RegisteredConsumer, Subscription, not_supported};
 
 /// One stream of Kinesis, read shard by shard.
 #[async_trait]
 pub trait KinesisApi: Send + Sync + 'static {
+    /// Who the stream is.
+    ///
+    /// # Errors
+    /// When the stream does not exist or may not be asked.
+    async fn identity(&self) -> Result<StreamIdentity, ServiceError>;
+
     /// The shards that the stream shows through a filter, all pages.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ use crate::aws_subscription::{AwsSubscription, CALL as SUBSCRIBE, registered, st
 use crate::position::Timestamp;
 use crate::sequence::SequenceNumber;
 use crate::shard::{ChildShard, Shard, ShardId, ShardState};
+use crate::stream_identity::StreamIdentity;
 use crate::subscription::{ConsumerArn, RegisteredConsumer, Subscription};
 
 /// One stream, through the AWS SDK.
@@ -59,6 +60,15 @@ impl AwsKinesis {
 
 #[async_trait]
 impl KinesisApi for AwsKinesis {
+    async fn identity(&self) -> Result<StreamIdentity, ServiceError> {
+        const CALL: &str = "DescribeStreamSummary";
+        let request = self.client.describe_stream_summary().stream_name(&self.stream);
+        let answer = request.send().await.map_err(|e| ServiceError::from_sdk(CALL, self.subject(), e))?;
+        let created = answer.stream_description_summary.map(|summary| summary.stream_creation_timestamp.secs());
+        let created = created.ok_or_else(|| ServiceError::invalid_response(CALL, self.subject(), "no description"))?;
+        Ok(StreamIdentity::new(&self.stream, created))
+    }
+
     async fn list_shards(&self, filter: ShardFilter) -> Result<Vec<Shard>, ServiceError> {
         const CALL: &str = "ListShards";
         let mut shards = Vec::new();
@@ -194,12 +204,15 @@ fn sdk_filter(filter: ShardFilter) -> Result<Option<SdkFilter>, ServiceError> {
 fn shard_of(shard: &sdk::Shard) -> Result<Shard, String> {
     let parents = [shard.parent_shard_id(), shard.adjacent_parent_shard_id()];
     let sequences = shard.sequence_number_range();
-    let first = sequences.map(|range| range.starting_sequence_number().parse::<SequenceNumber>());
+    let number = |text: Option<&str>| text.map(str::parse::<SequenceNumber>).transpose();
+    let first = number(sequences.map(sdk::SequenceNumberRange::starting_sequence_number));
+    let last = number(sequences.and_then(sdk::SequenceNumberRange::ending_sequence_number));
     Ok(Shard {
         id: shard.shard_id().into(),
         parents: parents.into_iter().flatten().map(ShardId::from).collect(),
         hash_range: hash_range(shard.hash_key_range())?,
-        starting_sequence: first.transpose().map_err(|error| error.to_string())?,
+        starting_sequence: first.map_err(|error| error.to_string())?,
+        ending_sequence: last.map_err(|error| error.to_string())?,
         state: match sequences.and_then(|range| range.ending_sequence_number()) {
             Some(_) => ShardState::Closed,
             None => ShardState::Open,
@@ -209,6 +222,9 @@ fn shard_of(shard: &sdk::Shard) -> Result<Shard, String> {
 
 pub(crate) fn child_of(child: &sdk::ChildShard) -> Result<ChildShard, String> {
     let parents: BTreeSet<ShardId> = child.parent_shards().iter().map(|parent| parent.as_str().into()).collect();
+    if parents.is_empty() {
+        return Err(format!("child shard '{}' without parents", child.shard_id()));
+    }
     Ok(ChildShard { id: child.shard_id().into(), parents, hash_range: hash_range(child.hash_key_range())? })
 }
 
@@ -228,4 +244,19 @@ pub(crate) fn raw_record(record: Record) -> Result<RawRecord, String> {
         data: Bytes::from(record.data.into_inner()),
         arrival,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_shard_without_parents_makes_no_sense_hs_14() {
+        let range = sdk::HashKeyRange::builder().starting_hash_key("0").ending_hash_key("9").build().expect("a range");
+        let child = sdk::ChildShard::builder().shard_id("shardId-000000000007").hash_key_range(range);
+        let orphan = child.clone().set_parent_shards(Some(Vec::new())).build().expect("a child");
+        assert_eq!(child_of(&orphan), Err("child shard 'shardId-000000000007' without parents".to_owned()));
+        let child = child.parent_shards("shardId-000000000001").build().expect("a child");
+        assert_eq!(child_of(&child).map(|child| child.parents), Ok(["shardId-000000000001".into()].into()));
+    }
 }

@@ -8,6 +8,8 @@ use kpl_deagg::RangePolicy;
 use crate::checkpoint::progress::CheckpointAfter;
 use crate::consumer::retrieval::{OnExpired, ReadLimits, Retrieval, SubscriptionTiming};
 use crate::error::ConfigError;
+use crate::lease::cleanup::LeaseCleanup;
+use crate::lease::table_options::TableOptions;
 use crate::limits::{CONSUMER_NAME_LENGTH, STREAM_NAME_LENGTH, TABLE_NAME_LENGTH};
 use crate::position::InitialPosition;
 
@@ -60,6 +62,10 @@ pub struct Tuning {
     pub on_expired: OnExpired,
     /// After which time without a page a shard is named in the log, with the reason. Default 1 minute.
     pub stuck_after: Duration,
+    /// What becomes of leases of shards that have ended. Default: they are deleted when the shards that follow have started.
+    pub lease_cleanup: LeaseCleanup,
+    /// How the lease table is made. Default: with nothing but the table itself.
+    pub lease_table: TableOptions,
 }
 
 impl Tuning {
@@ -79,6 +85,8 @@ impl Tuning {
             subscription_timing: SubscriptionTiming::default(),
             on_expired: OnExpired::default(),
             stuck_after: Duration::from_secs(60),
+            lease_cleanup: LeaseCleanup::default(),
+            lease_table: TableOptions::default(),
         }
     }
 

@@ -4,6 +4,7 @@ use dstream_core::BoxError;
 use kinesis_endpoint::{EndpointError, ServiceError};
 use thiserror::Error;
 
+use crate::lease::belonging::WrongStream;
 use crate::sequence::{Position, SequenceNumber};
 use crate::shard::ShardId;
 
@@ -29,6 +30,9 @@ pub enum KinesisError {
         /// What the service said, if it refused a call.
         source: Option<ServiceError>,
     },
+    /// The lease table is not that of the stream.
+    #[error(transparent)]
+    WrongStream(#[from] WrongStream),
     /// The task that read a shard panicked: a defect of this crate.
     #[error("the reader of shard '{shard}' panicked; please report it with the log")]
     ReaderPanicked {

@@ -13,6 +13,8 @@ use crate::config::{RawConfig, Tuning};
 use crate::consumer::board::ReadingBoard;
 use crate::consumer::retrieval::{OnExpired, ReadLimits, Retrieval, SubscriptionTiming};
 use crate::error::{ConfigError, HandlerError};
+use crate::lease::cleanup::LeaseCleanup;
+use crate::lease::table_options::TableOptions;
 use crate::position::InitialPosition;
 use crate::receiver::KinesisReceiver;
 use crate::record::KinesisRecord;
@@ -72,6 +74,8 @@ pub struct KinesisInputDStreamBuilder {
     subscription_timing: Option<SubscriptionTiming>,
     on_expired: Option<OnExpired>,
     stuck_after: Option<Duration>,
+    lease_cleanup: LeaseCleanup,
+    lease_table: TableOptions,
 }
 
 impl KinesisInputDStreamBuilder {
@@ -211,6 +215,19 @@ impl KinesisInputDStreamBuilder {
         self
     }
 
+    /// What becomes of leases of shards that have ended. Default: [`LeaseCleanup::Completed`], they are deleted when the
+    /// shards that follow have started; the leader of the application's workers looks every five minutes.
+    pub fn lease_cleanup(mut self, rule: LeaseCleanup) -> Self {
+        self.lease_cleanup = rule;
+        self
+    }
+
+    /// Options of the lease table: point-in-time recovery, protection against deletion, tags. Default: none.
+    pub fn lease_table(mut self, options: TableOptions) -> Self {
+        self.lease_table = options;
+        self
+    }
+
     /// A stream of the records' bytes.
     ///
     /// # Errors
@@ -261,6 +278,8 @@ impl KinesisInputDStreamBuilder {
             subscription_timing: self.subscription_timing.unwrap_or(defaults.subscription_timing),
             on_expired: self.on_expired.unwrap_or(defaults.on_expired),
             stuck_after: self.stuck_after.unwrap_or(defaults.stuck_after),
+            lease_cleanup: self.lease_cleanup,
+            lease_table: self.lease_table,
         };
         let config = self.raw.parse(tuning)?;
         let board = KinesisInputDStream::readings(&context, &config.application);

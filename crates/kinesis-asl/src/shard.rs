@@ -49,6 +49,8 @@ pub struct Shard {
     pub hash_range: Option<HashKeyRange>,
     /// The first sequence number it can hold; `None` where the service did not say.
     pub starting_sequence: Option<SequenceNumber>,
+    /// The last sequence number it can hold, once it is closed; `None` where the service did not say.
+    pub ending_sequence: Option<SequenceNumber>,
     /// Whether it still takes records.
     pub state: ShardState,
 }

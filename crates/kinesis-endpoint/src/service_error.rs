@@ -176,7 +176,7 @@ where
 fn of_code(code: &str, status: u16) -> ServiceErrorKind {
     match code {
         "ResourceNotFoundException" => ServiceErrorKind::NotFound,
-        "ResourceInUseException" => ServiceErrorKind::InUse,
+        "ResourceInUseException" | "ContinuousBackupsUnavailableException" => ServiceErrorKind::InUse,
         "AccessDeniedException" | "KMSAccessDeniedException" | "AccessDenied" => ServiceErrorKind::AccessDenied,
         "UnrecognizedClientException"
         | "InvalidSignatureException"

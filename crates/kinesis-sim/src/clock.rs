@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use dstream_core::{Clock, Time};
+use kinesis_asl::Timestamp;
 use tokio::time::Instant;
 
 /// When a simulation begins, in milliseconds since 1970: an arbitrary moment, the same in each run.
@@ -27,6 +28,13 @@ impl SimClock {
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.start.elapsed()
+    }
+
+    /// The wall-clock time at a moment since the start.
+    #[must_use]
+    pub fn wall(since_start: Duration) -> Timestamp {
+        let millis = i64::try_from(since_start.as_millis()).unwrap_or(i64::MAX);
+        Timestamp::from_millis(EPOCH_MILLIS.saturating_add(millis))
     }
 
     /// Milliseconds since 1970 as the simulated services see them.

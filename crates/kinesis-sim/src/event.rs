@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use kinesis_asl::lease::command::LossReason;
 use kinesis_asl::lease::lease::{Lease, LeaseChange, WorkerId};
 use kinesis_asl::shard::ShardId;
 use kinesis_asl::{Holding, Position, SequenceNumber};
@@ -55,6 +56,10 @@ pub enum Event {
     Crashed(WorkerNo),
     /// A process cannot reach anything until then.
     Paused(WorkerNo, Duration),
+    /// Nothing of a process runs until then.
+    Frozen(WorkerNo, Duration),
+    /// The outputs of a batch failed.
+    BatchFailed(WorkerNo, AfterFailure),
     /// A worker failed its application.
     Failed(WorkerNo, String),
     /// A process sent something after its end.
@@ -74,10 +79,34 @@ pub enum Event {
     Stored(Page),
     /// Every output of the batch with this page has succeeded.
     Processed(Page),
+    /// A worker begins or ceases to believe that it holds a lease.
+    Believes(WorkerNo, ShardId, Holding, Belief),
     /// A lease was added to the table.
-    Created(WorkerNo, Lease),
+    Created(WorkerNo, Box<Lease>),
+    /// A lease was deleted from the table.
+    Deleted(WorkerNo, ShardId),
     /// A conditional write had its effect.
     Wrote(Box<Write>),
+}
+
+/// What a worker thinks of a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Belief {
+    /// It holds it from now on.
+    Held,
+    /// It holds it no more, and did not want that.
+    Lost(LossReason),
+    /// It has given it up.
+    Released,
+}
+
+/// What a process does about a batch that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterFailure {
+    /// Tries the same batch again after a moment.
+    TriesAgain,
+    /// Gives up: it stops, and leaves the positions before the batch.
+    Ends,
 }
 
 /// Records of one shard under one holding.
@@ -100,8 +129,6 @@ pub struct Write {
     pub worker: WorkerNo,
     /// When it was sent.
     pub sent: Duration,
-    /// Under which holding, if the worker held the lease.
-    pub holding: Option<Holding>,
     /// What was to be done.
     pub change: LeaseChange,
     /// The lease before.
@@ -121,6 +148,37 @@ pub struct Entry {
 
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:9.3} s  {:?}", self.at.as_secs_f64(), self.event)
+        write!(f, "{:9.3} s  ", self.at.as_secs_f64())?;
+        match &self.event {
+            Event::Stored(page) => write!(f, "Stored {page}"),
+            Event::Processed(page) => write!(f, "Processed {page}"),
+            Event::Wrote(write) => write!(f, "{write}"),
+            event => write!(f, "{event:?}"),
+        }
+    }
+}
+
+impl fmt::Display for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { worker, shard, holding, positions } = self;
+        write!(f, "{worker} {shard} {holding:?}: {} records", positions.len())?;
+        match (positions.first(), positions.last()) {
+            (Some(first), Some(last)) => write!(f, ", {first} to {last}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Write {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { worker, sent, change, before, after } = self;
+        write!(
+            f,
+            "{worker} wrote {change:?}, sent at {:.3} s; before {:?} {:?}",
+            sent.as_secs_f64(),
+            before.owner,
+            before.counter
+        )?;
+        write!(f, " {}; after {:?} {:?} {}", before.checkpoint, after.owner, after.counter, after.checkpoint)
     }
 }

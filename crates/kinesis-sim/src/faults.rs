@@ -19,6 +19,8 @@ pub struct Faults {
     pub empty_page: u16,
     /// Takes up to [`SLOWEST`] each way.
     pub slow: u16,
+    /// A batch, not a call: its outputs fail.
+    pub failed_batch: u16,
 }
 
 /// The longest time that a slow call takes each way.
@@ -30,13 +32,20 @@ const LATEST: Duration = Duration::from_secs(2);
 
 impl Faults {
     /// Nothing goes wrong.
-    pub const NONE: Self = Self { throttled: 0, not_done: 0, unreported: 0, late: 0, empty_page: 0, slow: 0 };
+    pub const NONE: Self =
+        Self { throttled: 0, not_done: 0, unreported: 0, late: 0, empty_page: 0, slow: 0, failed_batch: 0 };
 
     /// A few calls in a hundred go wrong.
-    pub const ROUGH: Self = Self { throttled: 15, not_done: 10, unreported: 10, late: 10, empty_page: 50, slow: 10 };
+    pub const ROUGH: Self =
+        Self { throttled: 15, not_done: 10, unreported: 10, late: 10, empty_page: 50, slow: 10, failed_batch: 10 };
 
     /// One call in three goes wrong.
-    pub const HARSH: Self = Self { throttled: 100, not_done: 70, unreported: 80, late: 60, empty_page: 150, slow: 40 };
+    pub const HARSH: Self =
+        Self { throttled: 100, not_done: 70, unreported: 80, late: 60, empty_page: 150, slow: 40, failed_batch: 20 };
+
+    /// More calls than the service can bear: most are refused, and pages come empty.
+    pub const STORM: Self =
+        Self { throttled: 600, not_done: 50, unreported: 50, late: 0, empty_page: 400, slow: 200, failed_batch: 0 };
 }
 
 /// What becomes of a call: happened or not × reported or not.
@@ -80,6 +89,11 @@ impl Faults {
     pub(crate) fn latency(&self, rng: &mut impl Rng) -> Duration {
         let longest = if rng.random_range(0..1_000) < self.slow { SLOWEST } else { USUAL };
         between_millis(1, longest, rng)
+    }
+
+    /// Whether the next batch fails.
+    pub(crate) fn fails_batch(&self, rng: &mut impl Rng) -> bool {
+        self.failed_batch > 0 && rng.random_range(0..1_000) < self.failed_batch
     }
 
     /// Whether the next page comes without its records.

@@ -5,12 +5,15 @@ use std::time::Duration;
 use crate::check::Violation;
 use crate::faults::{Faults, SLOWEST};
 use crate::report::Report;
+use crate::setup::Setup;
 use crate::world::{World, WorldError};
 
 /// A graceful stop with a good network must be over by then.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// At the end everything must be processed within this time: a failover, a tree of reshards, and a lot of patience.
 const SETTLE_LIMIT: Duration = Duration::from_secs(180);
+/// Somebody restarts a process that ended by itself.
+const RESTARTED_WITHIN: Duration = Duration::from_secs(5);
 
 impl World {
     /// Ends the story: the network is mended, production ends, everything must be processed, everybody is stopped.
@@ -23,21 +26,32 @@ impl World {
     pub async fn finish(mut self) -> Result<Report, WorldError> {
         self.setup.records_per_second = 0;
         self.set_faults(Faults::NONE);
-        if self.running().is_empty() {
-            self.start_worker()?;
-        }
+        self.someone_runs()?;
         // Calls under way may still be slow, and leases that somebody lost sight of come back a failover time later.
-        let mended = self.paused_until.max(self.now()) + self.setup.failover + SLOWEST * 2;
+        let mended = self.disturbed_until.max(self.now()) + self.setup.failover + SLOWEST * 2;
         self.run_for(mended.saturating_sub(self.now())).await;
         let all_processed = |world: &Self| world.chronicle.with_checker(|checker| checker.is_all_processed());
-        self.run_until(SETTLE_LIMIT, all_processed).await;
+        let limit = self.now() + SETTLE_LIMIT;
+        while self.now() < limit && self.run_until(RESTARTED_WITHIN, all_processed).await.is_none() {
+            self.someone_runs()?;
+        }
         let processed_at = self.now();
         self.chronicle.with_checker(|checker| checker.note_losses(processed_at));
         self.running().into_iter().for_each(|worker| self.stop_worker(worker));
         self.await_ends().await;
         let (records, repeats) = self.chronicle.with_checker(|checker| checker.counts());
         let (log, violations) = self.chronicle.close();
-        Ok(Report { seed: self.seed, violations, records, repeats, table_calls: self.table_calls, log })
+        let (seed, table_calls) = (self.seed, self.table_calls);
+        let Setup { failover, faults, .. } = self.setup;
+        Ok(Report { seed, failover, faults, violations, records, repeats, table_calls, log })
+    }
+
+    /// A process that had given up on a batch comes to its end even now.
+    fn someone_runs(&mut self) -> Result<(), WorldError> {
+        if self.running().is_empty() {
+            self.start_worker()?;
+        }
+        Ok(())
     }
 
     /// Every process that was told to stop must end, and nothing may stay owned.

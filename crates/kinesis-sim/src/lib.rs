@@ -7,8 +7,11 @@
 //! |---|---|
 //! | [`world`], [`setup`] | what a story acts on |
 //! | [`random_story`](mod@random_story) | stories made up from a seed |
-//! | [`event`], [`chronicle`], [`report`] | what happens, the log of it, what it came to |
+//! | [`event`], [`chronicle`], [`report`], [`figures`] | what happens, the log of it, what it came to |
 //! | [`check`] | what must hold |
+//! | [`weakness`] | a table that is broken on purpose, to test the checker |
+//! | [`fleet`] | coordinators alone, for size: 200 workers, 10 000 leases, beside a model of the KCL's |
+//! | [`peer`] | what older Java workers write to the same table |
 //! | [`stream`], [`faults`], [`clock`] | the stream, what goes wrong on the way to it, and time |
 //!
 //! # How to write a story
@@ -36,25 +39,33 @@
 //!
 //! # What is simulated, and what is not
 //!
-//! A *crash* aborts a process's tasks: calls under way have happened or not, and nothing follows. A *pause* lets its calls
-//! hang, in both directions, while its own timers go on; a process that is frozen as a whole (SIGSTOP) is not simulated,
-//! since all processes share one clock. A *late* write lands after its writer was told of a timeout. Each
-//! receiver has batches of its own, which take random times; batches that span receivers, and batches that fail, are not
-//! simulated. Reads have no throughput limit; throttling comes from [`faults`].
+//! A *crash* aborts a process's tasks; calls that were sent arrive all the same. A *pause* lets its calls hang, in both
+//! directions, while its own timers go on. A *freeze* stops the process as a whole, as SIGSTOP does; when it goes on, the
+//! clock has jumped. A *late* write lands after its writer was told of a timeout. Each receiver has batches of its own,
+//! which take random times and may fail: then the batch is tried again, or the process ends and leaves its positions
+//! behind. Batches that span receivers are not simulated. Reads have no throughput limit; throttling comes from [`faults`].
 
+mod adversity;
 pub mod check;
 pub mod chronicle;
 pub mod clock;
 pub mod event;
 pub mod faults;
+pub mod figures;
 mod finish;
+pub mod fleet;
+mod gate;
 mod link;
+mod linked;
+pub mod peer;
+mod random_step;
 pub mod random_story;
 pub mod report;
 pub mod setup;
 pub mod stream;
 mod table;
 mod translate;
+pub mod weakness;
 mod worker;
 pub mod world;
 

@@ -1,14 +1,10 @@
 //! The network between one worker and the two services: delays, faults, pauses, and whether the worker still lives.
+//!
+//! A call that was sent goes its way whatever becomes of its sender: it lands after a crash, and while the process is frozen.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use async_trait::async_trait;
-use kinesis_asl::api::{KinesisApi, NextPage, Page, Place, ShardFilter, ShardIterator};
-use kinesis_asl::checkpoint::tracker::ProgressTracker;
-use kinesis_asl::lease::lease::{Lease, LeaseChange};
-use kinesis_asl::lease::store::{Created, LeaseStore, Listing, Updated};
-use kinesis_asl::shard::{Shard, ShardId};
-use kinesis_asl::{Holding, ServiceError, ServiceErrorKind};
+use kinesis_asl::{ServiceError, ServiceErrorKind};
 use rand::{SeedableRng, rngs::StdRng};
 use tokio::time::Instant;
 
@@ -16,28 +12,40 @@ use crate::chronicle::Chronicle;
 use crate::clock::SimClock;
 use crate::event::{Event, WorkerNo};
 use crate::faults::{Fate, Faults};
-use crate::stream::SimKinesis;
-use crate::table::{Sent, SimTable};
+use crate::gate::Gate;
 
 /// One worker's way to the services.
 #[derive(Debug)]
 pub(crate) struct Link {
-    worker: WorkerNo,
-    clock: SimClock,
-    chronicle: Arc<Chronicle>,
+    pub(crate) worker: WorkerNo,
+    pub(crate) clock: SimClock,
+    pub(crate) chronicle: Arc<Chronicle>,
+    pub(crate) gate: Arc<Gate>,
     /// Held to draw from the generator or to set a field, never across an await.
     state: Mutex<LinkState>,
-    /// Knows under which holding the worker writes.
-    tracker: OnceLock<Arc<ProgressTracker>>,
 }
 
 #[derive(Debug)]
 struct LinkState {
     rng: StdRng,
-    faults: Faults,
+    weather: Weather,
     paused_until: Instant,
     process: Process,
     table_calls: u64,
+}
+
+/// What goes wrong on the ways to the two services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Weather {
+    pub(crate) stream: Faults,
+    pub(crate) table: Faults,
+}
+
+/// Where a call goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
+    Stream,
+    Table,
 }
 
 /// Whether the process at the end of a link may still send.
@@ -52,36 +60,28 @@ impl Link {
         worker: WorkerNo,
         clock: SimClock,
         chronicle: Arc<Chronicle>,
-        faults: Faults,
+        weather: Weather,
         seed: u64,
     ) -> Arc<Self> {
         let state = LinkState {
             rng: StdRng::seed_from_u64(seed),
-            faults,
+            weather,
             paused_until: Instant::now(),
             process: Process::Runs,
             table_calls: 0,
         };
-        Arc::new(Self { worker, clock, chronicle, state: Mutex::new(state), tracker: OnceLock::new() })
+        Arc::new(Self { worker, clock, chronicle, gate: Gate::new(), state: Mutex::new(state) })
     }
 
-    /// Tells the link what the worker at its end holds.
-    pub(crate) fn watch(&self, tracker: Arc<ProgressTracker>) {
-        // A link belongs to one worker, which has one tracker.
-        let _ = self.tracker.set(tracker);
+    pub(crate) fn set_weather(&self, weather: Weather) {
+        self.lock().weather = weather;
     }
 
-    fn holding(&self, shard: &ShardId) -> Option<Holding> {
-        self.tracker.get().and_then(|tracker| tracker.with(|progress| progress.holding(shard)))
-    }
-
-    pub(crate) fn set_faults(&self, faults: Faults) {
-        self.lock().faults = faults;
-    }
-
-    /// Nothing passes, in either direction, until then.
-    pub(crate) fn pause_until(&self, until: Instant) {
-        self.lock().paused_until = until;
+    /// Nothing passes, in either direction, until then, or for longer if that was said before. Returns until when.
+    pub(crate) fn pause_until(&self, until: Instant) -> Instant {
+        let mut state = self.lock();
+        state.paused_until = until.max(state.paused_until);
+        state.paused_until
     }
 
     /// From now on nothing may be sent.
@@ -94,25 +94,93 @@ impl Link {
         self.lock().table_calls
     }
 
-    /// The way there. Returns what becomes of the call.
-    async fn there(&self, call: &'static str) -> Fate {
+    /// Whether the next batch fails.
+    pub(crate) fn fails_batch(&self) -> bool {
+        let mut state = self.lock();
+        let LinkState { rng, weather, .. } = &mut *state;
+        weather.table.fails_batch(rng)
+    }
+
+    /// Whether the next page comes without its records.
+    pub(crate) fn empties_page(&self) -> bool {
+        let mut state = self.lock();
+        let LinkState { rng, weather, .. } = &mut *state;
+        weather.stream.empties_page(rng)
+    }
+
+    /// Begins a call. Returns what becomes of it.
+    pub(crate) async fn begin(&self, service: Service, call: &'static str) -> Fate {
+        self.gate.pass().await;
         let (fate, ended) = {
             let mut state = self.lock();
-            let LinkState { rng, faults, process, .. } = &mut *state;
-            (faults.fate(rng), *process == Process::Ended)
+            let LinkState { rng, weather, process, table_calls, .. } = &mut *state;
+            *table_calls += u64::from(service == Service::Table);
+            (weather.on_the_way_to(service).fate(rng), *process == Process::Ended)
         };
         if ended {
             self.chronicle.record(Event::CalledAfterEnd(self.worker, call));
         }
-        self.travel().await;
         fate
     }
 
-    async fn travel(&self) {
+    /// The way there, and what happens then. It happens even if nobody waits for it any more.
+    pub(crate) async fn send<T: Send + 'static>(
+        self: &Arc<Self>,
+        service: Service,
+        effect: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        let link = Arc::clone(self);
+        let under_way = tokio::spawn(async move {
+            link.travel(service).await;
+            effect.await
+        });
+        match under_way.await {
+            Ok(outcome) => outcome,
+            // The runtime ends, and everything with it.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// The way back, with an answer or without.
+    pub(crate) async fn back<T>(
+        &self,
+        service: Service,
+        call: &'static str,
+        fate: Fate,
+        answer: Option<Result<T, ServiceError>>,
+    ) -> Result<T, ServiceError> {
+        self.travel(service).await;
+        self.gate.pass().await;
+        let kind = match (fate, answer) {
+            (Fate::Done, Some(answer)) => return answer,
+            (Fate::Throttled, _) => ServiceErrorKind::Throttled,
+            _ => ServiceErrorKind::Timeout,
+        };
+        Err(ServiceError { call, subject: "the simulation".into(), kind, reason: "a fault".into(), source: None })
+    }
+
+    /// A call that changes nothing, so that only the answer can be lost.
+    pub(crate) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        service: Service,
+        call: &'static str,
+        ask: impl Future<Output = Result<T, ServiceError>> + Send + 'static,
+    ) -> Result<T, ServiceError> {
+        let fate = self.begin(service, call).await;
+        let answer = if fate == Fate::Done {
+            Some(self.send(service, ask).await)
+        } else {
+            self.travel(service).await;
+            None
+        };
+        self.back(service, call, fate, answer).await
+    }
+
+    async fn travel(&self, service: Service) {
         let latency = {
             let mut state = self.lock();
-            let LinkState { rng, faults, .. } = &mut *state;
-            faults.latency(rng)
+            let LinkState { rng, weather, .. } = &mut *state;
+            weather.on_the_way_to(service).latency(rng)
         };
         tokio::time::sleep(latency).await;
         loop {
@@ -124,134 +192,21 @@ impl Link {
         }
     }
 
-    /// The way back, with an answer or without.
-    async fn back<T>(
-        &self,
-        call: &'static str,
-        fate: Fate,
-        answer: Option<Result<T, ServiceError>>,
-    ) -> Result<T, ServiceError> {
-        self.travel().await;
-        let kind = match (fate, answer) {
-            (Fate::Done, Some(answer)) => return answer,
-            (Fate::Throttled, _) => ServiceErrorKind::Throttled,
-            _ => ServiceErrorKind::Timeout,
-        };
-        Err(ServiceError { call, subject: "the simulation".into(), kind, reason: "a fault".into(), source: None })
-    }
-
-    /// A call that changes nothing, so that only the answer can be lost.
-    async fn read<T>(
-        &self,
-        call: &'static str,
-        ask: impl Future<Output = Result<T, ServiceError>> + Send,
-    ) -> Result<T, ServiceError> {
-        let fate = self.there(call).await;
-        let answer = if fate == Fate::Done { Some(ask.await) } else { None };
-        self.back(call, fate, answer).await
-    }
-
-    fn empties_page(&self) -> bool {
-        let mut state = self.lock();
-        let LinkState { rng, faults, .. } = &mut *state;
-        faults.empties_page(rng)
-    }
-
-    fn count_table_call(&self) {
-        self.lock().table_calls += 1;
-    }
-
     fn lock(&self) -> MutexGuard<'_, LinkState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The stream as one worker reaches it.
-#[derive(Debug)]
-pub(crate) struct LinkedKinesis {
-    pub(crate) link: Arc<Link>,
-    pub(crate) stream: Arc<SimKinesis>,
-}
-
-#[async_trait]
-impl KinesisApi for LinkedKinesis {
-    async fn list_shards(&self, filter: ShardFilter) -> Result<Vec<Shard>, ServiceError> {
-        self.link.read("ListShards", self.stream.list_shards(filter)).await
+impl Weather {
+    /// The same on both ways.
+    pub(crate) fn everywhere(faults: Faults) -> Self {
+        Self { stream: faults, table: faults }
     }
 
-    async fn shard_iterator(&self, shard: &ShardId, place: Place) -> Result<ShardIterator, ServiceError> {
-        self.link.read("GetShardIterator", self.stream.shard_iterator(shard, place)).await
-    }
-
-    async fn next_page(&self, shard: &ShardId, iterator: &ShardIterator, limit: u16) -> Result<Page, ServiceError> {
-        let mut page = self.link.read("GetRecords", self.stream.next_page(shard, iterator, limit)).await?;
-        if self.link.empties_page() && matches!(page.next, NextPage::Iterator(_)) {
-            let next = NextPage::Iterator(iterator.clone());
-            page = Page { records: Vec::new(), next, millis_behind_latest: Some(1_000) };
+    fn on_the_way_to(&self, service: Service) -> Faults {
+        match service {
+            Service::Stream => self.stream,
+            Service::Table => self.table,
         }
-        self.link.chronicle.record(Event::Read {
-            worker: self.link.worker,
-            shard: shard.clone(),
-            parents: self.stream.parents(shard),
-            records: page.records.len(),
-        });
-        Ok(page)
-    }
-}
-
-/// The lease table as one worker reaches it.
-#[derive(Debug)]
-pub(crate) struct LinkedTable {
-    pub(crate) link: Arc<Link>,
-    pub(crate) table: Arc<SimTable>,
-}
-
-#[async_trait]
-impl LeaseStore for LinkedTable {
-    async fn prepare(&self) -> Result<(), ServiceError> {
-        self.link.count_table_call();
-        self.link.read("DescribeTable", async { Ok(()) }).await
-    }
-
-    async fn list(&self) -> Result<Listing, ServiceError> {
-        self.link.count_table_call();
-        self.link.read("Scan", self.table.list()).await
-    }
-
-    async fn get(&self, shard: &ShardId) -> Result<Option<Lease>, ServiceError> {
-        self.link.count_table_call();
-        self.link.read("GetItem", self.table.get(shard)).await
-    }
-
-    async fn create(&self, lease: &Lease) -> Result<Created, ServiceError> {
-        const CALL: &str = "PutItem";
-        self.link.count_table_call();
-        let fate = self.link.there(CALL).await;
-        let answer = match fate {
-            Fate::Done | Fate::Unreported => Some(self.table.create(self.link.worker, lease).await),
-            Fate::Throttled | Fate::NotDone | Fate::Late(_) => None,
-        };
-        self.link.back(CALL, fate, answer).await
-    }
-
-    async fn update(&self, change: &LeaseChange) -> Result<Updated, ServiceError> {
-        const CALL: &str = "UpdateItem";
-        self.link.count_table_call();
-        let sent = Sent {
-            worker: self.link.worker,
-            at: self.link.clock.elapsed(),
-            holding: self.link.holding(change.shard()),
-            change: change.clone(),
-        };
-        let fate = self.link.there(CALL).await;
-        let answer = match fate {
-            Fate::Done | Fate::Unreported => Some(self.table.update(sent).await),
-            Fate::Late(lands_in) => {
-                self.table.update_later(sent, lands_in);
-                None
-            }
-            Fate::Throttled | Fate::NotDone => None,
-        };
-        self.link.back(CALL, fate, answer).await
     }
 }

@@ -7,6 +7,7 @@ use kinesis_endpoint::{Credentials, Region, ServiceAccess};
 
 use crate::faults::Faults;
 use crate::stream::STREAM;
+use crate::weakness::Weakness;
 
 /// What a world is like.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +22,8 @@ pub struct Setup {
     pub slowest_batch: Duration,
     /// Bytes of unprocessed records that a receiver holds. Default 1 MiB.
     pub memory_budget: usize,
+    /// Records in a page, at most. Default 10 000, the service's own limit.
+    pub page_limit: u16,
     /// How long a shard iterator lives. Default 5 minutes.
     pub iterator_life: Duration,
     /// Where to begin. Default the horizon.
@@ -31,6 +34,8 @@ pub struct Setup {
     pub checkpoint_interval: Duration,
     /// What goes wrong between the workers and the services. Default nothing.
     pub faults: Faults,
+    /// Which condition the lease table forgets. Default none.
+    pub weakness: Weakness,
 }
 
 impl Default for Setup {
@@ -41,11 +46,13 @@ impl Default for Setup {
             records_per_second: 40,
             slowest_batch: Duration::from_secs(1),
             memory_budget: 1 << 20,
+            page_limit: 10_000,
             iterator_life: Duration::from_secs(300),
             initial_position: InitialPosition::TrimHorizon,
             failover: Duration::from_secs(10),
             checkpoint_interval: Duration::from_secs(2),
             faults: Faults::NONE,
+            weakness: Weakness::None,
         }
     }
 }

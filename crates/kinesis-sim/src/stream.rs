@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use kinesis_asl::api::{KinesisApi, NextPage, Page, Place, ShardFilter, ShardIterator};
 use kinesis_asl::shard::{Shard, ShardId};
-use kinesis_asl::{SequenceNumber, ServiceError};
+use kinesis_asl::{SequenceNumber, ServiceError, StreamIdentity};
 use kinesis_local::model::{self, KinesisError, Millis, Model};
 
 use crate::chronicle::Chronicle;
@@ -164,6 +164,13 @@ impl SimKinesis {
 
 #[async_trait]
 impl KinesisApi for SimKinesis {
+    async fn identity(&self) -> Result<StreamIdentity, ServiceError> {
+        const CALL: &str = "DescribeStreamSummary";
+        let answer = self.lock().model.describe_stream_summary(self.now(), &STREAM.into());
+        let created = answer.map_err(|error| refused(CALL, error))?.created.seconds();
+        Ok(StreamIdentity::new(STREAM, i64::try_from(created).map_err(|error| senseless(CALL, error))?))
+    }
+
     async fn list_shards(&self, filter: ShardFilter) -> Result<Vec<Shard>, ServiceError> {
         const CALL: &str = "ListShards";
         let filter = match filter {

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use kinesis_asl::{Holding, ServiceError};
+use kinesis_asl::ServiceError;
 use kinesis_asl::lease::lease::{Lease, LeaseChange};
 use kinesis_asl::lease::memory_store::MemoryLeaseStore;
 use kinesis_asl::lease::store::{Created, LeaseStore, Listing, Updated};
@@ -13,6 +13,7 @@ use kinesis_asl::shard::ShardId;
 use crate::chronicle::Chronicle;
 use crate::clock::SimClock;
 use crate::event::{Event, WorkerNo, Write};
+use crate::weakness::Weakness;
 
 /// A conditional write on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +22,6 @@ pub(crate) struct Sent {
     pub(crate) worker: WorkerNo,
     /// When, since the start.
     pub(crate) at: Duration,
-    /// Under which holding, if the worker holds the lease.
-    pub(crate) holding: Option<Holding>,
     /// What.
     pub(crate) change: LeaseChange,
 }
@@ -33,13 +32,14 @@ pub(crate) struct SimTable {
     clock: SimClock,
     chronicle: Arc<Chronicle>,
     store: MemoryLeaseStore,
+    weakness: Weakness,
     /// Writes that land later, with the moments at which they do. Held for one list operation, never across an await.
     late: Mutex<Vec<(Duration, Sent)>>,
 }
 
 impl SimTable {
-    pub(crate) fn new(clock: SimClock, chronicle: Arc<Chronicle>) -> Self {
-        Self { clock, chronicle, store: MemoryLeaseStore::default(), late: Mutex::default() }
+    pub(crate) fn new(clock: SimClock, chronicle: Arc<Chronicle>, weakness: Weakness) -> Self {
+        Self { clock, chronicle, store: MemoryLeaseStore::default(), weakness, late: Mutex::default() }
     }
 
     pub(crate) async fn list(&self) -> Result<Listing, ServiceError> {
@@ -56,9 +56,18 @@ impl SimTable {
         self.land_what_is_due().await?;
         let created = self.store.create(lease).await?;
         if created == Created::New {
-            self.chronicle.record(Event::Created(worker, lease.clone()));
+            self.chronicle.record(Event::Created(worker, Box::new(lease.clone())));
         }
         Ok(created)
+    }
+
+    pub(crate) async fn delete(&self, worker: WorkerNo, lease: &Lease) -> Result<Updated, ServiceError> {
+        self.land_what_is_due().await?;
+        let deleted = self.store.delete(lease).await?;
+        if matches!(deleted, Updated::Committed(_)) {
+            self.chronicle.record(Event::Deleted(worker, lease.shard.clone()));
+        }
+        Ok(deleted)
     }
 
     pub(crate) async fn update(&self, sent: Sent) -> Result<Updated, ServiceError> {
@@ -91,12 +100,16 @@ impl SimTable {
     }
 
     async fn land(&self, sent: Sent) -> Result<Updated, ServiceError> {
-        let Sent { worker, at, holding, change } = sent;
+        let Sent { worker, at, change } = sent;
         let before = self.store.get(change.shard()).await?;
-        let updated = self.store.update(&change).await?;
+        let updated = if self.weakness.forgets_the_condition_of(&change) {
+            self.store.force(&change)
+        } else {
+            self.store.update(&change).await?
+        };
         if let (Updated::Committed(Some(after)), Some(before)) = (&updated, before) {
             let after = Lease::clone(after);
-            self.chronicle.record(Event::Wrote(Box::new(Write { worker, sent: at, holding, change, before, after })));
+            self.chronicle.record(Event::Wrote(Box::new(Write { worker, sent: at, change, before, after })));
         }
         Ok(updated)
     }

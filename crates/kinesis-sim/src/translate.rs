@@ -58,6 +58,7 @@ pub(crate) fn shard_of(shard: &model::ShardDescription) -> Result<Shard, String>
         parents: parents_of(shard),
         hash_range: hash_range(shard.range)?,
         starting_sequence: Some(sequence(shard.starting)?),
+        ending_sequence: shard.ending.map(sequence).transpose()?,
         state: if shard.ending.is_some() { ShardState::Closed } else { ShardState::Open },
     })
 }

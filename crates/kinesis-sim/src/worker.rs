@@ -12,12 +12,12 @@ use dstream_core::{Block, Positions, StreamId, Time};
 use kinesis_asl::worker::hub::WorkerHub;
 use kinesis_asl::worker::seats::SeatId;
 use kinesis_asl::{KinesisRecord, SequenceRange};
-use rand::{SeedableRng, rngs::StdRng};
+use rand::{Rng, SeedableRng, rngs::StdRng};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::chronicle::Chronicle;
-use crate::event::{Event, Page, WorkerNo};
+use crate::event::{AfterFailure, Event, Page, WorkerNo};
 use crate::faults::between_millis;
 use crate::link::Link;
 use crate::setup::Setup;
@@ -26,6 +26,8 @@ use crate::setup::Setup;
 const BLOCK_INTERVAL: Duration = Duration::from_millis(200);
 /// The time until a process that could not start is started again.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
+/// The time until the outputs of a batch that failed are tried again, and done.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 type RawBlock = Block<KinesisRecord, SequenceRange>;
 
@@ -39,6 +41,15 @@ pub(crate) struct Life {
     rng: StdRng,
     slowest_batch: Duration,
     said_ready: bool,
+    /// Set when a batch failed and is not tried again.
+    fate: Fate,
+}
+
+/// Whether a process goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Lives,
+    GaveUp,
 }
 
 /// A receiver, and what is stored through it.
@@ -70,7 +81,17 @@ impl Life {
             seats.push(Seat { id, sink, probe, waiting: VecDeque::new(), batch: None, failed: false });
         }
         let rng = StdRng::seed_from_u64(seed);
-        Ok(Self { worker, hub, link, chronicle, seats, rng, slowest_batch: setup.slowest_batch, said_ready: false })
+        Ok(Self {
+            worker,
+            hub,
+            link,
+            chronicle,
+            seats,
+            rng,
+            slowest_batch: setup.slowest_batch,
+            said_ready: false,
+            fate: Fate::Lives,
+        })
     }
 
     /// Lives until `stop` fires or is dropped, then stops gracefully.
@@ -82,7 +103,7 @@ impl Life {
             () = self.join() => true,
         };
         if joined {
-            loop {
+            while self.fate == Fate::Lives {
                 tokio::select! {
                     biased;
                     _ = &mut stop => break,
@@ -109,8 +130,11 @@ impl Life {
         for seat in &self.seats {
             self.hub.stop_fetching(seat.id).await;
         }
-        self.pump();
-        while self.seats.iter().any(Seat::has_blocks) {
+        if self.fate == Fate::Lives {
+            self.pump();
+        }
+        // After a failure no further batch is run: what waits is read again by whoever goes on.
+        while self.fate == Fate::Lives && self.seats.iter().any(Seat::has_blocks) {
             tokio::time::sleep(BLOCK_INTERVAL).await;
             self.pump();
         }
@@ -129,6 +153,16 @@ impl Life {
                 tracker.on_stored(block.ranges());
                 pages_of(self.worker, &block).for_each(|page| self.chronicle.record(Event::Stored(page)));
                 seat.waiting.push_back(block);
+            }
+            if seat.is_done_by(now) && self.link.fails_batch() {
+                let ends = self.rng.random_range(0..3) == 0;
+                let then = if ends { AfterFailure::Ends } else { AfterFailure::TriesAgain };
+                self.chronicle.record(Event::BatchFailed(self.worker, then));
+                if ends {
+                    self.fate = Fate::GaveUp;
+                    return;
+                }
+                seat.put_off(now + RETRY_PAUSE);
             }
             for block in seat.done_by(now) {
                 // First the outputs, then the news of them.
@@ -154,6 +188,17 @@ impl Life {
 impl Seat {
     fn has_blocks(&self) -> bool {
         self.batch.is_some() || !self.waiting.is_empty()
+    }
+
+    fn is_done_by(&self, now: Instant) -> bool {
+        self.batch.as_ref().is_some_and(|(done, _)| *done <= now)
+    }
+
+    /// The batch is tried again.
+    fn put_off(&mut self, until: Instant) {
+        if let Some((done, _)) = &mut self.batch {
+            *done = until;
+        }
     }
 
     /// The blocks of the batch, if its outputs are done.

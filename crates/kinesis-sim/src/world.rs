@@ -7,21 +7,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinesis_asl::ConfigError;
+use kinesis_asl::lease::command::Command;
 use kinesis_asl::lease::lease::Lease;
 use kinesis_asl::shard::ShardId;
 use kinesis_asl::worker::hub::{Backend, WorkerHub};
+use kinesis_asl::{ConfigError, ServiceError};
 use kinesis_local::model::KinesisError;
 use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
 use crate::chronicle::Chronicle;
 use crate::clock::SimClock;
-use crate::event::{Entry, Event, WorkerNo};
-use crate::faults::Faults;
-use crate::link::{Link, LinkedKinesis, LinkedTable};
+use crate::event::{Belief, Entry, Event, WorkerNo};
+use crate::link::{Link, Weather};
+use crate::linked::{LinkedKinesis, LinkedTable};
 use crate::setup::Setup;
 use crate::stream::{Reshard, SimKinesis};
 use crate::table::SimTable;
@@ -44,6 +44,9 @@ pub enum WorldError {
     /// The worker refused its settings.
     #[error("the simulated worker cannot be made")]
     Worker(#[from] ConfigError),
+    /// A peer could not read or write: it has no faults, so the simulation is at fault.
+    #[error("a peer in the simulated world cannot work")]
+    Peer(#[from] ServiceError),
     /// There is no runtime to run it on.
     #[error("the runtime of the simulation cannot be made")]
     Runtime(#[from] std::io::Error),
@@ -56,14 +59,14 @@ pub struct World {
     pub(crate) setup: Setup,
     clock: SimClock,
     pub(crate) chronicle: Arc<Chronicle>,
-    stream: Arc<SimKinesis>,
-    table: Arc<SimTable>,
+    pub(crate) stream: Arc<SimKinesis>,
+    pub(crate) table: Arc<SimTable>,
     started: u32,
-    faults: Faults,
+    pub(crate) weather: Weather,
     pub(crate) processes: BTreeMap<WorkerNo, Process>,
     pub(crate) table_calls: u64,
-    /// When the last pause ends, since the start.
-    pub(crate) paused_until: Duration,
+    /// When the last pause or freeze ends, since the start.
+    pub(crate) disturbed_until: Duration,
     /// Thousandths of records that are due and not yet put.
     owed: u64,
 }
@@ -94,8 +97,8 @@ impl World {
         tokio::time::sleep(STREAM_BEGINS).await;
         Ok(Self {
             seed,
-            faults: setup.faults,
-            table: Arc::new(SimTable::new(clock, Arc::clone(&chronicle))),
+            weather: Weather::everywhere(setup.faults),
+            table: Arc::new(SimTable::new(clock, Arc::clone(&chronicle), setup.weakness)),
             stream: Arc::new(stream),
             setup,
             clock,
@@ -103,7 +106,7 @@ impl World {
             started: 0,
             processes: BTreeMap::new(),
             table_calls: 0,
-            paused_until: Duration::ZERO,
+            disturbed_until: Duration::ZERO,
             owed: 0,
         })
     }
@@ -116,18 +119,26 @@ impl World {
         self.started += 1;
         let worker = WorkerNo(self.started);
         let seed = self.seed.wrapping_mul(GOLDEN).wrapping_add(u64::from(self.started).wrapping_mul(GOLDEN));
-        let link = Link::new(worker, self.clock, Arc::clone(&self.chronicle), self.faults, seed);
+        let link = Link::new(worker, self.clock, Arc::clone(&self.chronicle), self.weather, seed);
         let backend = Backend {
-            api: Arc::new(LinkedKinesis { link: Arc::clone(&link), stream: Arc::clone(&self.stream) }),
+            api: Arc::new(LinkedKinesis {
+                link: Arc::clone(&link),
+                stream: Arc::clone(&self.stream),
+                page_limit: self.setup.page_limit,
+            }),
             store: Arc::new(LinkedTable { link: Arc::clone(&link), table: Arc::clone(&self.table) }),
         };
         let hub = WorkerHub::with_backend(self.setup.config(), backend, Arc::new(self.clock));
-        let hub = Arc::new(hub.with_identity(worker.id(), seed ^ 1));
-        link.watch(hub.tracker());
+        let gate = Arc::clone(&link.gate);
+        let hub = hub.with_identity(worker.id(), seed ^ 1).with_wrapper(move |task| gate.guard(task));
+        let log = Arc::clone(&self.chronicle);
+        let hub = Arc::new(hub.with_observer(move |command| {
+            belief(worker, command).into_iter().for_each(|event| log.record(event));
+        }));
         let chronicle = Arc::clone(&self.chronicle);
         let life = Life::new(worker, Arc::clone(&hub), Arc::clone(&link), chronicle, &self.setup, seed ^ 2)?;
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(life.run(stopped));
+        let task = tokio::spawn(link.gate.guard(Box::pin(life.run(stopped))));
         self.processes.insert(worker, Process { hub, link, stop: Some(stop), task });
         Ok(worker)
     }
@@ -142,40 +153,11 @@ impl World {
         }
     }
 
-    /// Ends a process without a word: its tasks are aborted, nothing is written, its leases stay owned.
-    ///
-    /// # Cancellation
-    /// The process may live on.
-    pub async fn crash_worker(&mut self, worker: WorkerNo) {
-        let Some(process) = self.processes.remove(&worker) else { return };
-        process.task.abort();
-        let _ = process.task.await;
-        process.hub.kill().await;
-        process.link.end();
-        self.table_calls += process.link.table_calls();
-        self.chronicle.record(Event::Crashed(worker));
-    }
-
-    /// Lets all calls of a process hang for a time, those under way included.
-    pub fn pause_worker(&mut self, worker: WorkerNo, time: Duration) {
-        if let Some(process) = self.processes.get(&worker) {
-            process.link.pause_until(Instant::now() + time);
-            let until = self.clock.elapsed() + time;
-            self.paused_until = self.paused_until.max(until);
-            self.chronicle.record(Event::Paused(worker, until));
-        }
-    }
-
-    /// Changes what goes wrong, for all processes and those to come.
-    pub fn set_faults(&mut self, faults: Faults) {
-        self.faults = faults;
-        self.processes.values().for_each(|process| process.link.set_faults(faults));
-    }
-
-    /// The processes that have not been told to stop and have not crashed.
+    /// The processes that have not been told to stop, have not crashed and have not ended by themselves.
     #[must_use]
     pub fn running(&self) -> Vec<WorkerNo> {
-        self.processes.iter().filter(|(_, process)| process.stop.is_some()).map(|(worker, _)| *worker).collect()
+        let runs = |process: &Process| process.stop.is_some() && !process.task.is_finished();
+        self.processes.iter().filter(|(_, process)| runs(process)).map(|(worker, _)| *worker).collect()
     }
 
     /// The shards that take records, neighbours next to each other.
@@ -253,4 +235,15 @@ impl World {
         self.owed %= 1_000;
         self.stream.put(u32::try_from(due).unwrap_or(u32::MAX));
     }
+}
+
+/// What a command of a worker's core says of its beliefs.
+fn belief(worker: WorkerNo, command: &Command) -> Option<Event> {
+    let (shard, holding, belief) = match command {
+        Command::Gained(lease, holding) => (&lease.shard, holding, Belief::Held),
+        Command::Lost(shard, holding, reason) => (shard, holding, Belief::Lost(*reason)),
+        Command::Released(shard, holding) => (shard, holding, Belief::Released),
+        Command::List | Command::Write(_) | Command::Checkpointed(..) | Command::Wanted(..) => return None,
+    };
+    Some(Event::Believes(worker, shard.clone(), *holding, belief))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use kinesis_asl::lease::lease::LeaseChange;
 use kinesis_asl::position::Checkpoint;
 use kinesis_asl::shard::ShardId;
-use kinesis_sim::event::{Entry, Event, WorkerNo};
+use kinesis_sim::event::{Belief, Entry, Event, WorkerNo};
 use kinesis_sim::report::Report;
 use kinesis_sim::setup::Setup;
 use kinesis_sim::stream::Reshard;
@@ -52,6 +52,15 @@ fn taken_over_in(world: &World, by: WorkerNo, shards: &BTreeSet<ShardId>, after:
 fn released_at(log: &[Entry], shard: &ShardId, after: Duration) -> Option<Duration> {
     let is_it = |event: &Event| matches!(event, Event::Wrote(write) if matches!(&write.change, LeaseChange::Release(claim) if claim.shard == *shard));
     log.iter().find(|entry| entry.at >= after && is_it(&entry.event)).map(|entry| entry.at)
+}
+
+/// The leases that were handed over to a worker that asked for them.
+fn handed_over(log: &[Entry], after: Duration) -> BTreeSet<ShardId> {
+    let is_it = |event: &Event| match event {
+        Event::Wrote(write) if matches!(write.change, LeaseChange::HandOver { .. }) => Some(write.after.shard.clone()),
+        _ => None,
+    };
+    log.iter().filter(|entry| entry.at >= after).filter_map(|entry| is_it(&entry.event)).collect()
 }
 
 #[test]
@@ -111,6 +120,30 @@ fn what_a_graceful_stop_releases_is_read_by_the_other_within_two_seconds() {
 }
 
 #[test]
+fn a_worker_that_joins_is_handed_its_share_and_no_record_comes_twice() {
+    let mut slowest = Duration::ZERO;
+    for seed in SEEDS {
+        let report = tell(async {
+            let mut world = World::new(seed, Setup::default()).await?;
+            world.start_worker()?;
+            world.run_for(seconds(15)).await;
+            let joins = world.now();
+            let joined = world.start_worker()?;
+            let shared = world.run_until(seconds(30), |world| world.owned_by(joined).len() == 2).await;
+            let shards = world.owned_by(joined);
+            slowest = slowest.max(shared.expect("it gets its share"));
+            world.run_for(seconds(10)).await;
+            let handed: BTreeSet<ShardId> = world.with_log(|log| handed_over(log, joins));
+            assert_eq!(handed, shards, "seed {seed}: nothing was stolen");
+            world.finish().await
+        });
+        assert_clean(&report);
+        assert_eq!(report.repeats, 0, "seed {seed}");
+    }
+    println!("the joining worker had its share within {slowest:?}");
+}
+
+#[test]
 fn a_restart_repeats_nothing() {
     for seed in SEEDS {
         let report = tell(async {
@@ -165,6 +198,105 @@ fn a_worker_that_is_cut_off_stops_reading_before_another_takes_over() {
             world.finish().await
         });
         assert_clean(&report);
+    }
+}
+
+#[test]
+fn a_process_that_is_frozen_for_thirty_seconds_loses_its_shards_to_the_other_and_gets_its_share_back() {
+    for seed in SEEDS {
+        let report = tell(async {
+            let (mut world, first, second) = settled_pair(seed).await?;
+            let shards = world.owned_by(first);
+            let frozen = world.now();
+            world.freeze_worker(first, seconds(30));
+            world.run_for(seconds(29)).await;
+            let took = taken_over_in(&world, second, &shards, frozen);
+            assert!(took < Setup::default().failover + seconds(5), "seed {seed}: {took:?}");
+            world.run_for(seconds(25)).await;
+            let lost = world.with_log(|log| {
+                let gives_up =
+                    |entry: &&Entry| matches!(&entry.event, Event::Believes(w, _, _, Belief::Lost(_)) if *w == first);
+                log.iter().filter(|entry| entry.at > frozen).find(gives_up).map(|entry| entry.at)
+            });
+            let late = lost.expect("it noticed") - (frozen + seconds(30));
+            assert!(late < Duration::from_millis(5), "seed {seed}: it believed for {late:?} after it went on");
+            assert_eq!((world.owned_by(first).len(), world.owned_by(second).len()), (2, 2), "seed {seed}: back again");
+            world.finish().await
+        });
+        assert_clean(&report);
+    }
+}
+
+#[test]
+fn a_short_freeze_costs_nothing() {
+    for seed in SEEDS {
+        let report = tell(async {
+            let mut world = World::new(seed, Setup::default()).await?;
+            let worker = world.start_worker()?;
+            world.run_for(seconds(5)).await;
+            world.freeze_worker(worker, seconds(5));
+            world.run_for(seconds(10)).await;
+            world.finish().await
+        });
+        assert_clean(&report);
+        assert_eq!(report.repeats, 0, "{report}");
+    }
+}
+
+#[test]
+fn children_that_an_older_java_worker_made_early_on_all_levels_are_read_only_after_their_parents() {
+    for seed in SEEDS {
+        let report = tell(async {
+            let mut world = World::new(seed, Setup { shards: 2, ..Setup::default() }).await?;
+            world.run_for(seconds(2)).await;
+            for level in 0..3 {
+                let shards = world.open_shards();
+                assert_eq!(world.split(&shards[level]), Reshard::Begun);
+                world.run_for(seconds(1)).await;
+            }
+            let shards = world.open_shards();
+            assert_eq!(world.merge(&shards[3], &shards[4]), Reshard::Begun);
+            world.run_for(seconds(1)).await;
+            assert_eq!(world.older_peer_syncs().await?, 9, "two shards, six children of splits and one of a merge");
+            world.start_worker()?;
+            world.start_worker()?;
+            world.run_for(seconds(20)).await;
+            // And once more, while they are being read.
+            let shards = world.open_shards();
+            assert_eq!(world.split(&shards[0]), Reshard::Begun);
+            world.run_for(Duration::from_millis(100)).await;
+            world.older_peer_syncs().await?;
+            world.finish().await
+        });
+        assert_clean(&report);
+        assert_eq!(child_delays(&report.log).len(), 9, "seed {seed}: every child was read after its last parent's end");
+    }
+}
+
+#[test]
+fn a_tree_of_reshards_while_nobody_runs_is_read_whole_by_the_next_fleet() {
+    for seed in SEEDS {
+        let report = tell(async {
+            let mut world = World::new(seed, Setup::default()).await?;
+            let worker = world.start_worker()?;
+            world.run_for(seconds(5)).await;
+            world.stop_worker(worker);
+            world.run_for(seconds(5)).await;
+            for _ in 0..2 {
+                let shards = world.open_shards();
+                assert_eq!(world.split(&shards[1]), Reshard::Begun);
+                world.run_for(seconds(2)).await;
+                let shards = world.open_shards();
+                assert_eq!(world.merge(&shards[0], &shards[1]), Reshard::Begun);
+                world.run_for(seconds(2)).await;
+            }
+            world.start_worker()?;
+            world.run_for(seconds(20)).await;
+            world.finish().await
+        });
+        assert_clean(&report);
+        assert_eq!(report.repeats, 0, "{report}");
+        assert_eq!(child_delays(&report.log).len(), 6, "seed {seed}");
     }
 }
 

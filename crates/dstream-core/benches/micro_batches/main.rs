@@ -11,15 +11,20 @@
     reason = "a benchmark: it measures by the wall clock and ends at the first error"
 )]
 
+mod long_run;
 mod program;
 mod small_batches;
+mod state;
 mod text;
 mod word_count;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
+    // First, while the process is small.
+    long_run::measure(2).await;
     for threads in [1, 2] {
         word_count::compare(threads).await;
         small_batches::measure(threads).await;
+        state::measure(threads).await;
     }
 }

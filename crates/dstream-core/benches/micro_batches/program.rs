@@ -93,6 +93,7 @@ impl Program {
             .block_interval(INTERVAL)
             .memory_budget(4 << 30)
             .allow_multiple()
+            .volatile_state()
             .clock(Arc::<ManualClock>::clone(&clock))
             .build()
             .unwrap();

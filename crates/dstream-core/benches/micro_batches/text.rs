@@ -26,11 +26,13 @@ pub fn lines(words: usize, seed: u64) -> Vec<Bytes> {
 /// The words of a line, one after the other; owns the line, as a closure of `flat_map` gets it.
 pub struct Words {
     line: Bytes,
+    /// Where the next word begins; behind the end when there is none.
+    next: usize,
 }
 
 impl Words {
-    pub fn of(line: Bytes) -> Self {
-        Self { line }
+    pub const fn of(line: Bytes) -> Self {
+        Self { line, next: 0 }
     }
 }
 
@@ -38,12 +40,9 @@ impl Iterator for Words {
     type Item = String;
 
     fn next(&mut self) -> Option<String> {
-        if self.line.is_empty() {
-            return None;
-        }
-        let end = self.line.iter().position(|byte| *byte == b' ').unwrap_or(self.line.len());
-        let word = self.line.split_to(end);
-        let _ = self.line.split_to(self.line.len().min(1));
-        Some(std::str::from_utf8(&word).unwrap_or_default().to_owned())
+        let rest = self.line.get(self.next..).filter(|rest| !rest.is_empty())?;
+        let end = rest.iter().position(|byte| *byte == b' ').unwrap_or(rest.len());
+        self.next += end + 1;
+        Some(std::str::from_utf8(&rest[..end]).unwrap_or_default().to_owned())
     }
 }

@@ -11,58 +11,91 @@ use crate::program::{INTERVAL, Program};
 use crate::text;
 
 const WORDS: usize = 1_000_000;
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 15;
+
+/// A way to write the window: the reduced batches in it reduced again, or as one operator.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    WindowThenReduce,
+    ReduceByKeyAndWindow,
+}
+
+/// One of our programs, and what it was measured to take.
+struct Ours {
+    form: Form,
+    program: Program,
+    counted: Arc<Mutex<(usize, u64)>>,
+    times: Vec<Duration>,
+    ratios: Vec<f64>,
+}
 
 pub async fn compare(threads: usize) {
     let batches: Vec<Vec<Bytes>> = (0..3).map(|seed| text::lines(WORDS, seed + 1)).collect();
-    let counted: Arc<Mutex<(usize, u64)>> = Arc::default();
-    let seen = Arc::clone(&counted);
-    let mut program = Program::start(threads, move |lines| {
-        lines
-            .flat_map(text::Words::of)
-            .map(|word| (word, 1_u64))
-            .reduce_by_key(|a, b| a + b)
-            .window(INTERVAL * 3, INTERVAL)
-            .reduce_by_key(|a, b| a + b)
-            .foreach_rdd(move |rdd, _| {
+    let mut ours =
+        [Ours::start(threads, Form::WindowThenReduce).await, Ours::start(threads, Form::ReduceByKeyAndWindow).await];
+    let mut by_hand = ByHand::new(threads);
+    let mut by_hand_times = Vec::new();
+    for round in 0..ROUNDS + 2 {
+        let batch = &batches[round % batches.len()];
+        let parts: Vec<&[Bytes]> = batch.chunks(batch.len().div_ceil(threads)).collect();
+        let begun = Instant::now();
+        let expected = by_hand.batch(&parts);
+        let theirs = begun.elapsed();
+        for ours in &mut ours {
+            let time = ours.program.batch(&parts).await;
+            assert_eq!(*ours.counted.lock().unwrap(), expected, "both count the same");
+            // The first rounds fill the windows and warm the caches.
+            if round >= 2 {
+                ours.times.push(time);
+                ours.ratios.push(theirs.as_secs_f64() / time.as_secs_f64());
+            }
+        }
+        if round >= 2 {
+            by_hand_times.push(theirs);
+        }
+    }
+    let by_hand = median(&mut by_hand_times);
+    for mut ours in ours {
+        ours.program.ctx.stop(dstream_core::StopMode::Graceful).await.unwrap();
+        ours.ratios.sort_by(f64::total_cmp);
+        let time = median(&mut ours.times);
+        println!(
+            "word count, local[{threads}], 1 M words, window of 3, {:?}: {:.0} ms ({:.2} M words/s); rayon by hand {:.0} ms; throughput ratio {:.2}",
+            ours.form,
+            time * 1e3,
+            WORDS as f64 / time / 1e6,
+            by_hand * 1e3,
+            ours.ratios[ours.ratios.len() / 2]
+        );
+    }
+}
+
+fn median(times: &mut [Duration]) -> f64 {
+    times.sort();
+    times[times.len() / 2].as_secs_f64()
+}
+
+impl Ours {
+    async fn start(threads: usize, form: Form) -> Self {
+        let counted: Arc<Mutex<(usize, u64)>> = Arc::default();
+        let seen = Arc::clone(&counted);
+        let program = Program::start(threads, move |lines| {
+            let pairs = lines.flat_map(text::Words::of).map(|word| (word, 1_u64));
+            let counts = match form {
+                Form::WindowThenReduce => {
+                    pairs.reduce_by_key(|a, b| a + b).window(INTERVAL * 3, INTERVAL).reduce_by_key(|a, b| a + b)
+                }
+                Form::ReduceByKeyAndWindow => pairs.reduce_by_key_and_window(|a, b| a + b, INTERVAL * 3, INTERVAL),
+            };
+            counts.foreach_rdd(move |rdd, _| {
                 let counts = rdd.collect()?;
                 *seen.lock().unwrap() = (counts.len(), counts.iter().map(|(_, n)| n).sum());
                 Ok(())
             });
-    })
-    .await;
-    let mut by_hand = ByHand::new(threads);
-    let mut ratios = Vec::new();
-    let mut times: (Vec<Duration>, Vec<Duration>) = Default::default();
-    for round in 0..ROUNDS + 2 {
-        let batch = &batches[round % batches.len()];
-        let parts: Vec<&[Bytes]> = batch.chunks(batch.len().div_ceil(threads)).collect();
-        let ours = program.batch(&parts).await;
-        let begun = Instant::now();
-        let expected = by_hand.batch(&parts);
-        let theirs = begun.elapsed();
-        assert_eq!(*counted.lock().unwrap(), expected, "both count the same");
-        // The first rounds fill the windows and warm the caches.
-        if round >= 2 {
-            ratios.push(theirs.as_secs_f64() / ours.as_secs_f64());
-            times.0.push(ours);
-            times.1.push(theirs);
-        }
+        })
+        .await;
+        Self { form, program, counted, times: Vec::new(), ratios: Vec::new() }
     }
-    program.ctx.stop(dstream_core::StopMode::Graceful).await.unwrap();
-    ratios.sort_by(f64::total_cmp);
-    let median = |mut times: Vec<Duration>| {
-        times.sort();
-        times[times.len() / 2].as_secs_f64()
-    };
-    let (ours, theirs) = (median(times.0), median(times.1));
-    println!(
-        "word count, local[{threads}], 1 M words, window of 3: {:.0} ms ({:.2} M words/s); rayon by hand {:.0} ms; throughput ratio {:.2}",
-        ours * 1e3,
-        WORDS as f64 / ours / 1e6,
-        theirs * 1e3,
-        ratios[ratios.len() / 2]
-    );
 }
 
 /// An iterator of one line's words that does not borrow a temporary.

@@ -80,10 +80,20 @@ impl Checkpointer {
     /// All outputs of the batch succeeded; `report` tells of its positions. Batches come in the order of their times.
     pub(crate) fn completed(&mut self, batch: Time, report: Report) {
         self.schedule.note_completed(batch);
-        if self.carries {
-            self.waiting.push_back((batch, report));
-        } else {
-            report();
+        match (self.carries, self.schedule.is_held()) {
+            (true, false) => self.waiting.push_back((batch, report)),
+            // No snapshot will ever have the batch: it is to be delivered again.
+            (true, true) => drop(report),
+            (false, _) => report(),
+        }
+    }
+
+    /// The batch failed for good, with records that will be delivered again. If anything is carried from batch to batch, one last
+    /// snapshot has what was done before, and until the program is started again neither snapshots nor positions go on.
+    pub(crate) fn stay_before(&mut self, batch: Time) {
+        if self.carries && !self.schedule.is_held() {
+            tracing::warn!(%batch, "a batch failed for good; checkpoints and positions stay before it until the program is started again");
+            self.schedule.hold();
         }
     }
 

@@ -14,17 +14,30 @@ pub(crate) struct SnapshotSchedule {
     /// The batch of the last snapshot that was begun.
     begun: Option<Time>,
     running: bool,
+    /// What is completed from now on belongs in no snapshot.
+    held: bool,
 }
 
 impl SnapshotSchedule {
     /// The first snapshot is due at once, before any batch: so it is known from when on batches are counted.
     pub(crate) const fn new(interval: Duration, zero: Time) -> Self {
-        Self { interval, zero, completed: zero, begun: None, running: false }
+        Self { interval, zero, completed: zero, begun: None, running: false, held: false }
     }
 
     /// Batches are completed in the order of their times.
     pub(crate) const fn note_completed(&mut self, batch: Time) {
-        self.completed = batch;
+        if !self.held {
+            self.completed = batch;
+        }
+    }
+
+    /// One last snapshot, of what is completed now, is due as soon as it can be begun.
+    pub(crate) const fn hold(&mut self) {
+        self.held = true;
+    }
+
+    pub(crate) const fn is_held(&self) -> bool {
+        self.held
     }
 
     /// The batch to begin a snapshot of now. Snapshots fall on the first batch at or after each multiple of the interval, or as
@@ -32,7 +45,7 @@ impl SnapshotSchedule {
     pub(crate) fn begin(&mut self, last: bool) -> Option<Time> {
         let passed = |time: Time| time.floor_from(self.interval, self.zero);
         let is_due = self.begun.is_none_or(|begun| {
-            let wanted = last || passed(self.completed) > passed(begun);
+            let wanted = last || self.held || passed(self.completed) > passed(begun);
             wanted && self.completed != begun
         });
         if self.running || !is_due {
@@ -49,9 +62,11 @@ impl SnapshotSchedule {
         self.begun
     }
 
-    /// What the memories hold as of this batch is being read, and must stay as it is.
+    /// What the memories hold as of this batch is being read, or will be, and must stay as it is.
     pub(crate) fn pinned(&self) -> Option<Time> {
-        self.begun.filter(|_| self.running)
+        let to_come = Some(self.completed).filter(|completed| self.held && self.begun != Some(*completed));
+        // What is being read is older than what is to come.
+        self.begun.filter(|_| self.running).or(to_come)
     }
 
     /// Whether everything that is done is in a snapshot that is written.
@@ -117,6 +132,22 @@ mod tests {
         assert_eq!(schedule.begin(false), Some(at(7)));
         schedule.note_written();
         assert_eq!(begun(&mut schedule, 8..=9), [at(9)]);
+    }
+
+    #[test]
+    fn once_it_is_held_one_last_snapshot_has_what_was_completed_before_and_that_stays_pinned_until_then() {
+        let mut schedule = schedule();
+        assert_eq!(begun(&mut schedule, 1..=4), [at(3)]);
+        schedule.hold();
+        schedule.note_completed(at(6));
+        assert_eq!((schedule.pinned(), schedule.begin(false)), (Some(at(3)), None));
+        assert_eq!(schedule.note_written(), Some(at(3)));
+        assert_eq!((schedule.pinned(), schedule.is_settled()), (Some(at(4)), false));
+        assert_eq!(schedule.begin(false), Some(at(4)));
+        assert_eq!(schedule.pinned(), Some(at(4)));
+        schedule.note_written();
+        assert_eq!(begun(&mut schedule, 7..=9), []);
+        assert!(schedule.begin(true).is_none() && schedule.is_settled() && schedule.pinned().is_none());
     }
 
     #[test]

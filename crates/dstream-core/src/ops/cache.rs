@@ -9,7 +9,7 @@ use crate::rdd::Rdd;
 impl<T: Clone + Send + Sync + 'static> DStream<T> {
     /// The same records, computed once for each batch and kept in memory until the batch is done. Worth it where several
     /// outputs, or several actions of one, use what is costly to compute and not behind a shuffle: results of wide
-    /// operators are kept anyway.
+    /// operators are kept anyway. To keep it on disk, see [`persist`](Self::persist).
     ///
     /// ```
     /// # use std::sync::Arc;

@@ -42,7 +42,9 @@ impl<T: Key> DStream<T> {
             take_away: Box::new(u64::saturating_sub),
             keep: Some(Box::new(|_: &T, count: &u64| *count != 0)),
         };
-        let ones = self.map(|record| (record, 1));
-        ones.sliding_result("count_by_value_and_window", counting, partitions, (window, slide))
+        let kind = "count_by_value_and_window";
+        self.context().composite(kind, || {
+            self.map(|record| (record, 1)).sliding_result(kind, counting, partitions, (window, slide))
+        })
     }
 }

@@ -23,6 +23,8 @@ impl<T: Send + 'static> DStream<T> {
     /// # Ok(()) }
     /// ```
     pub fn count_by_window(&self, window: Duration, slide: Duration) -> DStream<u64> {
-        self.count().window(window, slide).derive("count_by_window", |rdd| rdd.wide(Total(|count| count), 1))
+        self.context().composite("count_by_window", || {
+            self.count().window(window, slide).derive("count_by_window", |rdd| rdd.wide(Total(|count| count), 1))
+        })
     }
 }

@@ -19,15 +19,25 @@ impl<T: Send + 'static> DStream<T> {
     /// [`StreamingError::ChangedAfterStart`](crate::StreamingError::ChangedAfterStart).
     ///
     /// ```
-    /// # use dstream_core::StreamingContext;
-    /// # fn add(ctx: &StreamingContext) {
-    /// let numbers = ctx.queue_stream([vec![1, 2, 3]]);
-    /// numbers.foreach_rdd(|rdd, time| {
-    ///     let sum: i32 = rdd.collect()?.iter().sum();
-    ///     println!("{time}: {sum}");
-    ///     Ok(())
-    /// });
-    /// # }
+    /// # use std::sync::Arc;
+    /// # use std::sync::atomic::{AtomicI32, Ordering};
+    /// # use dstream_core::testing::batches_of;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), dstream_core::BoxError> {
+    /// let total = Arc::new(AtomicI32::new(0));
+    /// let sums = Arc::clone(&total);
+    /// batches_of(2, |ctx| {
+    ///     let numbers = ctx.queue_stream([vec![1, 2, 3], vec![4]]);
+    ///     numbers.foreach_rdd(move |rdd, time| {
+    ///         let sum: i32 = rdd.collect()?.iter().sum();
+    ///         println!("{time}: {sum}");
+    ///         sums.fetch_add(sum, Ordering::Relaxed);
+    ///         Ok(())
+    ///     });
+    ///     Ok(numbers)
+    /// })
+    /// .await?;
+    /// assert_eq!(total.load(Ordering::Relaxed), 10);
+    /// # Ok(()) }
     /// ```
     pub fn foreach_rdd(&self, f: impl Fn(Rdd<T>, Time) -> Result<(), BoxError> + Send + Sync + 'static) {
         self.add_output("foreach_rdd", f);
@@ -48,7 +58,7 @@ impl<T: Send + 'static> DStream<T> {
         f: impl Fn(Rdd<T>, Time) -> Result<Ending, BoxError> + Send + Sync + 'static,
     ) {
         let node = Arc::clone(self.node());
-        let name = self.context().graph().name(kind);
+        let name = self.context().name_operator(kind);
         self.context().add_output(Output {
             name,
             node: Arc::<Node<T>>::clone(&node),

@@ -23,14 +23,20 @@ impl<T: Send + 'static> DStream<T> {
     /// done then, and its records will be delivered again. A graceful stop waits for the future.
     ///
     /// ```
-    /// # use dstream_core::{BoxError, StreamingContext};
-    /// # async fn post(counts: Vec<(char, u64)>) -> Result<(), BoxError> { Ok(()) }
-    /// # fn add(ctx: &StreamingContext) {
-    /// ctx.queue_stream([vec!['a', 'b', 'a']]).count_by_value().foreach_rdd_async(|rdd, _time| {
-    ///     let counts = rdd.collect();
-    ///     async move { post(counts?).await }
-    /// });
-    /// # }
+    /// # use dstream_core::testing::batches_of;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), dstream_core::BoxError> {
+    /// let (posting, mut posted) = tokio::sync::mpsc::channel(10);
+    /// batches_of(1, |ctx| {
+    ///     let counts = ctx.queue_stream([vec!['a', 'a']]).count_by_value();
+    ///     counts.foreach_rdd_async(move |rdd, _time| {
+    ///         let (counts, posting) = (rdd.collect(), posting.clone());
+    ///         async move { Ok(posting.send(counts?).await?) }
+    ///     });
+    ///     Ok(counts)
+    /// })
+    /// .await?;
+    /// assert_eq!(posted.recv().await, Some(vec![('a', 2)]));
+    /// # Ok(()) }
     /// ```
     pub fn foreach_rdd_async<F>(&self, f: impl Fn(Rdd<T>, Time) -> F + Send + Sync + 'static)
     where

@@ -36,7 +36,8 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         window: Duration,
         slide: Duration,
     ) -> DStream<(K, Vec<V>)> {
-        self.combined_in_window("group_by_key_and_window", into_lists(), partitions, (window, slide))
+        let kind = "group_by_key_and_window";
+        self.context().composite(kind, || self.combined_in_window(kind, into_lists(), partitions, (window, slide)))
     }
 }
 

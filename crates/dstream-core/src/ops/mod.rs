@@ -23,6 +23,7 @@ mod map;
 mod map_partitions;
 mod map_values;
 mod map_with_state;
+mod persist;
 mod print;
 mod reduce;
 pub(crate) mod reduce_by_key;

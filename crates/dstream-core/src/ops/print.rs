@@ -20,16 +20,21 @@ impl<T: Printable + Send + 'static> DStream<T> {
     /// Only as many partitions as needed are computed. A write that fails fails the batch attempt.
     ///
     /// ```
-    /// # use dstream_core::StreamingContext;
-    /// # fn add(ctx: &StreamingContext) {
-    /// ctx.queue_stream([vec![("a", 1), ("b", 2)]]).print_n(1);
-    /// // -------------------------------------------
-    /// // Time: 1000 ms
-    /// // -------------------------------------------
-    /// // (a,1)
-    /// // ...
-    /// //
-    /// # }
+    /// # use dstream_core::testing::batches_of;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), dstream_core::BoxError> {
+    /// batches_of(1, |ctx| {
+    ///     let pairs = ctx.queue_stream([vec![("a", 1), ("b", 2)]]);
+    ///     // -------------------------------------------
+    ///     // Time: 1000 ms
+    ///     // -------------------------------------------
+    ///     // (a,1)
+    ///     // ...
+    ///     //
+    ///     pairs.print_n(1);
+    ///     Ok(pairs)
+    /// })
+    /// .await?;
+    /// # Ok(()) }
     /// ```
     pub fn print_n(&self, n: usize) {
         let out = Arc::clone(self.context().printer());

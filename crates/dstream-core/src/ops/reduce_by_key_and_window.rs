@@ -47,6 +47,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         window: Duration,
         slide: Duration,
     ) -> Self {
-        self.combined_in_window("reduce_by_key_and_window", joined_by(f), partitions, (window, slide))
+        let kind = "reduce_by_key_and_window";
+        self.context().composite(kind, || self.combined_in_window(kind, joined_by(f), partitions, (window, slide)))
     }
 }

@@ -53,7 +53,8 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         slide: Duration,
     ) -> Self {
         let reducing = Reducing { add: Arc::new(f), take_away: Box::new(inverse), keep: None };
-        self.sliding_result("reduce_by_key_and_window_inverse", reducing, partitions, (window, slide))
+        let kind = "reduce_by_key_and_window_inverse";
+        self.context().composite(kind, || self.sliding_result(kind, reducing, partitions, (window, slide)))
     }
 
     /// As [`reduce_by_key_and_window_inverse`](Self::reduce_by_key_and_window_inverse), but keys for whose value `keep` is
@@ -99,6 +100,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         keep: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
     ) -> Self {
         let reducing = Reducing { add: Arc::new(f), take_away: Box::new(inverse), keep: Some(Box::new(keep)) };
-        self.sliding_result("reduce_by_key_and_window_filtered", reducing, partitions, (window, slide))
+        let kind = "reduce_by_key_and_window_filtered";
+        self.context().composite(kind, || self.sliding_result(kind, reducing, partitions, (window, slide)))
     }
 }

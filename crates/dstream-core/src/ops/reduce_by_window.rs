@@ -32,8 +32,11 @@ impl<T: Data> DStream<T> {
         window: Duration,
         slide: Duration,
     ) -> Self {
-        let reduced = self.under_one_key().combined_in_window("reduce_by_window", joined_by(f), 1, (window, slide));
-        reduced.map(|((), record)| record)
+        let kind = "reduce_by_window";
+        self.context().composite(kind, || {
+            let reduced = self.under_one_key().combined_in_window(kind, joined_by(f), 1, (window, slide));
+            reduced.map(|((), record)| record)
+        })
     }
 
     /// As [`reduce_by_window`](Self::reduce_by_window), but each window is made from the one before: what left the window is
@@ -63,9 +66,11 @@ impl<T: Data> DStream<T> {
         slide: Duration,
     ) -> Self {
         let reducing = Reducing { add: Arc::new(f), take_away: Box::new(inverse), keep: None };
-        let pairs = self.under_one_key();
-        let reduced = pairs.sliding_result("reduce_by_window_inverse", reducing, 1, (window, slide));
-        reduced.map(|((), record)| record)
+        let kind = "reduce_by_window_inverse";
+        self.context().composite(kind, || {
+            let reduced = self.under_one_key().sliding_result(kind, reducing, 1, (window, slide));
+            reduced.map(|((), record)| record)
+        })
     }
 
     fn under_one_key(&self) -> DStream<((), T)> {

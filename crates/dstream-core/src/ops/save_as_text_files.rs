@@ -21,11 +21,20 @@ impl<T: Printable + Send + 'static> DStream<T> {
     /// What goes wrong is a [`SaveError`], and fails the attempt.
     ///
     /// ```
-    /// # use dstream_core::StreamingContext;
-    /// # fn add(ctx: &StreamingContext) {
-    /// // Writes /tmp/counts-1000.txt/part-00000 and so on.
-    /// ctx.queue_stream([vec!['a', 'b', 'a']]).count_by_value().save_as_text_files("/tmp/counts", "txt");
-    /// # }
+    /// # use dstream_core::testing::batches_of;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), dstream_core::BoxError> {
+    /// # let directory = std::env::temp_dir().join(format!("dstream-doc-{}", std::process::id()));
+    /// # let directory = directory.to_str().ok_or("the path is no text")?;
+    /// let prefix = format!("{directory}/counts");
+    /// batches_of(1, |ctx| {
+    ///     let counts = ctx.queue_stream([vec!['a', 'a']]).count_by_value_into(1);
+    ///     counts.save_as_text_files(&prefix, "txt");
+    ///     Ok(counts)
+    /// })
+    /// .await?;
+    /// assert_eq!(std::fs::read_to_string(format!("{prefix}-1000.txt/part-00000"))?, "(a,2)\n");
+    /// # std::fs::remove_dir_all(directory)?;
+    /// # Ok(()) }
     /// ```
     pub fn save_as_text_files(&self, prefix: &str, suffix: &str) {
         let (prefix, suffix) = (prefix.to_owned(), suffix.to_owned());

@@ -21,7 +21,7 @@ impl<T: Data> DStream<T> {
     /// See [`slice`](Self::slice) for an example.
     #[expect(clippy::must_use_candidate, reason = "remembering is worth it without the result")]
     pub fn remember_for(&self, span: Duration) -> Self {
-        let remembered = self.kept(span).stream;
+        let remembered = self.context().composite("remember_for", || self.kept(span).stream);
         self.context().add_remembered(Arc::<Node<T>>::clone(remembered.node()));
         remembered
     }

@@ -6,7 +6,7 @@ use crate::data::{Data, Key};
 use crate::dstream::{DStream, Lineage};
 use crate::ops::group_by_key_and_window::into_lists;
 use crate::rdd::Rdd;
-use crate::stateful::{UpdateSpec, UpdatedStates, WholeStates};
+use crate::stateful::{UpdateFunction, UpdateSpec, UpdatedPartitions, UpdatedStates, WholeStates};
 
 impl<K: Key, V: Data> DStream<(K, V)> {
     /// Gives a state to each key, and every state in every batch. In each batch, `f` is called once for every key that has
@@ -14,7 +14,8 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     /// state; `None` removes it. Batch times that were skipped are batches without values.
     ///
     /// A batch costs in proportion to **all** keys that have a state; [`map_with_state`](Self::map_with_state) costs in
-    /// proportion to those that a batch touches. An attempt of a batch that fails changes no state. The stream is a stateful
+    /// proportion to those that a batch touches. The first batch after a gap, such as the time in which the program did not
+    /// run, costs that for each batch time in it. An attempt of a batch that fails changes no state. The stream is a stateful
     /// one: without a checkpoint directory, a restart loses the states.
     ///
     /// ```
@@ -41,7 +42,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     }
 
     /// As [`update_state_by_key`](Self::update_state_by_key), with initial states, a number of partitions, or a function
-    /// that is given the time and the key. The time is the batch time; a batch time that was skipped is given as well.
+    /// that is given the time and the key, or whole partitions. The time is the batch time; a batch time that was skipped is given as well.
     ///
     /// ```
     /// # use dstream_core::{UpdateSpec, testing::batches_of};
@@ -66,15 +67,28 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         DStream::new(self.context(), "update_state_by_key", lineage, |operator| {
             Box::new(move |job| {
                 let pairs = Rdd::new(parent.dataset(job)?, job.clone(), operator);
-                Ok(Arc::new(UpdatedStates {
-                    operator,
-                    batch: Arc::clone(&job.batch),
-                    slide,
-                    states: Arc::clone(&states),
-                    function: Arc::clone(&function),
-                    values: pairs.shuffled(&into_lists(), partitions).into_dataset(),
-                    rows: OnceLock::new(),
-                }))
+                let values = pairs.shuffled(&into_lists(), partitions);
+                let (batch, states) = (Arc::clone(&job.batch), Arc::clone(&states));
+                Ok(match &function {
+                    UpdateFunction::Key(function) => Arc::new(UpdatedStates {
+                        operator,
+                        batch,
+                        slide,
+                        states,
+                        function: Arc::clone(function),
+                        values: values.into_dataset(),
+                        rows: OnceLock::new(),
+                    }),
+                    UpdateFunction::Partition(function) => Arc::new(UpdatedPartitions {
+                        operator,
+                        batch,
+                        slide,
+                        states,
+                        function: Arc::clone(function),
+                        values,
+                        rows: OnceLock::new(),
+                    }),
+                })
             })
         })
     }

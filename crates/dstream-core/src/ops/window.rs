@@ -33,6 +33,10 @@ impl<T: Data> DStream<T> {
     /// ```
     #[must_use]
     pub fn window(&self, window: Duration, slide: Duration) -> Self {
+        self.context().composite("window", || self.windowed(window, slide))
+    }
+
+    fn windowed(&self, window: Duration, slide: Duration) -> Self {
         let kept = self.kept(window);
         let (parent, batches) = (Arc::clone(kept.stream.node()), kept.batches);
         let windowed = Self::new(self.context(), "window", Lineage::of(&parent).sliding(slide), |_| {

@@ -4,11 +4,10 @@
 //! readable until it is forgotten, whatever later batches do; a version is made whole or not at all. No lock is held
 //! while user code runs: states are handed out as shared values, and changes come back as a list.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use bytes::Bytes;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::batch::Batch;
 use crate::codec::CodecError;
@@ -16,12 +15,9 @@ use crate::data::{Data, Key};
 use crate::key_hash::bucket_of;
 use crate::lock::lock;
 use crate::state::{Expiry, StateMap, VersionError};
+use crate::stateful::shared_state::Shared;
 use crate::stream_node::Memory;
 use crate::time::Time;
-
-/// A state that several versions and readers may hold.
-#[derive(Debug)]
-pub(crate) struct Shared<S>(Arc<S>);
 
 /// Keys and their states.
 pub(crate) type HeldStates<K, S> = Vec<(K, Shared<S>)>;
@@ -226,43 +222,6 @@ impl<K: Key, S: Data> Memory for KeyedStates<K, S> {
 
 /// The version of states that no batch has made yet: before all times.
 const UNBORN: Time = Time::from_millis(i64::MIN);
-
-impl<S> Shared<S> {
-    fn new(state: S) -> Self {
-        Self(Arc::new(state))
-    }
-}
-
-impl<S: Clone> Shared<S> {
-    pub(crate) fn to_state(&self) -> S {
-        S::clone(&self.0)
-    }
-}
-
-impl<S> AsRef<S> for Shared<S> {
-    fn as_ref(&self) -> &S {
-        &self.0
-    }
-}
-
-// By hand: a derived `Clone` would ask for `S: Clone`.
-impl<S> Clone for Shared<S> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<S: Serialize> Serialize for Shared<S> {
-    fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-impl<'de, S: Deserialize<'de>> Deserialize<'de> for Shared<S> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        S::deserialize(deserializer).map(Self::new)
-    }
-}
 
 #[cfg(test)]
 mod tests;

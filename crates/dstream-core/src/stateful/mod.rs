@@ -4,15 +4,19 @@
 mod every_key;
 mod keyed_states;
 mod record_update;
+mod shared_state;
 mod spec;
 mod state_step;
+mod updated_partitions;
 mod whole_states;
 
-pub(crate) use keyed_states::{HeldStates, KeyedStates, Shared, Update};
+pub(crate) use keyed_states::{HeldStates, KeyedStates, Update};
 pub(crate) use record_update::{Records, update_records};
-pub(crate) use spec::MapRecord;
+pub(crate) use shared_state::Shared;
+pub(crate) use spec::{MapRecord, UpdateFunction};
 pub use spec::{StateSpec, UpdateSpec};
 pub(crate) use state_step::{Outcome, StateRows, StateStep, StateWork};
+pub(crate) use updated_partitions::UpdatedPartitions;
 pub(crate) use whole_states::{UpdatedStates, WholeStates};
 
 #[cfg(test)]

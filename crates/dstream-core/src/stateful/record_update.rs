@@ -5,7 +5,8 @@ use std::hash::Hash;
 
 use crate::key_hash::KeyMap;
 use crate::state::{Change, Expiry, State};
-use crate::stateful::keyed_states::{HeldStates, Shared, Update};
+use crate::stateful::keyed_states::{HeldStates, Update};
+use crate::stateful::shared_state::Shared;
 use crate::stateful::state_step::Outcome;
 
 /// What comes together in a batch.

@@ -10,8 +10,17 @@ use crate::time::Time;
 /// The function of `map_with_state` in its general form.
 pub(crate) type MapRecord<K, V, S, T> = Arc<dyn Fn(Time, &K, Option<V>, &mut State<'_, S>) -> Option<T> + Send + Sync>;
 
-/// The function of `update_state_by_key` in its general form.
+/// The function of `update_state_by_key` for a key.
 pub(crate) type UpdateKey<K, V, S> = Arc<dyn Fn(Time, &K, Vec<V>, Option<S>) -> Option<S> + Send + Sync>;
+
+/// The function of `update_state_by_key` for a whole partition.
+pub(crate) type UpdatePartition<K, V, S> = Arc<dyn Fn(Time, Vec<(K, Vec<V>, Option<S>)>) -> Vec<(K, S)> + Send + Sync>;
+
+/// What `update_state_by_key` calls.
+pub(crate) enum UpdateFunction<K, V, S> {
+    Key(UpdateKey<K, V, S>),
+    Partition(UpdatePartition<K, V, S>),
+}
 
 /// What [`map_with_state`](crate::DStream::map_with_state) does: a function, and how its states begin and end.
 ///
@@ -95,7 +104,7 @@ impl<K, V, S, T> fmt::Debug for StateSpec<K, V, S, T> {
 /// let spec = UpdateSpec::function(sum).initial_state([('a', 10)]).partitions(4);
 /// ```
 pub struct UpdateSpec<K, V, S> {
-    pub(crate) function: UpdateKey<K, V, S>,
+    pub(crate) function: UpdateFunction<K, V, S>,
     pub(crate) initial: Vec<(K, S)>,
     pub(crate) partitions: Option<usize>,
 }
@@ -108,7 +117,44 @@ impl<K: 'static, V: 'static, S: 'static> UpdateSpec<K, V, S> {
 
     /// As [`function`](Self::function); `f` is also given the batch time and the key.
     pub fn function_with_time(f: impl Fn(Time, &K, Vec<V>, Option<S>) -> Option<S> + Send + Sync + 'static) -> Self {
-        Self { function: Arc::new(f), initial: Vec::new(), partitions: None }
+        Self::calling(UpdateFunction::Key(Arc::new(f)))
+    }
+
+    /// `f` is given the batch time and a whole partition: every key that has a state or new values, with both; and returns
+    /// the new states. It may leave keys out, make new ones, and give a key twice: then the stream has both rows, and the
+    /// first one is what `f` is given in the next batch. What it gives is shuffled to the partitions of its keys.
+    ///
+    /// ```
+    /// # use dstream_core::{UpdateSpec, testing::batches_of};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), dstream_core::BoxError> {
+    /// let batches = batches_of(2, |ctx| {
+    ///     // Sums, for the two largest keys of each partition only.
+    ///     let spec = UpdateSpec::function_of_partitions(|_, keys| {
+    ///         let mut sums: Vec<(u32, u32)> =
+    ///             keys.map(|(key, new, sum)| (key, sum.unwrap_or(0) + new.iter().sum::<u32>())).collect();
+    ///         sums.sort();
+    ///         sums.into_iter().rev().take(2)
+    ///     });
+    ///     let pairs = ctx.queue_stream([vec![(1, 5), (2, 5)], vec![(2, 1), (3, 7)]]);
+    ///     Ok(pairs.update_state_by_key_with(spec.partitions(1)))
+    /// })
+    /// .await?;
+    /// assert_eq!(batches, [[(2, 5), (1, 5)], [(3, 7), (2, 6)]]);
+    /// # Ok(()) }
+    /// ```
+    pub fn function_of_partitions<I>(
+        f: impl Fn(Time, std::vec::IntoIter<(K, Vec<V>, Option<S>)>) -> I + Send + Sync + 'static,
+    ) -> Self
+    where
+        I: IntoIterator<Item = (K, S)>,
+    {
+        Self::calling(UpdateFunction::Partition(Arc::new(move |time, keys: Vec<_>| {
+            f(time, keys.into_iter()).into_iter().collect()
+        })))
+    }
+
+    const fn calling(function: UpdateFunction<K, V, S>) -> Self {
+        Self { function, initial: Vec::new(), partitions: None }
     }
 
     /// The states before the first batch. None, unless this is called. Of two for one key the later one counts. A restart

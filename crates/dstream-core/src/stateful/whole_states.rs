@@ -39,14 +39,18 @@ impl<K: Key, S: Data> WholeStates<K, S> {
         Self { partitions, versions: Mutex::default(), initial: into_partitions(partitions, newest) }
     }
 
+    pub(crate) const fn partitions(&self) -> usize {
+        self.partitions
+    }
+
     /// The newest version before `batch`, and its rows; the initial ones when there is none.
-    fn before(&self, batch: Time) -> (Option<Time>, Partitions<(K, S)>) {
+    pub(crate) fn before(&self, batch: Time) -> (Option<Time>, Partitions<(K, S)>) {
         let versions = lock(&self.versions);
         let newest = versions.range(..batch).next_back();
         newest.map_or_else(|| (None, self.initial.clone()), |(version, rows)| (Some(*version), rows.clone()))
     }
 
-    fn commit(&self, batch: Time, rows: &Partitions<(K, S)>) {
+    pub(crate) fn commit(&self, batch: Time, rows: &Partitions<(K, S)>) {
         lock(&self.versions).entry(batch).or_insert_with(|| rows.clone());
     }
 }

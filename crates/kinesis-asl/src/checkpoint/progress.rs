@@ -52,12 +52,6 @@ impl Progress {
         self.shards.insert(shard, ShardProgress { holding, received: None, done: None, end: EndOfShard::Ahead });
     }
 
-    /// Under which holding a shard is held.
-    #[must_use]
-    pub fn holding(&self, shard: &ShardId) -> Option<Holding> {
-        self.shards.get(shard).map(|progress| progress.holding)
-    }
-
     /// A shard is not held any more.
     pub fn forget(&mut self, shard: &ShardId, holding: Holding) {
         if self.shards.get(shard).is_some_and(|progress| progress.holding == holding) {

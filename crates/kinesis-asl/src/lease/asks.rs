@@ -32,6 +32,11 @@ impl Asks {
         self.standing.iter().filter(|(_, since)| late(since)).map(|(shard, _)| shard.clone()).collect()
     }
 
+    /// Whether an ask stands that is not older than that.
+    pub(crate) fn is_fresh(&self, age: Duration, now: Instant) -> bool {
+        self.standing.values().any(|since| now.saturating_duration_since(*since) <= age)
+    }
+
     /// Asks that stand.
     pub(crate) fn standing(&self) -> Vec<ShardId> {
         self.standing.keys().cloned().collect()

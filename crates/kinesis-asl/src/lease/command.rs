@@ -46,6 +46,8 @@ pub(super) enum Origin {
     Planned(Box<Lease>),
     /// A lease that another worker holds and is asked for.
     Asked,
+    /// A lease whose holder is called.
+    Called,
 }
 
 /// Whether a reading of the table was of use.

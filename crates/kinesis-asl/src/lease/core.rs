@@ -15,9 +15,10 @@ use crate::lease::asks::Asks;
 use crate::lease::command::{Command, LossReason, Origin, Reading, Ticket, Unresolved};
 use crate::lease::commit::Commit;
 use crate::lease::held::{Clarity, Held};
-use crate::lease::lease::{Claim, Lease, LeaseChange, WorkerId};
+use crate::lease::leader::is_leader;
+use crate::lease::lease::{LeaseChange, WorkerId};
 use crate::lease::pace::{Duty, Roster, watch_pause};
-use crate::lease::plan::{Plan, TakeLimits, plan};
+use crate::lease::plan::TakeLimits;
 use crate::lease::snapshot::{Coverage, Snapshot};
 use crate::lease::store::Listing;
 use crate::position::Checkpoint;
@@ -27,14 +28,14 @@ use crate::shard::ShardId;
 /// The longest time between two renewals, in twelfths of the failover time: what fails once is tried again long before the
 /// lease is lost. The KCL renews every third of it.
 const RENEWAL_TWELFTHS: u32 = 5;
-/// A worker that was asked for a lease has this many failover times to hand it over, as in KCL 3; then it is stolen.
-const PATIENCE_WITH_OWNERS: u32 = 3;
 
 /// The rules of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeasePolicy {
     /// What to take.
     pub limits: TakeLimits,
+    /// How long a worker that was asked for a lease has to hand it over; then it is stolen from.
+    pub hand_over_within: Duration,
     /// What stands behind sentinels without a moment.
     pub unresolved: Unresolved,
 }
@@ -52,6 +53,8 @@ pub struct LeaseCore {
     roster: Roster,
     duty: Duty,
     appetite: Appetite,
+    /// Until then somebody's leases are about to become free.
+    alert_until: Instant,
     listing: bool,
     /// When the last listing was asked for.
     listing_sent: Instant,
@@ -83,6 +86,7 @@ impl LeaseCore {
             roster: Roster::default(),
             duty: Duty::StandBy,
             appetite: Appetite::Takes,
+            alert_until: now,
             listing: false,
             listing_sent: now,
             next_listing: now,
@@ -130,6 +134,9 @@ impl LeaseCore {
         self.list_backoff = Backoff::default();
         self.snapshot.update(listing, now);
         for held in self.held.values_mut() {
+            // Others may note it at a lease that an old Java worker made.
+            let noted = self.snapshot.get(&held.lease.shard).and_then(|seen| seen.hash_range);
+            held.lease.hash_range = held.lease.hash_range.or(noted);
             match self.snapshot.get(&held.lease.shard) {
                 // Somebody took it: find out now and not at the next renewal.
                 Some(seen) if seen.counter > held.lease.counter && seen.owner.as_ref() != Some(&self.me) => {
@@ -140,6 +147,9 @@ impl LeaseCore {
                     seen.into_iter().for_each(|seen| held.on_listed(seen));
                     if held.is_newly_wanted() {
                         self.outbox.push(Command::Wanted(held.lease.shard.clone(), held.holding));
+                    }
+                    if held.is_newly_called() {
+                        self.alert_until = now + self.policy.hand_over_within;
                     }
                     self.snapshot.note(held.lease.clone(), now);
                 }
@@ -165,6 +175,8 @@ impl LeaseCore {
             Origin::Planned(lease) => self.on_take(ticket, lease, outcome, now),
             Origin::Held(holding) => self.on_own_write(ticket, *holding, outcome, now),
             Origin::Asked => self.on_ask(&ticket.change, outcome, now),
+            // A courtesy; whoever did not hear it looks at its own pace.
+            Origin::Called => {}
         }
     }
 
@@ -191,9 +203,12 @@ impl LeaseCore {
         }
     }
 
-    /// Takes no lease from now on, and takes back what was asked for.
+    /// Takes no lease from now on, takes back what was asked for, and tells others that leases will be free.
     pub fn stop_taking(&mut self, now: Instant) {
-        self.appetite = Appetite::Sated;
+        if self.appetite == Appetite::Takes {
+            self.appetite = Appetite::Sated;
+            self.call_others(now);
+        }
         for shard in self.asks.standing() {
             self.retract(shard, now);
         }
@@ -222,6 +237,12 @@ impl LeaseCore {
         &self.snapshot
     }
 
+    /// Whether this worker leads, by the rule that all workers share.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        is_leader(&self.me, &self.snapshot)
+    }
+
     /// Whether nothing is held and nothing is being taken.
     #[must_use]
     pub fn is_idle(&self) -> bool {
@@ -232,111 +253,6 @@ impl LeaseCore {
     #[must_use]
     pub fn duty(&self) -> Duty {
         self.duty
-    }
-
-    fn take_leases(&mut self, now: Instant) {
-        let seed = self.rng.random();
-        let Plan { take, ask } = plan(&self.snapshot, &self.me, self.policy.limits, self.duty, now, seed);
-        self.asks.on_listing(&self.snapshot, &self.me, now);
-        let overdue = self.asks.overdue(self.policy.limits.failover * PATIENCE_WITH_OWNERS, now);
-        // A take whose reply was lost, or a lease that was handed over: the table says it is ours, and only we do not know.
-        let unclaimed =
-            self.snapshot.leases().filter(|lease| lease.owner.as_ref() == Some(&self.me) && !lease.is_ended());
-        let overdue = overdue.iter().filter_map(|shard| self.snapshot.get(shard));
-        let wanted: BTreeMap<ShardId, Lease> = take
-            .into_iter()
-            .chain(unclaimed.chain(overdue).cloned())
-            .map(|lease| (lease.shard.clone(), lease))
-            .collect();
-        wanted.into_values().for_each(|lease| self.take(lease));
-        for Lease { shard, owner, .. } in ask {
-            if let Some(owner) = owner.filter(|_| self.asks.begin(&shard)) {
-                let change = LeaseChange::Ask { shard, owner, by: self.me.clone() };
-                self.outbox.push(Command::Write(Ticket { change, sent: now, origin: Origin::Asked }));
-            }
-        }
-    }
-
-    fn take(&mut self, lease: Lease) {
-        let shard = lease.shard.clone();
-        if self.held.contains_key(&shard) || !self.taking.insert(shard.clone()) {
-            return;
-        }
-        let claim = Claim { shard, counter: lease.counter, worker: self.me.clone() };
-        let start_at = self.policy.unresolved.moment_for(&lease);
-        let change = LeaseChange::Take { claim, from: lease.owner.clone(), start_at };
-        let origin = Origin::Planned(Box::new(lease));
-        // The age of a new lease counts from the listing: a take whose reply was lost may have landed since then, and
-        // cannot be told from this one.
-        self.outbox.push(Command::Write(Ticket { change, sent: self.listing_sent, origin }));
-    }
-
-    fn retract(&mut self, shard: ShardId, now: Instant) {
-        if self.asks.begin(&shard) {
-            let change = LeaseChange::Retract { shard, by: self.me.clone() };
-            self.outbox.push(Command::Write(Ticket { change, sent: now, origin: Origin::Asked }));
-        }
-    }
-
-    /// Something is awaited, or can be had: the next look comes soon. Otherwise it comes when the fleet needs it.
-    fn pause_until_next_look(&self, now: Instant) -> Duration {
-        let limits = self.policy.limits;
-        let coverage = self.coverage(now);
-        let can_have_more = coverage.held < coverage.unfinished && coverage.mine < limits.max_leases;
-        let waits_for_parents = self.held.values().any(|held| !self.snapshot.parents_done(&held.lease));
-        if can_have_more || waits_for_parents || !self.asks.is_empty() || !self.taking.is_empty() {
-            return watch_pause(limits.failover);
-        }
-        self.roster.pause(self.duty, limits.failover)
-    }
-
-    /// An ask was written, or taken back.
-    fn on_ask(&mut self, change: &LeaseChange, outcome: &Commit, now: Instant) {
-        let shard = change.shard();
-        self.asks.end(shard);
-        let stored = match outcome {
-            Commit::Committed(Some(lease)) | Commit::Superseded(Some(lease)) => lease,
-            Commit::Committed(None) => return,
-            Commit::Superseded(None) => return self.snapshot.forget(shard),
-            // If it stands after all, a listing shows it; if it could not be taken back, the lease comes to nobody's harm: it is
-            // found abandoned after the failover time.
-            Commit::NotDone(_) | Commit::Unknown(_) => {
-                return self.list_soon(now + watch_pause(self.policy.limits.failover));
-            }
-        };
-        self.snapshot.note_foreign(stored.clone(), now);
-        if stored.promised_to() == Some(&self.me) {
-            self.asks.note(shard, now);
-            if self.appetite == Appetite::Sated {
-                self.retract(shard.clone(), now);
-            }
-        } else if stored.owner.as_ref() == Some(&self.me) && !stored.is_ended() {
-            // It was handed over before the ask could be taken back; who has stopped taking releases it.
-            self.take(stored.clone());
-        }
-    }
-
-    fn on_take(&mut self, ticket: &Ticket, planned: &Lease, outcome: &Commit, now: Instant) {
-        let shard = ticket.change.shard();
-        self.taking.remove(shard);
-        match outcome {
-            Commit::Committed(read_again) => {
-                let lease = read_again.clone().unwrap_or_else(|| ticket.change.applied(planned));
-                self.snapshot.note(lease.clone(), now);
-                self.holdings += 1;
-                let holding = Holding(self.holdings);
-                let first_pause = self.renewal_pause().mul_f64(self.rng.random_range(0.25..=1.0));
-                let held = Held::new(lease.clone(), holding, ticket.sent, first_pause);
-                self.held.insert(shard.clone(), held);
-                self.outbox.push(Command::Gained(lease, holding));
-            }
-            Commit::Superseded(Some(lease)) => self.snapshot.note(lease.clone(), now),
-            Commit::Superseded(None) => self.snapshot.forget(shard),
-            // The next listing shows what became of it.
-            Commit::NotDone(_) | Commit::Unknown(_) => {
-                self.list_soon(now + watch_pause(self.policy.limits.failover) / 2);
-            }
-        }
     }
 
     fn on_own_write(&mut self, ticket: &Ticket, holding: Holding, outcome: &Commit, now: Instant) {
@@ -350,8 +266,13 @@ impl LeaseCore {
                 if held.is_newly_wanted() {
                     self.outbox.push(Command::Wanted(shard.clone(), holding));
                 }
+                let called = held.is_newly_called();
                 self.snapshot.note(held.lease.clone(), now);
                 self.on_done(&shard, holding, &ticket.change, now);
+                if called {
+                    self.alert_until = now + self.policy.hand_over_within;
+                    self.list_soon(now + watch_pause(self.policy.limits.failover));
+                }
             }
             Commit::Superseded(Some(lease)) => {
                 self.snapshot.note(lease.clone(), now);
@@ -359,6 +280,10 @@ impl LeaseCore {
                     // Nobody else writes in our name: an earlier write of ours landed, of which we had no reply.
                     held.adopt(lease, pause);
                     self.outbox.push(Command::Checkpointed(shard, holding, lease.checkpoint));
+                } else if matches!(&ticket.change, LeaseChange::HandOver { to, .. } if lease.owner.as_ref() == Some(to))
+                {
+                    // It was handed over, and its new owner has renewed it already.
+                    self.on_done(&shard, holding, &ticket.change, now);
                 } else {
                     self.lose(&shard, LossReason::Stolen, now);
                 }
@@ -397,7 +322,9 @@ impl LeaseCore {
             | LeaseChange::Take { .. }
             | LeaseChange::Children { .. }
             | LeaseChange::Ask { .. }
-            | LeaseChange::Retract { .. } => {}
+            | LeaseChange::Call { .. }
+            | LeaseChange::Retract { .. }
+            | LeaseChange::HashRange { .. } => {}
         }
     }
 
@@ -429,10 +356,11 @@ impl LeaseCore {
     }
 }
 
-/// Between nine tenths of a duration and the whole of it.
+/// A duration, or up to a twentieth less.
 fn jittered(duration: Duration, rng: &mut StdRng) -> Duration {
-    duration.mul_f64(rng.random_range(0.9..=1.0))
+    duration.mul_f64(rng.random_range(0.95..=1.0))
 }
 
+mod taking;
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ use crate::lease::lease::{Lease, LeaseCounter, WorkerId};
 use crate::position::{Checkpoint, Timestamp};
 use crate::sequence::Position;
 use crate::shard::ShardId;
+use crate::stream_identity::StreamIdentity;
 
 pub(crate) const LEASE_KEY: &str = "leaseKey";
 pub(crate) const LEASE_OWNER: &str = "leaseOwner";
@@ -30,10 +31,14 @@ pub(crate) const PENDING: [&str; 3] =
     ["pendingCheckpoint", "pendingCheckpointSubSequenceNumber", "pendingCheckpointState"];
 /// Our own attribute, which Java workers leave alone: the moment behind LATEST and AT_TIMESTAMP.
 pub(crate) const START_AT: &str = "dstreamStartAtMillis";
+/// Our own attribute, which Java workers leave alone: the stream of the shard, as `name:seconds since 1970 of its creation`.
+pub(crate) const STREAM: &str = "dstreamStream";
 /// Our own attribute: the owner as a worker of ours wrote it, beside the KCL's own `leaseOwner`.
 pub(crate) const OUR_OWNER: &str = "dstreamOwner";
 /// Our own attribute: the worker of ours that asked the owner for the lease.
 pub(crate) const ASKED_BY: &str = "dstreamAskedBy";
+/// Our own attribute: the worker of ours that last called the owner, because it leaves.
+pub(crate) const CALLED_BY: &str = "dstreamCalledBy";
 /// Tells leases from other rows in tables of KCL 3.5 and later; absent on older leases.
 const ENTITY_TYPE: &str = "entityType";
 const ENTITY_LEASE: &str = "LEASE";
@@ -74,6 +79,7 @@ fn lease(item: &Item) -> Result<Lease, String> {
         owner: text(item, LEASE_OWNER).map(WorkerId::from),
         our_owner: text(item, OUR_OWNER).map(WorkerId::from),
         asked_by: text(item, ASKED_BY).map(WorkerId::from),
+        called_by: text(item, CALLED_BY).map(WorkerId::from),
         counter: LeaseCounter(counter),
         checkpoint,
         start_at: number(item, START_AT)?.map(Timestamp::from_millis),
@@ -81,6 +87,8 @@ fn lease(item: &Item) -> Result<Lease, String> {
         parents: shards(item, PARENT_SHARD_ID),
         children: shards(item, CHILD_SHARD_IDS),
         hash_range: hash_range(item)?,
+        // A text that is none of ours says nothing.
+        stream: text(item, STREAM).and_then(StreamIdentity::parse),
     })
 }
 
@@ -102,7 +110,9 @@ pub(crate) fn new_item(lease: &Lease) -> Item {
     put(LEASE_OWNER, lease.owner.as_ref().map(|owner| string(owner.as_str())));
     put(OUR_OWNER, lease.our_owner.as_ref().map(|owner| string(owner.as_str())));
     put(ASKED_BY, lease.asked_by.as_ref().map(|asker| string(asker.as_str())));
+    put(CALLED_BY, lease.called_by.as_ref().map(|caller| string(caller.as_str())));
     put(START_AT, lease.start_at.map(|at| numeric(at.as_millis())));
+    put(STREAM, lease.stream.as_ref().map(|stream| string(&stream.to_string())));
     put(PARENT_SHARD_ID, shard_set(&lease.parents));
     put(CHILD_SHARD_IDS, shard_set(&lease.children));
     put(STARTING_HASH_KEY, lease.hash_range.map(|range| string(&range.start().to_string())));
@@ -189,13 +199,15 @@ mod tests {
     fn full() -> Lease {
         let sequence = "49590338271490256608559692538361571095921575989136588898".parse().expect("digits");
         let mut lease = Lease::new("shardId-000000000003".into(), Checkpoint::At(Position::new(sequence, 12)));
-        lease.owner = Some("host:uuid".into());
+        (lease.owner, lease.our_owner) = (Some("host:uuid".into()), Some("host:uuid".into()));
+        (lease.asked_by, lease.called_by) = (Some("other:uuid".into()), Some("third:uuid".into()));
         lease.counter = LeaseCounter(42);
         lease.start_at = Some(Timestamp::from_millis(-5));
         lease.owner_switches = 2;
         lease.parents = ["shardId-000000000001".into()].into();
         lease.children = ["shardId-000000000005".into(), "shardId-000000000006".into()].into();
         lease.hash_range = Some(HashKeyRange::FULL);
+        lease.stream = Some(StreamIdentity::new("words", 1_700_000_000));
         lease
     }
 

@@ -5,26 +5,22 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ReturnValue, ScalarAttributeType, TableStatus,
-};
+use aws_sdk_dynamodb::types::ReturnValue;
 use aws_sdk_dynamodb::{Client, config};
 use kinesis_endpoint::{ServiceAccess, ServiceError, ServiceErrorKind};
 
 use crate::lease::dynamo_item::{self, LEASE_KEY, Row};
+use crate::lease::dynamo_table::DynamoTable;
 use crate::lease::dynamo_update;
 use crate::lease::lease::{Lease, LeaseChange};
 use crate::lease::store::{Created, LeaseStore, Listing, Updated};
+use crate::lease::table_options::TableOptions;
 use crate::shard::ShardId;
-
-/// How long a new table may take to become active; the KCL waits as long.
-const ACTIVE_WITHIN: Duration = Duration::from_secs(600);
-/// The first pause between two looks at a table that is being created, and the longest one.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Attempts of one call, a short pause apart: who calls has a longer patience of its own, and knows what the lease allows.
 const ATTEMPTS: u32 = 3;
+/// The pause before the second attempt.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// A call gets at least this long, however short the failover time.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(500);
 
@@ -33,13 +29,7 @@ const SHORTEST_ATTEMPT: Duration = Duration::from_millis(500);
 pub struct DynamoLeaseStore {
     client: Client,
     table: String,
-}
-
-/// Whether a table can be used.
-enum TableState {
-    Usable,
-    NotYet,
-    Missing,
+    options: TableOptions,
 }
 
 impl DynamoLeaseStore {
@@ -57,72 +47,24 @@ impl DynamoLeaseStore {
             .build();
         let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(FIRST_PAUSE);
         let config = config::Builder::from(&shared).timeout_config(timeouts).retry_config(retries).build();
-        Self { client: Client::from_conf(config), table: table.to_owned() }
+        Self { client: Client::from_conf(config), table: table.to_owned(), options: TableOptions::default() }
+    }
+
+    /// The same table with options for its creation.
+    #[must_use]
+    pub fn with_options(self, options: TableOptions) -> Self {
+        Self { options, ..self }
     }
 
     fn subject(&self) -> String {
         format!("lease table '{}'", self.table)
-    }
-
-    async fn state(&self) -> Result<TableState, ServiceError> {
-        match self.client.describe_table().table_name(&self.table).send().await {
-            Ok(answer) => match answer.table.and_then(|table| table.table_status) {
-                Some(TableStatus::Active | TableStatus::Updating) => Ok(TableState::Usable),
-                _ => Ok(TableState::NotYet),
-            },
-            Err(error) => match ServiceError::from_sdk("DescribeTable", self.subject(), error) {
-                error if error.kind == ServiceErrorKind::NotFound => Ok(TableState::Missing),
-                error => Err(error),
-            },
-        }
-    }
-
-    /// Creates the table; that somebody else is doing the same is no error. `Some` is what hinders it for the moment.
-    async fn create_table(&self) -> Result<Option<ServiceError>, ServiceError> {
-        const CALL: &str = "CreateTable";
-        let unbuildable = |e: aws_sdk_dynamodb::error::BuildError| {
-            ServiceError::invalid_response(CALL, self.subject(), e.to_string())
-        };
-        let key = KeySchemaElement::builder().attribute_name(LEASE_KEY).key_type(KeyType::Hash);
-        let attribute = AttributeDefinition::builder().attribute_name(LEASE_KEY).attribute_type(ScalarAttributeType::S);
-        let request = self
-            .client
-            .create_table()
-            .table_name(&self.table)
-            .billing_mode(BillingMode::PayPerRequest)
-            .key_schema(key.build().map_err(unbuildable)?)
-            .attribute_definitions(attribute.build().map_err(unbuildable)?);
-        match request.send().await {
-            Ok(_) => Ok(None),
-            Err(error) => match ServiceError::from_sdk(CALL, self.subject(), error) {
-                error if error.kind == ServiceErrorKind::InUse => Ok(None),
-                error if error.kind == ServiceErrorKind::Throttled => Ok(Some(error)),
-                error => Err(error),
-            },
-        }
     }
 }
 
 #[async_trait]
 impl LeaseStore for DynamoLeaseStore {
     async fn prepare(&self) -> Result<(), ServiceError> {
-        let deadline = tokio::time::Instant::now() + ACTIVE_WITHIN;
-        let mut pause = FIRST_PAUSE;
-        let mut hindrance = None;
-        loop {
-            match self.state().await? {
-                TableState::Usable => return Ok(()),
-                TableState::Missing => hindrance = self.create_table().await?,
-                TableState::NotYet => {}
-            }
-            if tokio::time::Instant::now() > deadline {
-                let why = format!("not active after {} s", ACTIVE_WITHIN.as_secs());
-                let timeout = || ServiceError::invalid_response("CreateTable", self.subject(), why);
-                return Err(hindrance.unwrap_or_else(timeout));
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
+        DynamoTable { client: &self.client, name: &self.table, options: &self.options }.prepare().await
     }
 
     async fn list(&self) -> Result<Listing, ServiceError> {
@@ -196,6 +138,25 @@ impl LeaseStore for DynamoLeaseStore {
                 })))
             }
             Err(error) => match ServiceError::from_sdk("UpdateItem", self.subject(), error) {
+                error if error.kind == ServiceErrorKind::ConditionFailed => Ok(Updated::Mismatch),
+                error => Err(error),
+            },
+        }
+    }
+
+    async fn delete(&self, lease: &Lease) -> Result<Updated, ServiceError> {
+        let demand = dynamo_update::deletion(lease);
+        let request = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .key(LEASE_KEY, dynamo_item::string(lease.shard.as_str()))
+            .condition_expression(demand.condition)
+            .set_expression_attribute_names(Some(demand.names))
+            .set_expression_attribute_values(Some(demand.values));
+        match request.send().await {
+            Ok(_) => Ok(Updated::Committed(None)),
+            Err(error) => match ServiceError::from_sdk("DeleteItem", self.subject(), error) {
                 error if error.kind == ServiceErrorKind::ConditionFailed => Ok(Updated::Mismatch),
                 error => Err(error),
             },

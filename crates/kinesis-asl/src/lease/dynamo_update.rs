@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::lease::dynamo_item::{
-    ASKED_BY, CHECKPOINT, CHECKPOINT_OWNER, CHECKPOINT_SUB_SEQUENCE, CHILD_SHARD_IDS, LEASE_COUNTER, LEASE_KEY,
-    LEASE_OWNER, OUR_OWNER, OWNER_SWITCHES, PENDING, SHARD_END, START_AT, checkpoint_text, numeric, shard_set, string,
-    sub_sequence,
+    ASKED_BY, CALLED_BY, CHECKPOINT, CHECKPOINT_OWNER, CHECKPOINT_SUB_SEQUENCE, CHILD_SHARD_IDS, ENDING_HASH_KEY,
+    LEASE_COUNTER, LEASE_KEY, LEASE_OWNER, OUR_OWNER, OWNER_SWITCHES, PENDING, SHARD_END, START_AT, STARTING_HASH_KEY,
+    checkpoint_text, numeric, shard_set, string, sub_sequence,
 };
-use crate::lease::lease::{Claim, LeaseChange, WorkerId};
+use crate::lease::lease::{Claim, Lease, LeaseChange, WorkerId};
 use crate::position::Checkpoint;
 
 /// Condition and effect of one `UpdateItem`.
@@ -45,23 +45,18 @@ pub(crate) fn update(change: &LeaseChange) -> Option<Update> {
         }
         LeaseChange::Checkpoint { claim, to } => {
             update.count(claim);
-            update.set(CHECKPOINT, "checkpoint", string(&checkpoint_text(*to)));
-            update.set(CHECKPOINT_SUB_SEQUENCE, "sub", numeric(sub_sequence(*to)));
-            update.set(OWNER_SWITCHES, "switches", numeric(0));
-            // A Java worker may have prepared a checkpoint; this one stands in its place.
-            PENDING.iter().for_each(|attribute| update.remove(attribute));
-            if *to != Checkpoint::ShardEnd {
-                update.values.insert(":end".to_owned(), string(SHARD_END));
-                let name = update.name(CHECKPOINT);
-                update.condition.push_str(&format!(" AND {name} <> :end"));
-            }
+            update.checkpoint(*to);
         }
         LeaseChange::Release(claim) => {
             update.count(claim);
             update.demand(LEASE_OWNER, "holder", string(claim.worker.as_str()));
-            [LEASE_OWNER, OUR_OWNER, ASKED_BY].iter().for_each(|attribute| update.remove(attribute));
+            [LEASE_OWNER, OUR_OWNER, ASKED_BY, CALLED_BY].iter().for_each(|attribute| update.remove(attribute));
         }
         LeaseChange::Children { children, .. } => update.set(CHILD_SHARD_IDS, "children", shard_set(children)?),
+        LeaseChange::HashRange { range, .. } => {
+            update.set(STARTING_HASH_KEY, "from", string(&range.start().to_string()));
+            update.set(ENDING_HASH_KEY, "to", string(&range.end().to_string()));
+        }
         LeaseChange::Ask { owner, by, .. } => {
             update.demand(LEASE_OWNER, "holder", string(owner.as_str()));
             update.demand(OUR_OWNER, "holder", string(owner.as_str()));
@@ -73,6 +68,10 @@ pub(crate) fn update(change: &LeaseChange) -> Option<Update> {
             update.demand(ASKED_BY, "by", string(by.as_str()));
             update.remove(ASKED_BY);
         }
+        LeaseChange::Call { owner, by, .. } => {
+            update.demand(LEASE_OWNER, "holder", string(owner.as_str()));
+            update.set(CALLED_BY, "by", string(by.as_str()));
+        }
         LeaseChange::HandOver { claim, to } => {
             update.count(claim);
             update.demand(LEASE_OWNER, "holder", string(claim.worker.as_str()));
@@ -81,6 +80,14 @@ pub(crate) fn update(change: &LeaseChange) -> Option<Update> {
         }
     }
     Some(update)
+}
+
+/// The condition under which a lease is deleted: nobody has written to it since it was seen.
+pub(crate) fn deletion(lease: &Lease) -> Update {
+    let mut update = Update::of_existing();
+    update.demand(LEASE_COUNTER, "counter", numeric(lease.counter.0));
+    update.demand(CHECKPOINT, "checkpoint", string(&checkpoint_text(lease.checkpoint)));
+    update
 }
 
 impl Update {
@@ -118,6 +125,20 @@ impl Update {
     }
 
     /// Demands a value of an attribute.
+    /// Moves the position.
+    fn checkpoint(&mut self, to: Checkpoint) {
+        self.set(CHECKPOINT, "checkpoint", string(&checkpoint_text(to)));
+        self.set(CHECKPOINT_SUB_SEQUENCE, "sub", numeric(sub_sequence(to)));
+        self.set(OWNER_SWITCHES, "switches", numeric(0));
+        // A Java worker may have prepared a checkpoint; this one stands in its place.
+        PENDING.iter().for_each(|attribute| self.remove(attribute));
+        if to != Checkpoint::ShardEnd {
+            self.values.insert(":end".to_owned(), string(SHARD_END));
+            let name = self.name(CHECKPOINT);
+            self.condition.push_str(&format!(" AND {name} <> :end"));
+        }
+    }
+
     fn demand(&mut self, attribute: &str, value_name: &str, value: AttributeValue) {
         let name = self.name(attribute);
         self.condition.push_str(&format!(" AND {name} = :{value_name}"));
@@ -129,6 +150,7 @@ impl Update {
         self.set(LEASE_OWNER, "owner", string(worker.as_str()));
         self.set(OUR_OWNER, "owner", string(worker.as_str()));
         self.remove(ASKED_BY);
+        self.remove(CALLED_BY);
     }
 
     /// Counts a change of owners.
@@ -174,7 +196,7 @@ mod tests {
         assert_eq!(
             take.effect(),
             "SET #leaseCounter = :next, #leaseOwner = :owner, #dstreamOwner = :owner, #ownerSwitchesSinceCheckpoint = \
-             if_not_exists(#ownerSwitchesSinceCheckpoint, :zero) + :one REMOVE #dstreamAskedBy, #checkpointOwner"
+             if_not_exists(#ownerSwitchesSinceCheckpoint, :zero) + :one REMOVE #dstreamAskedBy, #dstreamCalledBy, #checkpointOwner"
         );
         let own =
             update(&LeaseChange::Take { claim: claim(), from: Some("me".into()), start_at: None }).expect("an update");
@@ -204,7 +226,10 @@ mod tests {
     fn a_release_demands_the_owner_and_removes_it() {
         let release = update(&LeaseChange::Release(claim())).expect("an update");
         assert!(release.condition.ends_with("#leaseOwner = :holder"));
-        assert_eq!(release.effect(), "SET #leaseCounter = :next REMOVE #leaseOwner, #dstreamOwner, #dstreamAskedBy");
+        assert_eq!(
+            release.effect(),
+            "SET #leaseCounter = :next REMOVE #leaseOwner, #dstreamOwner, #dstreamAskedBy, #dstreamCalledBy"
+        );
     }
 
     #[test]
@@ -227,6 +252,24 @@ mod tests {
         assert!(given.condition.ends_with("#leaseCounter = :counter AND #leaseOwner = :holder"));
         assert_eq!((&given.values[":holder"], &given.values[":owner"]), (&string("me"), &string("you")));
         assert!(given.effect().contains("#leaseOwner = :owner, #dstreamOwner = :owner"), "{}", given.effect());
+    }
+
+    #[test]
+    fn noting_a_hash_range_leaves_the_counter_alone() {
+        let range = kpl_deagg::HashKeyRange::FULL;
+        let noted = update(&LeaseChange::HashRange { shard: "s".into(), range }).expect("an update");
+        assert_eq!(noted.condition, "attribute_exists(#leaseKey)");
+        assert_eq!(noted.effect(), "SET #startingHashKey = :from, #endingHashKey = :to");
+    }
+
+    #[test]
+    fn a_deletion_demands_counter_and_checkpoint_as_seen() {
+        let mut lease = Lease::new("s".into(), Checkpoint::ShardEnd);
+        lease.counter = LeaseCounter(7);
+        let demand = deletion(&lease);
+        let expected = "attribute_exists(#leaseKey) AND #leaseCounter = :counter AND #checkpoint = :checkpoint";
+        assert_eq!(demand.condition, expected);
+        assert_eq!((&demand.values[":counter"], &demand.values[":checkpoint"]), (&numeric(7), &string("SHARD_END")));
     }
 
     #[test]

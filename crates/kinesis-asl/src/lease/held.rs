@@ -31,6 +31,8 @@ pub(crate) struct Held {
     staged: Option<Checkpoint>,
     intent: Intent,
     ask: AskSeen,
+    /// Whose call was heard last.
+    heard: Option<WorkerId>,
 }
 
 /// Whether the shell knows that another worker asked for the lease.
@@ -61,6 +63,7 @@ impl Held {
     /// A lease that was taken by a write sent at `sent`; renewed after `pause`.
     pub(crate) fn new(lease: Lease, holding: Holding, sent: Instant, pause: Duration) -> Self {
         Self {
+            heard: lease.called_by.clone(),
             lease,
             holding,
             alive_at: sent,
@@ -98,6 +101,7 @@ impl Held {
     pub(crate) fn on_listed(&mut self, seen: &Lease) {
         if seen.counter == self.lease.counter {
             self.lease.asked_by.clone_from(&seen.asked_by);
+            self.lease.called_by.clone_from(&seen.called_by);
         }
     }
 
@@ -108,6 +112,13 @@ impl Held {
             self.ask = AskSeen::Yes;
         }
         wanted
+    }
+
+    /// Whether a worker has called since the last time this was asked.
+    pub(crate) fn is_newly_called(&mut self) -> bool {
+        let called = self.lease.called_by.is_some() && self.lease.called_by != self.heard;
+        self.heard.clone_from(&self.lease.called_by);
+        called
     }
 
     /// Renews at once: something is wrong, and the answer will tell what.

@@ -11,17 +11,30 @@ const BEFORE_FILLING: u32 = 3;
 /// parent ends.
 const LONGEST_WAIT: u32 = 256;
 
-/// Tells a hole that stays from one that a reshard shows for a moment.
+/// A worker that does not lead waits so many times longer: the leader may be a Java worker that looks for no holes.
+const PATIENCE_OF_OTHERS: u32 = 3;
+
+/// Tells a hole that stays from one that a reshard shows for a moment. It remembers one hole, the first.
 #[derive(Debug)]
 pub(crate) struct HoleWatch {
+    seen: Cover,
     in_a_row: u32,
     needed: u32,
 }
 
 impl Default for HoleWatch {
     fn default() -> Self {
-        Self { in_a_row: 0, needed: BEFORE_FILLING }
+        Self { seen: Cover::Complete, in_a_row: 0, needed: BEFORE_FILLING }
     }
+}
+
+/// Whose task it is to see to holes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// This worker's.
+    Leader,
+    /// Another's, unless that one does not.
+    Other,
 }
 
 /// What to do about what a listing shows.
@@ -29,23 +42,37 @@ impl Default for HoleWatch {
 pub(crate) enum Verdict {
     /// Nothing.
     Wait,
+    /// Nothing yet; look again soon, to find out whether it stays.
+    LookSoon,
     /// Look for the leases that are missing and make them.
     Fill,
+    /// Note the hash ranges that leases lack, so that holes can be found.
+    NoteRanges,
 }
 
 impl HoleWatch {
-    /// Takes what a listing shows.
-    pub(crate) fn on_listing(&mut self, cover: &Cover) -> Verdict {
-        if !matches!(cover, Cover::Hole { .. }) {
-            *self = Self::default();
-            return Verdict::Wait;
+    /// Takes what a listing shows. A hole that moves is another one, and is counted anew.
+    pub(crate) fn on_listing(&mut self, cover: &Cover, role: Role) -> Verdict {
+        if *cover != self.seen {
+            *self = Self { seen: cover.clone(), ..Self::default() };
         }
-        self.in_a_row += 1;
-        if self.in_a_row < self.needed {
-            return Verdict::Wait;
+        self.in_a_row = self.in_a_row.saturating_add(1);
+        let patience = match role {
+            Role::Leader => 1,
+            Role::Other => PATIENCE_OF_OTHERS,
+        };
+        let needed = match cover {
+            Cover::Complete => return Verdict::Wait,
+            // No reshard empties a table.
+            Cover::NoLeases if self.needed == BEFORE_FILLING => 1,
+            Cover::NoLeases | Cover::Hole { .. } | Cover::Undecided => self.needed,
+        };
+        if self.in_a_row < needed * patience {
+            let is_news = self.needed == BEFORE_FILLING && role == Role::Leader;
+            return if is_news { Verdict::LookSoon } else { Verdict::Wait };
         }
-        *self = Self { in_a_row: 0, needed: (self.needed * 2).min(LONGEST_WAIT) };
-        Verdict::Fill
+        (self.in_a_row, self.needed) = (0, (self.needed * 2).min(LONGEST_WAIT));
+        if *cover == Cover::Undecided { Verdict::NoteRanges } else { Verdict::Fill }
     }
 }
 
@@ -61,10 +88,16 @@ pub enum Cover {
     },
     /// A lease made by an older worker has no hash range, so nothing can be said.
     Undecided,
+    /// There is no lease at all, not even an ended one.
+    NoLeases,
 }
 
 /// Looks for the first hole. Overlaps are normal: a parent that is still being read overlaps its children.
 pub fn cover<'a>(leases: impl Iterator<Item = &'a Lease>) -> Cover {
+    let mut leases = leases.peekable();
+    if leases.peek().is_none() {
+        return Cover::NoLeases;
+    }
     let mut ranges: Vec<&HashKeyRange> = Vec::new();
     for lease in leases.filter(|lease| !lease.is_ended()) {
         match &lease.hash_range {
@@ -87,55 +120,4 @@ pub fn cover<'a>(leases: impl Iterator<Item = &'a Lease>) -> Cover {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::position::Checkpoint;
-
-    fn lease(range: Option<(&str, &str)>) -> Lease {
-        let mut lease = Lease::new(format!("{range:?}").as_str().into(), Checkpoint::TrimHorizon);
-        lease.hash_range = range.map(|(start, end)| HashKeyRange::parse(start, end).expect("a range"));
-        lease
-    }
-
-    const MAX: &str = "340282366920938463463374607431768211455";
-
-    #[test]
-    fn the_first_gap_is_found_and_overlaps_are_none_pa_1_pa_2() {
-        let mut leases: Vec<Lease> =
-            [("25", MAX), ("0", "1"), ("6", "23"), ("2", "3"), ("4", "23")].map(|range| lease(Some(range))).into();
-        assert_eq!(cover(leases.iter()), Cover::Hole { from: 24 });
-        leases.push(lease(Some(("24", MAX))));
-        assert_eq!(cover(leases.iter()), Cover::Complete);
-    }
-
-    #[test]
-    fn an_ended_lease_covers_nothing_pa_4() {
-        let mut only = lease(Some(("0", MAX)));
-        assert_eq!(cover([&only].into_iter()), Cover::Complete);
-        only.checkpoint = Checkpoint::ShardEnd;
-        assert_eq!(cover([&only].into_iter()), Cover::Hole { from: 0 });
-    }
-
-    #[test]
-    fn a_hole_is_filled_when_three_listings_in_a_row_show_one_pa_3() {
-        let mut watch = HoleWatch::default();
-        let hole = Cover::Hole { from: 5 };
-        let verdicts =
-            [&hole, &hole, &Cover::Complete, &hole, &hole, &hole, &hole].map(|cover| watch.on_listing(cover));
-        let fill_at: Vec<usize> = (0..7).filter(|at| verdicts[*at] == Verdict::Fill).collect();
-        assert_eq!(fill_at, [5]);
-    }
-
-    #[test]
-    fn a_hole_that_cannot_be_filled_is_looked_at_less_and_less_often() {
-        let mut watch = HoleWatch::default();
-        let fill = |_: &u32| watch.on_listing(&Cover::Hole { from: 5 }) == Verdict::Fill;
-        let filled: Vec<u32> = (1..=45).filter(fill).collect();
-        assert_eq!(filled, [3, 9, 21, 45]);
-    }
-
-    #[test]
-    fn a_lease_without_a_range_leaves_it_open_pa_5() {
-        assert_eq!(cover([&lease(None), &lease(Some(("5", "6")))].into_iter()), Cover::Undecided);
-    }
-}
+mod tests;

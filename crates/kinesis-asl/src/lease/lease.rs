@@ -12,6 +12,7 @@ use kpl_deagg::HashKeyRange;
 
 use crate::position::{Checkpoint, Timestamp};
 use crate::shard::ShardId;
+use crate::stream_identity::StreamIdentity;
 
 /// The name of a lease participant, `host:uuid`. A clone is a reference count.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +68,8 @@ pub struct Lease {
     pub our_owner: Option<WorkerId>,
     /// The worker of ours that asked the owner for the lease.
     pub asked_by: Option<WorkerId>,
+    /// The worker of ours that last called the owner: it is about to leave, and its leases are about to be free.
+    pub called_by: Option<WorkerId>,
     /// Its version.
     pub counter: LeaseCounter,
     /// How far the shard has been processed.
@@ -82,6 +85,8 @@ pub struct Lease {
     pub children: BTreeSet<ShardId>,
     /// Its part of the hash key space, where known.
     pub hash_range: Option<HashKeyRange>,
+    /// The stream of the shard, where the lease says it. Our own attribute, written once when the lease is made.
+    pub stream: Option<StreamIdentity>,
 }
 
 impl Lease {
@@ -93,6 +98,7 @@ impl Lease {
             owner: None,
             our_owner: None,
             asked_by: None,
+            called_by: None,
             counter: LeaseCounter::default(),
             checkpoint,
             start_at: None,
@@ -100,6 +106,7 @@ impl Lease {
             parents: BTreeSet::new(),
             children: BTreeSet::new(),
             hash_range: None,
+            stream: None,
         }
     }
 
@@ -111,7 +118,8 @@ impl Lease {
 
     /// A worker of ours is the owner from now on; nobody has asked it yet.
     fn own(&mut self, worker: &WorkerId) {
-        (self.owner, self.our_owner, self.asked_by) = (Some(worker.clone()), Some(worker.clone()), None);
+        (self.owner, self.our_owner) = (Some(worker.clone()), Some(worker.clone()));
+        (self.asked_by, self.called_by) = (None, None);
     }
 
     /// Whether the owner is a worker of ours, which hands the lease over when it is asked to.
@@ -157,6 +165,14 @@ pub enum LeaseChange {
         /// The shards that follow it.
         children: BTreeSet<ShardId>,
     },
+    /// Notes the part of the hash key space, which workers of KCL 1.13 and older leave out. Demands that the lease exists;
+    /// the counter stays.
+    HashRange {
+        /// The shard.
+        shard: ShardId,
+        /// Its part of the hash key space.
+        range: HashKeyRange,
+    },
     /// Asks the owner, a worker of ours, to hand the lease over. Demands that owner, and that nobody asked before. The counter
     /// stays, so the owner's next renewal succeeds and brings the ask back with it.
     Ask {
@@ -172,6 +188,15 @@ pub enum LeaseChange {
         /// The shard that was wanted.
         shard: ShardId,
         /// Who wanted it.
+        by: WorkerId,
+    },
+    /// Tells the owner that the writer is about to leave. Demands that owner; the counter stays.
+    Call {
+        /// A shard of the worker that is called.
+        shard: ShardId,
+        /// Who is called.
+        owner: WorkerId,
+        /// Who leaves.
         by: WorkerId,
     },
     /// Makes another worker the owner, after the last checkpoint. Demands owner and counter.
@@ -204,7 +229,11 @@ impl LeaseChange {
             | Self::Take { claim, .. }
             | Self::Checkpoint { claim, .. }
             | Self::HandOver { claim, .. } => &claim.shard,
-            Self::Children { shard, .. } | Self::Ask { shard, .. } | Self::Retract { shard, .. } => shard,
+            Self::Children { shard, .. }
+            | Self::HashRange { shard, .. }
+            | Self::Ask { shard, .. }
+            | Self::Retract { shard, .. }
+            | Self::Call { shard, .. } => shard,
         }
     }
 
@@ -219,13 +248,14 @@ impl LeaseChange {
             Self::Release(claim) | Self::HandOver { claim, .. } => {
                 stored.counter == claim.counter && stored.owner.as_ref() == Some(&claim.worker)
             }
-            Self::Children { .. } => true,
+            Self::Children { .. } | Self::HashRange { .. } => true,
             Self::Ask { owner, by, .. } => {
                 stored.is_ours()
                     && stored.owner.as_ref() == Some(owner)
                     && stored.asked_by.as_ref().is_none_or(|asker| asker == by)
             }
             Self::Retract { by, .. } => stored.asked_by.as_ref() == Some(by),
+            Self::Call { owner, .. } => stored.owner.as_ref() == Some(owner),
         }
     }
 
@@ -248,11 +278,14 @@ impl LeaseChange {
             }
             Self::Release(claim) => {
                 stored.counter = claim.counter.next();
-                (stored.owner, stored.our_owner, stored.asked_by) = (None, None, None);
+                (stored.owner, stored.our_owner) = (None, None);
+                (stored.asked_by, stored.called_by) = (None, None);
             }
             Self::Children { children, .. } => stored.children.clone_from(children),
+            Self::HashRange { range, .. } => stored.hash_range = Some(*range),
             Self::Ask { by, .. } => stored.asked_by = Some(by.clone()),
             Self::Retract { .. } => stored.asked_by = None,
+            Self::Call { by, .. } => stored.called_by = Some(by.clone()),
             Self::HandOver { claim, to } => {
                 stored.counter = claim.counter.next();
                 stored.owner_switches = stored.owner_switches.saturating_add(1);
@@ -280,8 +313,10 @@ impl LeaseChange {
             Self::Checkpoint { claim, to } => ours(claim) && stored.checkpoint == *to,
             Self::Release(claim) => stored.counter == claim.counter.next() && stored.owner.is_none(),
             Self::Children { children, .. } => stored.children == *children,
+            Self::HashRange { range, .. } => stored.hash_range == Some(*range),
             Self::Ask { owner, by, .. } => stored.owner.as_ref() == Some(owner) && stored.asked_by.as_ref() == Some(by),
             Self::Retract { by, .. } => stored.asked_by.as_ref() != Some(by) && stored.owner.as_ref() != Some(by),
+            Self::Call { by, .. } => stored.called_by.as_ref() == Some(by),
             Self::HandOver { claim, to } => stored.counter == claim.counter.next() && stored.owner.as_ref() == Some(to),
         }
     }

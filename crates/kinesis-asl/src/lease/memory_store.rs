@@ -18,6 +18,18 @@ pub struct MemoryLeaseStore {
 }
 
 impl MemoryLeaseStore {
+    /// Changes a lease whether or not its condition holds: for simulations of a table that is broken.
+    #[cfg(any(test, feature = "test-util"))]
+    pub fn force(&self, change: &LeaseChange) -> Updated {
+        match self.lock().get_mut(change.shard()) {
+            Some(lease) => {
+                change.apply(lease);
+                Updated::Committed(Some(Box::new(lease.clone())))
+            }
+            None => Updated::Mismatch,
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ShardId, Lease>> {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -51,6 +63,17 @@ impl LeaseStore for MemoryLeaseStore {
             Some(lease) if change.is_allowed(lease) => {
                 change.apply(lease);
                 Ok(Updated::Committed(Some(Box::new(lease.clone()))))
+            }
+            _ => Ok(Updated::Mismatch),
+        }
+    }
+
+    async fn delete(&self, lease: &Lease) -> Result<Updated, ServiceError> {
+        let mut leases = self.lock();
+        match leases.get(&lease.shard) {
+            Some(stored) if (stored.counter, stored.checkpoint) == (lease.counter, lease.checkpoint) => {
+                leases.remove(&lease.shard);
+                Ok(Updated::Committed(None))
             }
             _ => Ok(Updated::Mismatch),
         }

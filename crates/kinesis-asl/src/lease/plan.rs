@@ -196,6 +196,50 @@ mod tests {
         assert_eq!(plan(&snapshot, &"me".into(), LIMITS, Duty::Follow, later, 7).take.len(), 4);
     }
 
+    /// Leases as `fleet` makes them, seen long ago; those of `alive` have been renewed since.
+    fn aged(owners: &[Option<&str>], alive: &[&str]) -> (Snapshot, Instant) {
+        let seen = now();
+        let mut snapshot = fleet(owners, seen);
+        let later = seen + LIMITS.failover + Duration::from_millis(1);
+        let renewed = |lease: &Lease| lease.owner.as_ref().is_some_and(|owner| alive.contains(&owner.as_str()));
+        let fresh: Vec<Lease> = snapshot.leases().filter(|lease| renewed(lease)).cloned().collect();
+        fresh.into_iter().for_each(|lease| snapshot.note(lease, later));
+        (snapshot, later)
+    }
+
+    fn taken(owners: &[Option<&str>], alive: &[&str]) -> usize {
+        let (snapshot, later) = aged(owners, alive);
+        plan(&snapshot, &"me".into(), LIMITS, Duty::Follow, later, 7).take.len()
+    }
+
+    #[test]
+    fn one_unowned_and_one_expired_lease_are_both_taken_lt_1() {
+        assert_eq!(taken(&[None, Some("dead")], &[]), 2);
+    }
+
+    #[test]
+    fn an_expired_lease_of_our_own_is_taken_again_lt_3() {
+        assert_eq!(taken(&[Some("me")], &[]), 1);
+    }
+
+    #[test]
+    fn no_more_than_the_share_is_taken_while_others_live_lt_5_lt_10() {
+        assert_eq!(taken(&[None, None, None, Some("bar")], &["bar"]), 2);
+        let mixed = [Some("bar"), Some("bar"), Some("bar"), Some("dead"), Some("dead"), None];
+        assert_eq!(taken(&mixed, &["bar"]), 3);
+    }
+
+    #[test]
+    fn the_dead_do_not_count_as_workers_and_who_holds_nothing_does_lt_12() {
+        // 6 leases for `bar` and `me`; with `dead` as a third, 2 would be the share.
+        assert_eq!(taken(&[Some("bar"), Some("bar"), Some("dead"), Some("dead"), None, None], &["bar"]), 3);
+    }
+
+    #[test]
+    fn a_worker_that_holds_everything_wants_nothing_lt_16() {
+        assert_eq!(count(&[Some("me"); 5], LIMITS), 0);
+    }
+
     #[test]
     fn a_worker_of_ours_is_asked_and_a_java_worker_is_stolen_from() {
         let now = now();

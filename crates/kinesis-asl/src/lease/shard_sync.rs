@@ -3,10 +3,18 @@
 //! The rules of KCL 1.14 and later, so that Java workers on the same table come to the same leases: an empty table gets
 //! a lease for each shard that the stream shows at the initial position; later only one level is filled in, and children
 //! get their leases when their parents end.
+//!
+//! Three things differ, each so that nothing is read twice or skipped:
+//! * An ancestor of a shard that has a lease is never given one: it has been read, and its lease was cleaned up, or it was
+//!   never wanted. Java goes back to it when a sibling's lease is missing, and reads everything that is kept again.
+//! * A hole in an application that began at LATEST is filled as of that beginning, and with the shards of then.
+//! * A child whose parent is still listed as open is left out, and gets its lease at its parent's end. Java refuses the
+//!   listing as a whole.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::lease::lease::Lease;
+use crate::lease::lineage::ancestors;
 use crate::position::{InitialPosition, Timestamp};
 use crate::shard::{ChildShard, Shard, ShardId, ShardState};
 
@@ -24,23 +32,54 @@ pub fn missing_leases(
     position: InitialPosition,
     now: Timestamp,
 ) -> Vec<Lease> {
-    let mut walk = Walk {
-        shards: shards.iter().map(|shard| (&shard.id, shard)).collect(),
-        leased,
-        fill_ancestors: position != InitialPosition::Latest,
-        marked: BTreeSet::new(),
-        wanted: BTreeSet::new(),
-        descends: BTreeMap::new(),
-    };
+    let wanted = wanted(shards, leased, position);
+    first_leases(&chosen(shards, &wanted), position, now)
+}
+
+/// When and with which shards an application began that reads from LATEST on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beginning {
+    /// The moment: the earliest that any lease names.
+    pub at: Timestamp,
+    /// The shards that were open then, as far as the stream still lists them.
+    pub open: BTreeSet<ShardId>,
+}
+
+impl Beginning {
+    /// The moment at which the application of these leases began, if any lease names one.
+    pub fn moment<'a>(leases: impl Iterator<Item = &'a Lease>) -> Option<Timestamp> {
+        leases.filter_map(|lease| lease.start_at).min()
+    }
+}
+
+/// Leases that are missing from the table of an application that began at LATEST: not as of now, which would skip what came
+/// since, but as of its beginning. A first start that died half-way leaves such a table, too.
+#[must_use]
+pub fn missing_since(shards: &[Shard], leased: &BTreeSet<ShardId>, beginning: &Beginning) -> Vec<Lease> {
+    let mut walk = Walk::new(shards, leased, InitialPosition::Latest);
+    let is_new = |shard: &&ShardId| !leased.contains(*shard) && walk.shards.contains_key(*shard);
+    let candidates: Vec<ShardId> = beginning.open.iter().filter(is_new).cloned().collect();
+    let first: BTreeSet<ShardId> =
+        candidates.into_iter().filter(|shard| walk.descends_from_a_lease(shard) == Descent::None).collect();
+    let all = leased.union(&first).cloned().collect();
+    let mut wanted = wanted(shards, &all, InitialPosition::Latest);
+    wanted.extend(first);
+    first_leases(&chosen(shards, &wanted), InitialPosition::Latest, beginning.at)
+}
+
+fn chosen(shards: &[Shard], wanted: &BTreeSet<ShardId>) -> Vec<Shard> {
+    shards.iter().filter(|shard| wanted.contains(&shard.id)).cloned().collect()
+}
+
+/// The shards that have no lease and should have one.
+fn wanted(shards: &[Shard], leased: &BTreeSet<ShardId>, position: InitialPosition) -> BTreeSet<ShardId> {
+    let mut walk = Walk::new(shards, leased, position);
     for shard in shards.iter().filter(|shard| shard.state == ShardState::Open && !leased.contains(&shard.id)) {
-        if walk.descends_from_a_lease(&shard.id) == Descent::None {
+        if !walk.is_early(shard) && walk.descends_from_a_lease(&shard.id) == Descent::None {
             walk.wanted.insert(shard.id.clone());
         }
     }
-    let wanted = walk.wanted;
-    let missing = shards.iter().filter(|shard| wanted.contains(&shard.id) && !leased.contains(&shard.id));
-    let missing: Vec<Shard> = missing.cloned().collect();
-    first_leases(&missing, position, now)
+    walk.wanted.into_iter().filter(|shard| !leased.contains(shard)).collect()
 }
 
 /// Leases for the shards that follow one which ended. Their records are all new, so they begin at the horizon.
@@ -55,22 +94,22 @@ pub fn child_leases(children: &[ChildShard]) -> Vec<Lease> {
     children.iter().map(lease).collect()
 }
 
-/// Whether no parent of a shard is still to get a lease, which it does when an ancestor of its own ends. Without this the
-/// child of a merge would be read before a parent that has no lease yet.
+/// Whether no parent of a shard is still to get a lease: it does when an ancestor of its own ends; and where one has ended
+/// without that, because its reader died before, whoever finds the hole makes it. Without this the child of a merge would be
+/// read before a parent that has no lease yet.
 #[must_use]
 pub fn is_ready_for_a_lease(child: &ChildShard, shards: &[Shard], leases: &[Lease]) -> bool {
-    let ends: BTreeMap<&ShardId, bool> = leases.iter().map(|lease| (&lease.shard, lease.is_ended())).collect();
+    let leased: BTreeSet<&ShardId> = leases.iter().map(|lease| &lease.shard).collect();
     let parents: BTreeMap<&ShardId, &BTreeSet<ShardId>> = shards.iter().map(|s| (&s.id, &s.parents)).collect();
-    let unleased = |shard: &&ShardId| !ends.contains_key(*shard);
-    let mut pending: Vec<&ShardId> = child.parents.iter().filter(unleased).collect();
+    let mut pending: Vec<&ShardId> = child.parents.iter().filter(|parent| !leased.contains(parent)).collect();
     let mut seen = BTreeSet::new();
-    while let Some(shard) = pending.pop() {
-        let above = parents.get(shard).into_iter().flat_map(|parents| parents.iter());
-        for ancestor in above.filter(|ancestor| seen.insert(*ancestor)) {
-            match ends.get(ancestor) {
-                Some(false) => return false,
-                Some(true) => {}
-                None => pending.push(ancestor),
+    while let Some(unleased) = pending.pop() {
+        for ancestor in parents.get(unleased).into_iter().flat_map(|parents| parents.iter()) {
+            if leased.contains(ancestor) {
+                return false;
+            }
+            if seen.insert(ancestor) {
+                pending.push(ancestor);
             }
         }
     }
@@ -101,6 +140,7 @@ enum Descent {
 
 /// The walk up from the open shards. The depth is that of the lineage within the retention time.
 struct Walk<'a> {
+    /// All but the ancestors of those that have leases.
     shards: BTreeMap<&'a ShardId, &'a Shard>,
     leased: &'a BTreeSet<ShardId>,
     fill_ancestors: bool,
@@ -111,7 +151,25 @@ struct Walk<'a> {
     descends: BTreeMap<ShardId, Descent>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(shards: &'a [Shard], leased: &'a BTreeSet<ShardId>, position: InitialPosition) -> Self {
+        let done = ancestors(shards, leased);
+        Walk {
+            shards: shards.iter().filter(|s| !done.contains(&s.id)).map(|shard| (&shard.id, shard)).collect(),
+            leased,
+            fill_ancestors: position != InitialPosition::Latest,
+            marked: BTreeSet::new(),
+            wanted: BTreeSet::new(),
+            descends: BTreeMap::new(),
+        }
+    }
+
+    /// Whether a parent is listed as open: the listing is older than the shard's own entry in it.
+    fn is_early(&self, shard: &Shard) -> bool {
+        let open = |parent| self.shards.get(parent).is_some_and(|parent| parent.state == ShardState::Open);
+        shard.parents.iter().any(open)
+    }
+
     /// Walks up iteratively: a shard is settled after all its parents are.
     fn descends_from_a_lease(&mut self, shard: &ShardId) -> Descent {
         let mut pending = vec![shard.clone()];
@@ -144,8 +202,11 @@ impl Walk<'_> {
         if self.leased.contains(shard) {
             return Descent::FromLease;
         }
-        let parents: Vec<&ShardId> = known.parents.iter().filter(|parent| self.shards.contains_key(parent)).collect();
-        let descends = |parent: &ShardId| self.descends.get(parent) == Some(&Descent::FromLease);
+        // A parent that has expired while its lease is unfinished leads here all the same.
+        let is_of_use = |parent: &&ShardId| self.shards.contains_key(*parent) || self.leased.contains(*parent);
+        let parents: Vec<&ShardId> = known.parents.iter().filter(is_of_use).collect();
+        let descends =
+            |parent: &ShardId| self.leased.contains(parent) || self.descends.get(parent) == Some(&Descent::FromLease);
         if !parents.iter().any(|parent| descends(parent) || self.marked.contains(*parent)) {
             if self.fill_ancestors {
                 self.marked.insert(shard.clone());
@@ -164,147 +225,4 @@ impl Walk<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::position::Checkpoint;
-
-    /// Graph A of the reference: id, parents, first sequence number, open or closed.
-    const GRAPH_A: [(u8, &[u8], u64, ShardState); 11] = [
-        (0, &[], 11, ShardState::Closed),
-        (1, &[], 11, ShardState::Closed),
-        (2, &[], 11, ShardState::Closed),
-        (3, &[], 11, ShardState::Closed),
-        (4, &[], 11, ShardState::Open),
-        (5, &[], 11, ShardState::Closed),
-        (6, &[0, 1], 103, ShardState::Closed),
-        (7, &[2, 3], 103, ShardState::Closed),
-        (8, &[6, 7], 206, ShardState::Open),
-        (9, &[5], 206, ShardState::Open),
-        (10, &[5], 206, ShardState::Open),
-    ];
-
-    /// Graph C.
-    const GRAPH_C: [(u8, &[u8], u64, ShardState); 11] = [
-        (0, &[], 11, ShardState::Closed),
-        (1, &[], 11, ShardState::Open),
-        (2, &[], 11, ShardState::Closed),
-        (3, &[], 11, ShardState::Closed),
-        (4, &[0], 103, ShardState::Closed),
-        (5, &[0], 103, ShardState::Closed),
-        (6, &[2, 3], 103, ShardState::Open),
-        (7, &[4], 206, ShardState::Open),
-        (8, &[4], 206, ShardState::Open),
-        (9, &[5], 206, ShardState::Open),
-        (10, &[5], 206, ShardState::Open),
-    ];
-
-    const NOW: Timestamp = Timestamp::from_millis(5_000);
-
-    fn id(number: u8) -> ShardId {
-        format!("shardId-{number:012}").as_str().into()
-    }
-
-    fn shards(graph: &[(u8, &[u8], u64, ShardState)]) -> Vec<Shard> {
-        let shard = |(number, parents, sequence, state): &(u8, &[u8], u64, ShardState)| Shard {
-            id: id(*number),
-            parents: parents.iter().map(|parent| id(*parent)).collect(),
-            hash_range: None,
-            starting_sequence: sequence.to_string().parse().ok(),
-            state: *state,
-        };
-        graph.iter().map(shard).collect()
-    }
-
-    fn missing(graph: &[(u8, &[u8], u64, ShardState)], leased: &[u8], position: InitialPosition) -> Vec<u8> {
-        let leased = leased.iter().map(|number| id(*number)).collect();
-        let leases = missing_leases(&shards(graph), &leased, position, NOW);
-        let mut numbers: Vec<u8> =
-            leases.iter().map(|lease| lease.shard.as_str()[8..].parse().expect("a number")).collect();
-        numbers.sort_unstable();
-        numbers
-    }
-
-    #[test]
-    fn graph_a_gets_the_leases_of_the_reference_table_4_2() {
-        let table: [(&[u8], &[u8], &[u8]); 10] = [
-            (&[3, 4, 5], &[2, 6], &[0, 1, 2]),
-            (&[4, 5, 7], &[6], &[0, 1]),
-            (&[2, 6], &[3, 4, 9, 10], &[3, 4, 5]),
-            (&[4, 9, 10], &[8], &[0, 1, 2, 3]),
-            (&[4, 5, 6, 7], &[], &[]),
-            (&[0, 1, 4, 7, 9, 10], &[], &[]),
-            (&[], &[4, 8, 9, 10], &[0, 1, 2, 3, 4, 5]),
-            (&[0, 4, 5], &[1, 7], &[1, 2, 3]),
-            (&[5], &[4, 8], &[0, 1, 2, 3, 4]),
-            (&[6, 7, 9], &[4, 10], &[4, 5]),
-        ];
-        for (leased, latest, horizon) in table {
-            assert_eq!(missing(&GRAPH_A, leased, InitialPosition::Latest), latest, "LATEST, leased {leased:?}");
-            assert_eq!(missing(&GRAPH_A, leased, InitialPosition::TrimHorizon), horizon, "TRIM_HORIZON, {leased:?}");
-            let at = InitialPosition::AtTimestamp(Timestamp::from_millis(1_000));
-            assert_eq!(missing(&GRAPH_A, leased, at), horizon, "AT_TIMESTAMP, {leased:?}");
-        }
-    }
-
-    #[test]
-    fn graph_c_gets_the_leases_of_the_reference_table_4_2() {
-        let table: [(&[u8], &[u8], &[u8]); 3] = [
-            (&[9, 10], &[1, 6, 7, 8], &[0, 1, 2, 3]),
-            (&[1, 5, 6], &[7, 8], &[0]),
-            (&[2], &[1, 3, 7, 8, 9, 10], &[0, 1, 3]),
-        ];
-        for (leased, latest, horizon) in table {
-            assert_eq!(missing(&GRAPH_C, leased, InitialPosition::Latest), latest, "LATEST, leased {leased:?}");
-            assert_eq!(missing(&GRAPH_C, leased, InitialPosition::TrimHorizon), horizon, "TRIM_HORIZON, {leased:?}");
-        }
-    }
-
-    #[test]
-    fn a_first_lease_at_latest_remembers_the_moment_it_was_made() {
-        let leases = first_leases(&shards(&GRAPH_A), InitialPosition::Latest, NOW);
-        assert!(leases.iter().all(|lease| (lease.checkpoint, lease.start_at) == (Checkpoint::Latest, Some(NOW))));
-    }
-
-    #[test]
-    fn older_shards_get_their_lease_first_hs_15() {
-        let mut reversed = shards(&GRAPH_A);
-        reversed.reverse();
-        let leases = first_leases(&reversed, InitialPosition::TrimHorizon, NOW);
-        let order: Vec<&str> = leases.iter().map(|lease| &lease.shard.as_str()[18..]).collect();
-        assert_eq!(order, ["00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10"]);
-    }
-
-    #[test]
-    fn the_child_of_a_merge_waits_for_a_parent_that_is_still_to_get_a_lease() {
-        let shard = |number, parents: &[u8], state| Shard {
-            id: id(number),
-            parents: parents.iter().map(|parent| id(*parent)).collect(),
-            hash_range: None,
-            starting_sequence: None,
-            state,
-        };
-        let lease = |number, checkpoint| Lease::new(id(number), checkpoint);
-        // 3 was split into 4 and 5, then 4 was merged with 0 into 6.
-        let shards = [
-            shard(0, &[], ShardState::Closed),
-            shard(3, &[], ShardState::Closed),
-            shard(4, &[3], ShardState::Closed),
-            shard(6, &[0, 4], ShardState::Open),
-        ];
-        let child = ChildShard { id: id(6), parents: [id(0), id(4)].into(), hash_range: None };
-        let ready = |leases: &[Lease]| is_ready_for_a_lease(&child, &shards, leases);
-        let zero = lease(0, Checkpoint::TrimHorizon);
-        assert!(!ready(&[zero.clone(), lease(3, Checkpoint::TrimHorizon)]), "4 gets its lease when 3 ends");
-        assert!(ready(&[zero.clone(), lease(3, Checkpoint::ShardEnd), lease(4, Checkpoint::TrimHorizon)]));
-        assert!(ready(&[zero.clone(), lease(3, Checkpoint::ShardEnd)]), "nobody will make a lease for 4");
-        assert!(ready(&[zero]), "nothing of 4's lineage is read");
-    }
-
-    #[test]
-    fn a_child_begins_at_the_horizon_and_names_both_parents_hs_13() {
-        let child = ChildShard { id: id(8), parents: [id(6), id(7)].into(), hash_range: None };
-        let leases = child_leases(&[child]);
-        assert_eq!(leases[0].checkpoint, Checkpoint::TrimHorizon);
-        assert_eq!(leases[0].parents, [id(6), id(7)].into());
-    }
-}
+mod tests;

@@ -107,6 +107,12 @@ impl Snapshot {
         self.seen.keys().chain(&self.unreadable).cloned().collect()
     }
 
+    /// The shards whose rows cannot be read.
+    #[must_use]
+    pub fn unreadable(&self) -> &BTreeSet<ShardId> {
+        &self.unreadable
+    }
+
     /// Whether every parent of a shard is out of the way: its lease absent or at the end.
     #[must_use]
     pub fn parents_done(&self, lease: &Lease) -> bool {

@@ -41,6 +41,12 @@ pub trait LeaseStore: Send + Sync + 'static {
     /// # Errors
     /// When the table cannot be written; the change may have happened.
     async fn update(&self, change: &LeaseChange) -> Result<Updated, ServiceError>;
+
+    /// Deletes a lease that nobody has written to since it was seen: counter and checkpoint are the same.
+    ///
+    /// # Errors
+    /// When the table cannot be written; the deletion may have happened.
+    async fn delete(&self, lease: &Lease) -> Result<Updated, ServiceError>;
 }
 
 /// What a table holds.
@@ -81,7 +87,7 @@ pub enum Updated {
 
 /// What every version of the table must do. A test calls it with an empty, prepared table.
 #[cfg(any(test, feature = "test-util"))]
-#[expect(clippy::expect_used, reason = "a suite of tests: a table that cannot be used fails it")]
+#[expect(clippy::expect_used, clippy::panic, reason = "a suite of tests: a table that cannot be used fails it")]
 pub mod conformance {
     use std::collections::BTreeSet;
 
@@ -127,6 +133,7 @@ pub mod conformance {
         walks_through_a_life(store).await;
         asks_are_answered_by_the_owner_alone(store).await;
         never_recreates_what_is_not_there(store).await;
+        crate::lease::store_cases::run(store).await;
     }
 
     async fn creates_once_and_reads_back_every_field(store: &dyn LeaseStore) {
@@ -189,6 +196,9 @@ pub mod conformance {
         assert!(!changes(store, LeaseChange::Retract { shard: "asked".into(), by: "d".into() }).await);
         assert!(changes(store, LeaseChange::Retract { shard: "asked".into(), by: "b".into() }).await);
         assert!(changes(store, ask("a", "d")).await);
+        let call = |owner: &str| LeaseChange::Call { shard: "asked".into(), owner: owner.into(), by: "e".into() };
+        assert!(!changes(store, call("b")).await, "not the owner");
+        assert!(changes(store, call("a")).await);
         let give = |counter, worker: &str| LeaseChange::HandOver { claim: of(counter, worker), to: "d".into() };
         assert!(!changes(store, give(1, "a")).await, "the counter has moved");
         assert!(!changes(store, give(2, "b")).await, "not the owner");
@@ -208,6 +218,7 @@ pub mod conformance {
             LeaseChange::HandOver { claim: absent, to: "b".into() },
             LeaseChange::Ask { shard: "absent".into(), owner: "a".into(), by: "b".into() },
             LeaseChange::Retract { shard: "absent".into(), by: "b".into() },
+            LeaseChange::Call { shard: "absent".into(), owner: "a".into(), by: "b".into() },
             LeaseChange::Children { shard: "absent".into(), children: BTreeSet::from(["x".into()]) },
         ] {
             assert!(!changes(store, change).await);

@@ -6,11 +6,11 @@
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use dstream_core::{Clock, ReceiverError, SystemClock};
 use futures::FutureExt;
-use kinesis_endpoint::ServiceError;
+use futures::future::BoxFuture;
 use tokio::sync::{OnceCell, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -25,6 +25,8 @@ use crate::consumer::board::ReadingBoard;
 use crate::consumer::settings::ReaderSettings;
 use crate::consumer::task::RecordSink;
 use crate::error::{ConfigError, KinesisError};
+#[cfg(any(test, feature = "test-util"))]
+use crate::lease::command::Command;
 use crate::lease::command::Unresolved;
 use crate::lease::core::{LeaseCore, LeasePolicy};
 use crate::lease::dynamo_store::DynamoLeaseStore;
@@ -32,12 +34,18 @@ use crate::lease::lease::WorkerId;
 use crate::lease::plan::TakeLimits;
 use crate::lease::store::LeaseStore;
 use crate::position::{InitialPosition, Timestamp};
-use crate::worker::bootstrap::bootstrap_patiently;
+use crate::stream_identity::StreamIdentity;
+use crate::worker::bootstrap::Bootstrap;
 use crate::worker::opening::Opening;
 use crate::worker::ops::Ops;
 use crate::worker::seats::SeatId;
 use crate::worker::settings::WorkerSettings;
-use crate::worker::task::{REQUEST_CAPACITY, Request, WorkerTask};
+use crate::worker::task::{Observer, REQUEST_CAPACITY, Request, WorkerTask};
+
+/// A worker that was asked for a lease has this many failover times to hand it over, as in KCL 3,
+const PATIENCE_WITH_OWNERS: u32 = 3;
+/// and the time of the batches that may be under way, or wait, with what it has read.
+const BATCHES_TO_FINISH: u32 = 3;
 
 /// The worker of one process, application and stream.
 pub struct WorkerHub {
@@ -48,9 +56,17 @@ pub struct WorkerHub {
     identity: Identity,
     backend: OnceCell<Backend>,
     opening: Opening,
+    /// What the worker's task runs inside of, if anything; simulations freeze a process with it.
+    wrapper: Option<TaskWrapper>,
+    observer: Option<Observer>,
+    /// Who the stream is, once the first receiver has opened the connections.
+    stream: OnceLock<Option<StreamIdentity>>,
     /// Held for a few assignments, never across an await.
     state: Mutex<HubState>,
 }
+
+/// Puts a task inside of another future.
+type TaskWrapper = Box<dyn Fn(BoxFuture<'static, ()>) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// Under which name a worker owns leases, and what its random choices come from.
 #[derive(Debug, Clone)]
@@ -105,6 +121,9 @@ impl WorkerHub {
             identity: Identity::fresh(),
             backend: OnceCell::new(),
             opening: Opening::default(),
+            wrapper: None,
+            observer: None,
+            stream: OnceLock::new(),
             state: Mutex::default(),
         }
     }
@@ -129,6 +148,23 @@ impl WorkerHub {
     pub fn with_board(mut self, board: Arc<ReadingBoard>) -> Self {
         self.reading.board = board;
         self
+    }
+
+    /// The same worker with its task inside of another future, which may hold it up: a simulation freezes it so.
+    #[cfg(any(test, feature = "test-util"))]
+    #[must_use]
+    pub fn with_wrapper(
+        self,
+        wrap: impl Fn(BoxFuture<'static, ()>) -> BoxFuture<'static, ()> + Send + Sync + 'static,
+    ) -> Self {
+        Self { wrapper: Some(Box::new(wrap)), ..self }
+    }
+
+    /// The same worker, whose decisions are seen by somebody before they are carried out: for tests and simulations.
+    #[cfg(any(test, feature = "test-util"))]
+    #[must_use]
+    pub fn with_observer(self, observe: impl Fn(&Command) + Send + Sync + 'static) -> Self {
+        Self { observer: Some(Arc::new(observe)), ..self }
     }
 
     /// Announces a receiver, before anything starts.
@@ -168,7 +204,7 @@ impl WorkerHub {
     ///
     /// # Cancellation
     /// Safe: the seat is not taken, and what was prepared is used by the next.
-    pub async fn join(&self, seat: SeatId, sink: RecordSink) -> Result<(), Arc<ServiceError>> {
+    pub async fn join(&self, seat: SeatId, sink: RecordSink) -> Result<(), Arc<KinesisError>> {
         let backend = self.backend.get_or_init(|| connect(&self.config)).await;
         self.opening.run(self.open(backend)).await?;
         let mut state = self.lock();
@@ -248,11 +284,18 @@ impl WorkerHub {
         answer.await.ok()
     }
 
-    async fn open(&self, backend: &Backend) -> Result<(), Arc<ServiceError>> {
-        let now = Timestamp::from_millis(self.clock.now().as_millis());
-        let (position, limit) = (self.config.initial_position, self.config.tuning.give_up_after);
-        let seed = self.identity.seed;
-        bootstrap_patiently(&*backend.api, &*backend.store, position, now, limit, seed).await.map_err(Arc::new)
+    async fn open(&self, backend: &Backend) -> Result<(), Arc<KinesisError>> {
+        let bootstrap = Bootstrap {
+            api: &*backend.api,
+            store: &*backend.store,
+            application: &self.config.application,
+            stream: &self.config.stream,
+            position: self.config.initial_position,
+            now: Timestamp::from_millis(self.clock.now().as_millis()),
+        };
+        let stream = bootstrap.patiently(self.config.tuning.give_up_after, self.identity.seed).await?;
+        self.stream.get_or_init(|| stream);
+        Ok(())
     }
 
     fn spawn(&self, backend: &Backend, seats: Vec<(SeatId, RecordSink)>) -> Worker {
@@ -266,8 +309,11 @@ impl WorkerHub {
                 InitialPosition::Latest | InitialPosition::TrimHorizon => None,
             },
         };
-        let policy =
-            LeasePolicy { unresolved, limits: TakeLimits { failover: tuning.failover, max_leases: tuning.max_leases } };
+        let policy = LeasePolicy {
+            limits: TakeLimits { failover: tuning.failover, max_leases: tuning.max_leases },
+            hand_over_within: tuning.failover * PATIENCE_WITH_OWNERS + tuning.checkpoint_interval * BATCHES_TO_FINISH,
+            unresolved,
+        };
         let settings = WorkerSettings {
             position: self.config.initial_position,
             range_policy: tuning.range_policy,
@@ -275,20 +321,27 @@ impl WorkerHub {
             give_up_after: tuning.give_up_after,
             reading: self.reading.clone(),
             seed,
+            cleanup: tuning.lease_cleanup,
         };
         let core = LeaseCore::new(me, policy, seed, Instant::now().into_std());
         let ops = Ops::new(Arc::clone(&backend.api), Arc::clone(&backend.store));
+        let ops = ops.about(self.stream.get().cloned().flatten());
         let sinks: Vec<RecordSink> = seats.iter().map(|(_, sink)| sink.clone()).collect();
         let task = WorkerTask::new(core, ops, settings, self.tracker(), Arc::clone(&self.clock), seats);
+        let task = task.observed_by(self.observer.clone());
         let (requests, inbox) = mpsc::channel(REQUEST_CAPACITY);
         let application = self.config.application.clone();
-        let task = tokio::spawn(async move {
+        let task = async move {
             if AssertUnwindSafe(task.run(inbox)).catch_unwind().await.is_err()
                 && let Some(sink) = sinks.first()
             {
                 sink.fail(ReceiverError::new(KinesisError::WorkerPanicked { application }));
             }
-        });
+        };
+        let task = match &self.wrapper {
+            Some(wrap) => tokio::spawn(wrap(Box::pin(task))),
+            None => tokio::spawn(task),
+        };
         Worker { requests, task }
     }
 
@@ -308,10 +361,17 @@ impl Identity {
 async fn connect(config: &KinesisConfig) -> Backend {
     Backend {
         api: Arc::new(AwsKinesis::connect(&config.kinesis, &config.stream).await),
-        store: Arc::new(DynamoLeaseStore::connect(&config.dynamodb, &config.application, config.tuning.failover).await),
+        store: Arc::new(
+            DynamoLeaseStore::connect(&config.dynamodb, &config.application, config.tuning.failover)
+                .await
+                .with_options(config.tuning.lease_table.clone()),
+        ),
     }
 }
 
 fn host_name() -> String {
     hostname::get().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "unknown-host".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

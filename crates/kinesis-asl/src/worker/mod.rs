@@ -6,8 +6,9 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`seats`] | pure: which receiver gets a shard |
-//! | [`bootstrap`] | table, stream and first leases, before anything is read |
+//! | `bootstrap` | table, stream and first leases, before anything is read |
 //! | `opening` | the preparations are made once for all receivers |
+//! | `sync`, `cleanup` | calls that make leases which are missing and delete those which are needed no more |
 //! | [`task`] | the one task that owns leases and readers |
 //! | `reading` | the shards that this worker holds, and how far each has come |
 //! | `readers` | the tasks that read shards |
@@ -16,7 +17,8 @@
 //! | `ops` | calls under way |
 //! | [`hub`] | how receivers find the worker, join and leave it |
 
-pub mod bootstrap;
+pub(crate) mod bootstrap;
+pub(crate) mod cleanup;
 pub mod hub;
 pub(crate) mod opening;
 pub(crate) mod ops;
@@ -25,4 +27,7 @@ pub(crate) mod reading;
 pub(crate) mod seat_table;
 pub mod seats;
 pub(crate) mod settings;
+#[cfg(test)]
+pub(crate) mod stand_in;
+pub(crate) mod sync;
 pub mod task;

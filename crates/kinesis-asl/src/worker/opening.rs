@@ -7,10 +7,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use kinesis_endpoint::ServiceError;
 use tokio::sync::Mutex;
 
-type Outcome = Result<(), Arc<ServiceError>>;
+use crate::error::KinesisError;
+
+type Outcome = Result<(), Arc<KinesisError>>;
 
 /// The preparations of one worker.
 #[derive(Debug, Default)]
@@ -48,6 +49,8 @@ impl Opening {
 mod tests {
     use std::cell::Cell;
 
+    use kinesis_endpoint::ServiceError;
+
     use super::*;
 
     #[tokio::test]
@@ -57,7 +60,8 @@ mod tests {
             attempts.set(attempts.get() + 1);
             tokio::task::yield_now().await;
             let works = attempts.get() > 1;
-            if works { Ok(()) } else { Err(Arc::new(ServiceError::invalid_response("ListShards", "stream 's'", "no"))) }
+            let refusal = || ServiceError::invalid_response("ListShards", "stream 's'", "no");
+            if works { Ok(()) } else { Err(Arc::new(refusal().into())) }
         };
         let (first, second) = tokio::join!(opening.run(attempt()), opening.run(attempt()));
         assert_eq!(first.unwrap_err().to_string(), second.unwrap_err().to_string());

@@ -1,6 +1,5 @@
 //! The calls that a worker has under way. Each ends as a value; none changes the worker's state by itself.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +10,7 @@ use kinesis_endpoint::ServiceError;
 use tokio::sync::Semaphore;
 
 use crate::api::{KinesisApi, ShardFilter};
+use crate::lease::cleanup::LeaseCleanup;
 use crate::lease::command::Ticket;
 use crate::lease::commit::{Commit, commit};
 use crate::lease::lease::LeaseChange;
@@ -19,24 +19,30 @@ use crate::lease::store::{LeaseStore, Listing};
 use crate::position::{InitialPosition, Timestamp};
 use crate::range::Holding;
 use crate::shard::{ChildShard, ShardId, children_of};
-use crate::worker::bootstrap::{create, create_missing};
+use crate::stream_identity::StreamIdentity;
+use crate::worker::cleanup::{Rows, clean_up};
+use crate::worker::sync::{SyncRules, create, create_missing, note_hash_ranges};
 
 /// A call that ended.
 pub(crate) enum Done {
     Listed(Result<Listing, ServiceError>),
-    Written(Ticket, Commit),
+    Written(Ticket, Box<Commit>),
     ChildrenMade { shard: ShardId, holding: Holding, children: Vec<ChildShard>, result: Result<(), ServiceError> },
     Synced(Result<usize, ServiceError>),
+    RangesNoted(Result<usize, ServiceError>),
+    CleanedUp(Result<usize, ServiceError>),
 }
 
 /// Writes that are sent at once; others wait their turn. A worker with thousands of leases would otherwise open as many
 /// connections; at 10 ms a write, this many renew 10 000 leases in under 2 s.
 const WRITES_AT_ONCE: usize = 64;
 
-/// Calls under way. Bounded by construction: one listing, one synchronisation, one write for each held or wanted lease.
+/// Calls under way. Bounded by construction: one listing, one synchronisation, one cleanup, one write for each held or wanted lease.
 pub(crate) struct Ops {
     api: Arc<dyn KinesisApi>,
     store: Arc<dyn LeaseStore>,
+    /// Whose shards they are.
+    stream: Option<StreamIdentity>,
     turns: Arc<Semaphore>,
     running: FuturesUnordered<BoxFuture<'static, Done>>,
 }
@@ -49,7 +55,13 @@ impl fmt::Debug for Ops {
 
 impl Ops {
     pub(crate) fn new(api: Arc<dyn KinesisApi>, store: Arc<dyn LeaseStore>) -> Self {
-        Self { api, store, turns: Arc::new(Semaphore::new(WRITES_AT_ONCE)), running: FuturesUnordered::new() }
+        let turns = Arc::new(Semaphore::new(WRITES_AT_ONCE));
+        Self { api, store, stream: None, turns, running: FuturesUnordered::new() }
+    }
+
+    /// The same on a stream that is known.
+    pub(crate) fn about(self, stream: Option<StreamIdentity>) -> Self {
+        Self { stream, ..self }
     }
 
     pub(crate) fn api(&self) -> Arc<dyn KinesisApi> {
@@ -75,25 +87,37 @@ impl Ops {
             // The semaphore is never closed; the age of a lease counts from before the wait.
             let _turn = turns.acquire().await;
             let outcome = commit(&*store, &ticket.change).await;
-            Done::Written(ticket, outcome)
+            Done::Written(ticket, Box::new(outcome))
         }));
     }
 
     /// Creates the leases of the shards that follow an ended one, and notes them at its own lease, after a pause.
     pub(crate) fn make_children(&self, shard: ShardId, holding: Holding, children: Vec<ChildShard>, pause: Duration) {
-        let (api, store) = (self.api(), Arc::clone(&self.store));
+        let (api, store, stream) = (self.api(), Arc::clone(&self.store), self.stream.clone());
         self.running.push(Box::pin(async move {
             tokio::time::sleep(pause).await;
-            let result = make_children(&*api, &*store, &shard, &children).await;
+            let result = make_children(&*api, &*store, &shard, &children, stream.as_ref()).await;
             Done::ChildrenMade { shard, holding, children, result }
         }));
     }
 
     /// Fills a hole in the leases.
-    pub(crate) fn sync(&self, leased: BTreeSet<ShardId>, position: InitialPosition, now: Timestamp) {
+    pub(crate) fn sync(&self, position: InitialPosition, now: Timestamp) {
         let (api, store) = (self.api(), Arc::clone(&self.store));
-        self.running
-            .push(Box::pin(async move { Done::Synced(create_missing(&*api, &*store, position, now, &leased).await) }));
+        let rules = SyncRules { position, now, stream: self.stream.clone() };
+        self.running.push(Box::pin(async move { Done::Synced(create_missing(&*api, &*store, &rules).await) }));
+    }
+
+    /// Notes the hash ranges that leases lack.
+    pub(crate) fn note_ranges(&self) {
+        let (api, store) = (self.api(), Arc::clone(&self.store));
+        self.running.push(Box::pin(async move { Done::RangesNoted(note_hash_ranges(&*api, &*store).await) }));
+    }
+
+    /// Deletes leases that are needed no more.
+    pub(crate) fn clean_up(&self, rows: Rows, rule: LeaseCleanup) {
+        let (api, store) = (self.api(), Arc::clone(&self.store));
+        self.running.push(Box::pin(async move { Done::CleanedUp(clean_up(&*api, &*store, &rows, rule).await) }));
     }
 }
 
@@ -102,6 +126,7 @@ async fn make_children(
     store: &dyn LeaseStore,
     shard: &ShardId,
     children: &[ChildShard],
+    stream: Option<&StreamIdentity>,
 ) -> Result<(), ServiceError> {
     let found;
     let children = if children.is_empty() {
@@ -111,7 +136,7 @@ async fn make_children(
         children
     };
     let ready = ready_children(api, store, shard, children).await?;
-    create(store, &child_leases(&ready)).await?;
+    create(store, &child_leases(&ready), stream).await?;
     let children = children.iter().map(|child| child.id.clone()).collect();
     store.update(&LeaseChange::Children { shard: shard.clone(), children }).await.map(|_| ())
 }
@@ -144,3 +169,6 @@ async fn ready_children(
     let leases = store.list().await?.leases;
     Ok(children.iter().filter(|child| is_ready_for_a_lease(child, &shards, &leases)).cloned().collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kpl_deagg::RangePolicy;
 
+use crate::lease::cleanup::LeaseCleanup;
 use crate::consumer::settings::ReaderSettings;
 use crate::position::InitialPosition;
 
@@ -16,4 +17,5 @@ pub(crate) struct WorkerSettings {
     pub(crate) give_up_after: Duration,
     pub(crate) reading: ReaderSettings,
     pub(crate) seed: u64,
+    pub(crate) cleanup: LeaseCleanup,
 }

@@ -6,12 +6,15 @@
 //! ends with the last seat.
 
 mod calls;
+mod cleanup;
+mod hand_over;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use calls::PatienceWith;
+use cleanup::CleanupClock;
 use dstream_core::Clock;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -89,7 +92,12 @@ pub(crate) struct WorkerTask {
     holes: HoleWatch,
     hole_filling: HoleFilling,
     patience: PatienceWith,
+    observer: Option<Observer>,
+    cleanup: CleanupClock,
 }
+
+/// Who sees each command of the core before it is carried out: simulations, to check what a worker believes.
+pub(crate) type Observer = Arc<dyn Fn(&Command) + Send + Sync>;
 
 impl WorkerTask {
     pub(crate) fn new(
@@ -116,7 +124,14 @@ impl WorkerTask {
             holes: HoleWatch::default(),
             hole_filling: HoleFilling::Idle,
             patience,
+            observer: None,
+            cleanup: CleanupClock::new(Instant::now()),
         }
+    }
+
+    /// The same task, observed.
+    pub(crate) fn observed_by(self, observer: Option<Observer>) -> Self {
+        Self { observer, ..self }
     }
 
     /// Runs until every seat has left. When all senders of requests are gone, every seat leaves.
@@ -153,7 +168,7 @@ impl WorkerTask {
 
     fn deadline(&self) -> Instant {
         let core = self.core.deadline().map(Instant::from_std);
-        core.map_or(self.next_checkpoint, |core| core.min(self.next_checkpoint))
+        core.map_or(self.next_checkpoint, |core| core.min(self.next_checkpoint)).min(self.cleanup.next())
     }
 
     fn is_over(&self) -> bool {
@@ -167,6 +182,7 @@ impl WorkerTask {
             self.next_checkpoint = now + self.settings.checkpoint_interval;
             self.stage_checkpoints();
         }
+        self.clean_up_when_due(now);
         self.start_readers();
         self.stage_ends();
         self.hand_over_what_is_done();
@@ -185,6 +201,9 @@ impl WorkerTask {
     }
 
     fn carry_out(&mut self, command: Command) {
+        if let Some(observer) = &self.observer {
+            observer(&command);
+        }
         match command {
             Command::List => self.ops.list(),
             Command::Write(ticket) => self.ops.write(ticket),
@@ -208,31 +227,6 @@ impl WorkerTask {
                 self.forget(&shard, holding);
             }
             Command::Wanted(shard, holding) => self.on_wanted(&shard, holding),
-        }
-    }
-
-    /// Another worker has asked for a lease: it is to get it with the position of the last record that was read.
-    fn on_wanted(&mut self, shard: &ShardId, holding: Holding) {
-        let Some(held) = self.held(shard, holding) else { return };
-        match held.phase {
-            Phase::WaitingForParents | Phase::Opening | Phase::Reading => {
-                info!(%shard, "another worker asked for a lease; handing it over");
-                held.phase = Phase::Yielding;
-                self.readers.stop(|reading| reading.shard == *shard && reading.holding == holding);
-            }
-            // It ends or is released anyway.
-            Phase::Stopped | Phase::MakingChildren | Phase::Draining | Phase::Yielding => {}
-        }
-    }
-
-    fn hand_over_what_is_done(&mut self) {
-        for held in self.shards.values().filter(|held| held.phase == Phase::Yielding) {
-            let shard = &held.lease.shard;
-            let position = self.tracker.with(|progress| progress.drained(shard, held.holding));
-            if let Some(position) = position.filter(|_| self.readers.has_ended(shard, held.holding)) {
-                position.into_iter().for_each(|to| self.core.checkpoint(shard, held.holding, to));
-                self.core.hand_over(shard, held.holding);
-            }
         }
     }
 

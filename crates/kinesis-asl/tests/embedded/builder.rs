@@ -6,7 +6,7 @@ use bytes::Bytes;
 use dstream_core::{DStream, StorageLevel, StreamingContext};
 use kinesis_asl::{
     CheckpointAfter, ConfigError, Credentials, InitialPosition, KinesisInputDStream, KinesisInputDStreamBuilder,
-    Lifecycle, OnExpired, RangePolicy, ReadLimits, Retrieval, SubscriptionTiming, Timestamp,
+    LeaseCleanup, Lifecycle, OnExpired, RangePolicy, ReadLimits, Retrieval, SubscriptionTiming, TableOptions, Timestamp,
 };
 
 use crate::support::consumer::Setup;
@@ -75,7 +75,9 @@ fn every_setting_can_be_given_t305() {
         .read_limits(ReadLimits::Unlimited)
         .subscription_timing(SubscriptionTiming::default())
         .on_expired(OnExpired::Continue)
-        .stuck_after(Duration::from_secs(5));
+        .stuck_after(Duration::from_secs(5))
+        .lease_cleanup(LeaseCleanup::Keep)
+        .lease_table(TableOptions::default().deletion_protection().tag("team", "search"));
     all.build().unwrap();
 }
 

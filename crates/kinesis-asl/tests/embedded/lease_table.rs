@@ -1,13 +1,16 @@
 //! The lease table in DynamoDB: the conformance suite, many pages, and rows and attributes of others.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use kinesis_asl::lease::commit::{Commit, commit};
 use kinesis_asl::lease::dynamo_store::DynamoLeaseStore;
-use kinesis_asl::lease::lease::Lease;
-use kinesis_asl::lease::store::{Created, LeaseStore, conformance};
+use kinesis_asl::lease::faulty_store::{Fate, FaultyStore};
+use kinesis_asl::lease::lease::{Claim, Lease, LeaseChange, LeaseCounter};
+use kinesis_asl::lease::store::{Created, LeaseStore, Updated, conformance};
 use kinesis_asl::position::Checkpoint;
 
 use crate::support::consumer::Setup;
 use crate::support::stub::closed_port;
+use crate::support::wait::eventually;
 use crate::support::world::{APP, FAILOVER, Item, World, access, shard};
 
 fn text(value: &str) -> AttributeValue {
@@ -113,4 +116,133 @@ async fn a_table_that_cannot_be_reached_is_an_error_that_names_it() {
     let store = DynamoLeaseStore::connect(&access(&closed_port()), APP, FAILOVER).await;
     let error = store.list().await.unwrap_err().to_string();
     assert!(error.starts_with("Scan on lease table 'word-count' failed"), "{error}");
+}
+
+/// Every write that an owner makes in the life of a lease, in order.
+fn a_whole_life(shard: &str) -> Vec<LeaseChange> {
+    let claim =
+        |counter, worker: &str| Claim { shard: shard.into(), counter: LeaseCounter(counter), worker: worker.into() };
+    let take = |counter, worker: &str, from: Option<&str>| LeaseChange::Take {
+        claim: claim(counter, worker),
+        from: from.map(Into::into),
+        start_at: Some(kinesis_asl::Timestamp::from_millis(7)),
+    };
+    let range = kpl_deagg::HashKeyRange::FULL;
+    vec![
+        LeaseChange::HashRange { shard: shard.into(), range },
+        take(0, "a", None),
+        LeaseChange::Renew(claim(1, "a")),
+        LeaseChange::Release(claim(2, "a")),
+        take(3, "a", None),
+        LeaseChange::Ask { shard: shard.into(), owner: "a".into(), by: "c".into() },
+        LeaseChange::Retract { shard: shard.into(), by: "c".into() },
+        LeaseChange::HandOver { claim: claim(4, "a"), to: "c".into() },
+        take(5, "b", Some("c")),
+        LeaseChange::Checkpoint { claim: claim(6, "b"), to: Checkpoint::TrimHorizon },
+        LeaseChange::Children { shard: shard.into(), children: ["child".into()].into() },
+        LeaseChange::Checkpoint { claim: claim(7, "b"), to: Checkpoint::ShardEnd },
+        LeaseChange::Release(claim(8, "b")),
+    ]
+}
+
+#[tokio::test]
+async fn attributes_that_nobody_knows_survive_every_write() {
+    let world = World::start(1).await;
+    world.store.prepare().await.unwrap();
+    let lease = Lease {
+        stream: Some(kinesis_asl::StreamIdentity::new("words", 7)),
+        ..Lease::new("s".into(), Checkpoint::Latest)
+    };
+    world.store.create(&lease).await.unwrap();
+    let own = world.row("s").await.unwrap()["dstreamStream"].clone();
+    let unknown = [
+        ("throughputKBps", number("1.5")),
+        ("entityType", text("LEASE")),
+        ("streamName", text("1:words:7")),
+        ("shardId", text("s")),
+        ("somebodyElses", AttributeValue::Bool(true)),
+    ];
+    world.set("s", &unknown).await;
+    for change in a_whole_life("s") {
+        let updated = world.store.update(&change).await.unwrap();
+        assert!(matches!(updated, Updated::Committed(_)), "{change:?}");
+        let row = world.row("s").await.unwrap();
+        for (name, value) in &unknown {
+            assert_eq!(row.get(*name), Some(value), "{name} after {change:?}");
+        }
+        assert_eq!(row.get("dstreamStream"), Some(&own), "{change:?}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_write_to_dynamodb_tells_its_own_effect_whatever_became_of_its_answer_lr_10() {
+    let world = World::start(1).await;
+    world.store.prepare().await.unwrap();
+    for (name, fates) in [
+        ("done-unreported", vec![Fate::DoneUnreported]),
+        ("sent-twice", vec![Fate::SentTwice]),
+        ("refused", vec![Fate::Refused, Fate::Done]),
+        ("not-done-unreported", vec![Fate::NotDoneUnreported, Fate::Done]),
+        ("not-done-then-unreported", vec![Fate::NotDoneUnreported, Fate::DoneUnreported]),
+    ] {
+        let mut expected = Lease::new(name.into(), Checkpoint::Latest);
+        world.store.create(&expected).await.unwrap();
+        let store = FaultyStore::new(world.store.clone());
+        for change in a_whole_life(name) {
+            store.next_writes(fates.clone());
+            for (attempt, fate) in fates.iter().enumerate() {
+                let outcome = commit(&store, &change).await;
+                let is_last = attempt + 1 == fates.len();
+                assert_eq!(matches!(outcome, Commit::Committed(_)), is_last, "{change:?}, {fate:?}: {outcome:?}");
+            }
+            change.apply(&mut expected);
+            assert_eq!(world.store.get(&name.into()).await.unwrap().as_ref(), Some(&expected), "{change:?}, {fates:?}");
+        }
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn rows_that_are_no_leases_are_told_apart_and_damaged_ones_reported_with_the_reason_rf_8() {
+    let world = World::start(1).await;
+    world.store.prepare().await.unwrap();
+    let sound = Lease::new(shard(0).as_str().into(), Checkpoint::TrimHorizon);
+    world.store.create(&sound).await.unwrap();
+    for (key, name, value) in [
+        ("leader", "entityType", text("LEADER")),
+        ("no-counter", "checkpoint", text("LATEST")),
+        ("odd-counter", "leaseCounter", text("seven")),
+        ("bare", "x", number("1")),
+    ] {
+        world.set(key, &[(name, value)]).await;
+    }
+    let mut listing = world.store.list().await.unwrap();
+    listing.unreadable.sort();
+    let expected = [
+        ("bare", "leaseCounter is missing"),
+        ("no-counter", "leaseCounter is missing"),
+        ("odd-counter", "leaseCounter is no number"),
+    ];
+    assert_eq!(listing.unreadable, expected.map(|(key, why)| (key.to_owned(), why.to_owned())));
+    assert_eq!(listing.leases, [sound]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_lease_of_an_old_java_worker_gets_its_hash_range_and_a_hole_beside_it_is_filled_pa_5() {
+    let world = World::start(2).await;
+    world.store.prepare().await.unwrap();
+    // As KCL 1.13 makes it: no hash range. The lease of the other shard is missing.
+    world.store.create(&Lease::new(shard(0).as_str().into(), Checkpoint::TrimHorizon)).await.unwrap();
+    let app = Setup::of(&world).start().await;
+    world.dynamodb.delete_item().table_name(APP).key("leaseKey", text(&shard(1))).send().await.unwrap();
+    eventually("the range noted and the hole filled", async || {
+        let rows = (world.row(&shard(0)).await.unwrap(), world.row(&shard(1)).await);
+        if rows.0.contains_key("startingHashKey") && rows.1.is_some() { Ok(()) } else { Err(format!("{rows:?}")) }
+    })
+    .await;
+    world.settles_at(&[2]).await;
+    app.stop().await;
+    world.stop().await;
 }

@@ -17,7 +17,7 @@ use kinesis_asl::position::Checkpoint;
 
 use crate::check::leases::LeaseBook;
 use crate::check::records::RecordBook;
-use crate::event::{Entry, Event, Write};
+use crate::event::{AfterFailure, Entry, Event, Write};
 
 pub use crate::check::violation::{Found, Violation};
 
@@ -45,15 +45,31 @@ impl Checker {
             }
             Event::Stored(page) => {
                 let leases = &self.leases;
-                let releases = |worker, as_what| leases.releases(worker, &page.shard, as_what);
-                self.records.on_stored(page, leases.taken_as(page.worker, &page.shard), releases)
+                let now = (page.worker, page.holding);
+                self.records.on_stored(page, |worker, holding| leases.handed_over(&page.shard, (worker, holding), now))
             }
             Event::Processed(page) => {
                 self.records.on_processed(page);
                 None
             }
+            Event::Frozen(worker, until) => {
+                self.leases.on_frozen(*worker, *until);
+                None
+            }
+            Event::Believes(worker, shard, holding, belief) => {
+                self.leases.on_belief(*worker, shard, *holding, *belief, entry.at)
+            }
+            Event::Crashed(worker) | Event::Stopped(worker) => {
+                self.leases.on_gone(*worker);
+                None
+            }
+            Event::BatchFailed(worker, AfterFailure::Ends) => {
+                self.records.on_gave_up(*worker);
+                None
+            }
             Event::Read { worker, shard, parents, .. } => self.leases.on_read(*worker, shard, parents, entry.at),
             Event::Created(_, lease) => self.leases.on_created(lease),
+            Event::Deleted(_, shard) => self.leases.on_deleted(shard),
             Event::Wrote(write) => self.on_wrote(write, entry.at),
             Event::PutFailed(why) => Some(Violation::World(why.clone())),
             Event::Failed(worker, error) => Some(Violation::Failed { worker: *worker, error: error.clone() }),

@@ -1,12 +1,11 @@
 //! What became of each record: produced, stored, processed. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use kinesis_asl::shard::ShardId;
 use kinesis_asl::{Holding, Position, SequenceNumber, Timestamp};
 
-use crate::check::leases::AbruptTakes;
 use crate::check::violation::Violation;
 use crate::event::{Page, WorkerNo};
 
@@ -16,7 +15,8 @@ pub(crate) struct RecordBook {
     shards: BTreeMap<ShardId, ShardBook>,
     /// The last record stored under each holding.
     last: BTreeMap<(WorkerNo, ShardId, Holding), SequenceNumber>,
-    began_as: BTreeMap<(WorkerNo, ShardId, Holding), AbruptTakes>,
+    /// Workers that gave their leases up with what they could not process.
+    gave_up: BTreeSet<WorkerNo>,
     repeats: usize,
 }
 
@@ -34,12 +34,13 @@ struct Fate {
     stored: Option<Storing>,
 }
 
-/// Who stored a record, under a holding that had begun as what, and how often it had released such a holding by then.
+/// Who stored a record, under which holding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Storing {
     worker: WorkerNo,
-    began_as: AbruptTakes,
-    releases: u64,
+    holding: Holding,
+    /// Whether it was processed as stored then.
+    processed: bool,
 }
 
 impl RecordBook {
@@ -48,21 +49,18 @@ impl RecordBook {
         self.shards.entry(shard.clone()).or_default().records.insert(sequence, fate);
     }
 
-    /// A page was stored, by a worker that took the lease last as `taken_as`; each worker has released the lease, taken as
-    /// something, as often as `releases` says.
-    pub(crate) fn on_stored(
-        &mut self,
-        page: &Page,
-        taken_as: AbruptTakes,
-        releases: impl Fn(WorkerNo, AbruptTakes) -> u64,
-    ) -> Option<Violation> {
-        let holding = (page.worker, page.shard.clone(), page.holding);
-        let began_as = *self.began_as.entry(holding).or_insert(taken_as);
+    /// A page was stored. `released` says of an earlier holding whether it was given up in good order before this one.
+    pub(crate) fn on_stored(&mut self, page: &Page, released: impl Fn(WorkerNo, Holding) -> bool) -> Option<Violation> {
         let mut broken = None;
         for position in &page.positions {
-            broken = self.on_stored_one(page, *position, began_as, &releases).or(broken);
+            broken = self.on_stored_one(page, *position, &released).or(broken);
         }
         broken
+    }
+
+    /// A worker ends because of a batch that failed.
+    pub(crate) fn on_gave_up(&mut self, worker: WorkerNo) {
+        self.gave_up.insert(worker);
     }
 
     pub(crate) fn on_processed(&mut self, page: &Page) {
@@ -70,6 +68,11 @@ impl RecordBook {
         for position in &page.positions {
             if let Some(fate) = book.records.get_mut(&position.sequence) {
                 fate.processed = true;
+                let stored = fate.stored.as_mut();
+                if let Some(storing) = stored.filter(|last| (last.worker, last.holding) == (page.worker, page.holding))
+                {
+                    storing.processed = true;
+                }
             }
         }
     }
@@ -108,8 +111,7 @@ impl RecordBook {
         &mut self,
         page: &Page,
         position: Position,
-        began_as: AbruptTakes,
-        releases: impl Fn(WorkerNo, AbruptTakes) -> u64,
+        released: impl Fn(WorkerNo, Holding) -> bool,
     ) -> Option<Violation> {
         let (worker, shard, stored) = (page.worker, page.shard.clone(), position);
         let book = self.shards.entry(shard.clone()).or_default();
@@ -122,15 +124,12 @@ impl RecordBook {
         let Some(fate) = book.records.get_mut(&stored.sequence) else {
             return Some(Violation::Invented { worker, shard, stored });
         };
-        let before = fate.stored.replace(Storing { worker, began_as, releases: releases(worker, began_as) })?;
+        let before = fate.stored.replace(Storing { worker, holding: page.holding, processed: false })?;
         self.repeats += 1;
-        // Who was robbed goes on until it notices, behind the thief. Else: who released a lease had processed and
-        // checkpointed all that it stored; and a lease that was never taken from an owner comes to another worker by
-        // release only. A worker may lose sight of its own.
-        let robbed = began_as < before.began_as;
-        let released = releases(before.worker, before.began_as) > before.releases;
-        let handed_over = before.worker != worker && before.began_as == began_as;
-        (!robbed && (released || handed_over)).then_some(Violation::Repeated { worker, shard, stored })
+        // Only who gave up on a batch may release what it has not processed.
+        let left_undone = !before.processed && self.gave_up.contains(&before.worker);
+        let handed_over = released(before.worker, before.holding) && !left_undone;
+        handed_over.then_some(Violation::Repeated { worker, shard, stored })
     }
 }
 
@@ -144,8 +143,8 @@ impl Fate {
 mod tests {
     use std::time::Duration;
 
-    use kinesis_asl::lease::commit::Commit;
     use kinesis_asl::lease::command::{Command, Unresolved};
+    use kinesis_asl::lease::commit::Commit;
     use kinesis_asl::lease::core::{LeaseCore, LeasePolicy};
     use kinesis_asl::lease::lease::Lease;
     use kinesis_asl::lease::plan::TakeLimits;
@@ -155,8 +154,6 @@ mod tests {
 
     use super::*;
 
-    const FIRST: AbruptTakes = AbruptTakes(0);
-
     fn sequence(number: u64) -> SequenceNumber {
         number.to_string().parse().expect("digits")
     }
@@ -165,7 +162,7 @@ mod tests {
     fn holding() -> Holding {
         let limits = TakeLimits { failover: Duration::from_secs(10), max_leases: 1 };
         let unresolved = Unresolved { latest: Timestamp::from_millis(0), at_timestamp: None };
-        let policy = LeasePolicy { limits, unresolved };
+        let policy = LeasePolicy { limits, hand_over_within: limits.failover * 3, unresolved };
         let now = tokio::time::Instant::now().into_std();
         let mut core = LeaseCore::new("me".into(), policy, 1, now);
         let leases = vec![Lease::new("s".into(), Checkpoint::TrimHorizon)];
@@ -196,24 +193,33 @@ mod tests {
     #[test]
     fn a_gap_within_a_holding_is_found_and_a_page_in_order_is_not() {
         let mut book = book();
-        assert_eq!(book.on_stored(&page(1, &[1, 2]), FIRST, |_, _| 0), None);
-        assert!(matches!(book.on_stored(&page(1, &[4]), FIRST, |_, _| 0), Some(Violation::OutOfOrder { .. })));
+        assert_eq!(book.on_stored(&page(1, &[1, 2]), |_, _| false), None);
+        assert!(matches!(book.on_stored(&page(1, &[4]), |_, _| false), Some(Violation::OutOfOrder { .. })));
     }
 
     #[test]
-    fn a_repeat_is_allowed_only_after_the_lease_was_taken_from_an_owner() {
+    fn a_repeat_is_allowed_unless_the_holding_that_stored_it_first_was_released() {
         let mut book = book();
-        assert_eq!(book.on_stored(&page(1, &[1]), FIRST, |_, _| 0), None);
-        assert!(matches!(book.on_stored(&page(2, &[1]), FIRST, |_, _| 0), Some(Violation::Repeated { .. })));
-        assert_eq!(book.on_stored(&page(3, &[1]), AbruptTakes(1), |_, _| 0), None);
-        let released = book.on_stored(&page(4, &[1]), AbruptTakes(2), |worker, _| u64::from(worker.0 == 3));
-        assert!(matches!(released, Some(Violation::Repeated { .. })), "worker 3 had handed it over");
-        assert_eq!(book.counts(), (5, 3));
+        assert_eq!(book.on_stored(&page(1, &[1]), |_, _| false), None);
+        assert_eq!(book.on_stored(&page(2, &[1]), |_, _| false), None);
+        let repeated = book.on_stored(&page(3, &[1]), |worker, _| worker.0 == 2);
+        assert!(matches!(repeated, Some(Violation::Repeated { .. })), "worker 2 had handed it over");
+        assert_eq!(book.counts(), (5, 2));
+    }
+
+    #[test]
+    fn who_gave_up_on_a_batch_may_leave_behind_what_it_did_not_process_and_nothing_else() {
+        let mut book = book();
+        assert_eq!(book.on_stored(&page(1, &[1, 2]), |_, _| false), None);
+        book.on_processed(&page(1, &[1]));
+        book.on_gave_up(WorkerNo(1));
+        assert!(matches!(book.on_stored(&page(2, &[1]), |_, _| true), Some(Violation::Repeated { .. })));
+        assert_eq!(book.on_stored(&page(2, &[2]), |_, _| true), None);
     }
 
     #[test]
     fn a_record_that_nobody_produced_is_found() {
-        assert!(matches!(book().on_stored(&page(1, &[9]), FIRST, |_, _| 0), Some(Violation::Invented { .. })));
+        assert!(matches!(book().on_stored(&page(1, &[9]), |_, _| false), Some(Violation::Invented { .. })));
     }
 
     #[test]

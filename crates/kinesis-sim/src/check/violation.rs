@@ -43,8 +43,8 @@ pub enum Violation {
         /// What was stored.
         stored: Position,
     },
-    /// Invariant 7: only a lease that was taken from an owner, or that its owner lost sight of, may bring repeats.
-    #[error("{shard}: {worker} stored {stored} again although the lease was always handed over")]
+    /// Invariant 7: who gives a lease up in good order has processed and checkpointed what it stored.
+    #[error("{shard}: {worker} stored {stored} again although it came from a holding that was released in good order")]
     Repeated {
         /// Who.
         worker: WorkerNo,
@@ -94,8 +94,11 @@ pub enum Violation {
         to: LeaseCounter,
     },
     /// Invariant 5: a lease that exists was made anew.
-    #[error("{0}: the lease was created over an existing one")]
+    #[error("{0}: the lease was created over an existing one, or after it was deleted")]
     Recreated(ShardId),
+    /// A lease was deleted before its shard had ended and all that follow had begun.
+    #[error("{0}: the lease was deleted although it was still needed")]
+    DeletedTooEarly(ShardId),
     /// Invariant 4: a write of an owner, by somebody else.
     #[error("{worker} wrote {change:?} to a lease of {owner:?}")]
     WroteAsStranger {
@@ -115,6 +118,28 @@ pub enum Violation {
         shard: ShardId,
         /// When, since the start; `None` when it never held the lease or released it.
         last_write: Option<Duration>,
+    },
+    /// Invariant 4: a worker begins to hold what another one believes to hold without having renewed it in time.
+    #[error(
+        "{shard}: {worker} holds it from now on, and {other} still believes to, longer than the failover time after its last write"
+    )]
+    BothHold {
+        /// Who begins.
+        worker: WorkerNo,
+        /// What.
+        shard: ShardId,
+        /// Who should have stopped.
+        other: WorkerNo,
+    },
+    /// A lease was taken from a worker that lives and was not asked for it, or had no time to answer.
+    #[error("{shard}: {worker} took it from {robbed}, which renews it and was not asked for it in time")]
+    RobbedTheLiving {
+        /// Who took it.
+        worker: WorkerNo,
+        /// What.
+        shard: ShardId,
+        /// Who had it.
+        robbed: WorkerNo,
     },
     /// Invariant 2.
     #[error("{shard}: {worker} reads it although its parent {parent} has not ended")]

@@ -3,7 +3,7 @@
 mod hand_over;
 
 use super::*;
-use crate::lease::lease::LeaseCounter;
+use crate::lease::lease::{Claim, Lease, LeaseCounter};
 use crate::position::Timestamp;
 use crate::sequence::{Position, SequenceNumber};
 
@@ -18,7 +18,7 @@ fn start() -> Instant {
 
 fn worker(now: Instant) -> LeaseCore {
     let limits = TakeLimits { failover: FAILOVER, max_leases: usize::MAX };
-    LeaseCore::new("me".into(), LeasePolicy { limits, unresolved: UNRESOLVED }, 1, now)
+    LeaseCore::new("me".into(), LeasePolicy { limits, hand_over_within: FAILOVER * 3, unresolved: UNRESOLVED }, 1, now)
 }
 
 fn free(shard: &str) -> Lease {
@@ -148,7 +148,7 @@ fn a_lease_is_released_only_after_its_last_checkpoint_is_stored() {
 }
 
 #[test]
-fn a_take_whose_reply_was_lost_is_claimed_again_at_the_next_listing() {
+fn a_take_whose_reply_was_lost_is_claimed_again_at_the_next_listing_lr_7() {
     let now = start();
     let mut core = worker(now);
     core.poll(now);
@@ -279,7 +279,7 @@ fn a_listing_that_arrives_while_a_take_is_under_way_does_not_change_what_is_take
 }
 
 #[test]
-fn a_listing_that_took_longer_than_the_failover_time_is_not_used_but_asked_for_again() {
+fn a_listing_that_took_longer_than_the_failover_time_is_not_used_but_asked_for_again_lt_11() {
     let now = start();
     let mut core = worker(now);
     core.poll(now);
@@ -287,6 +287,16 @@ fn a_listing_that_took_longer_than_the_failover_time_is_not_used_but_asked_for_a
     assert_eq!(core.on_listing(of(vec![free("a")]), late), Reading::TooOld);
     assert!(core.poll(late).is_empty(), "neither taken nor read again without a pause");
     assert_eq!(core.poll(late + Duration::from_secs(5)), [Command::List]);
+}
+
+#[test]
+fn a_hash_range_that_others_note_at_a_held_lease_is_learned_from_the_listing_pa_5() {
+    let now = start();
+    let mut core = holding(&["a"], now);
+    let range = Some(kpl_deagg::HashKeyRange::FULL);
+    core.on_listing(of(vec![Lease { hash_range: range, ..free("a") }]), now);
+    assert_eq!(core.snapshot().get(&"a".into()).map(|lease| lease.hash_range), Some(range));
+    assert!(writes(core.poll(now)).is_empty(), "it is no theft");
 }
 
 #[test]
@@ -301,4 +311,65 @@ fn a_lease_of_a_java_worker_at_latest_gets_the_moment_at_which_this_worker_start
     assert!(
         matches!(&takes[..], [Ticket { change: LeaseChange::Take { start_at: Some(at), .. }, .. }] if *at == UNRESOLVED.latest)
     );
+}
+
+#[test]
+fn a_race_that_is_lost_gains_nothing_and_is_no_error_lt_14() {
+    let now = start();
+    let mut core = worker(now);
+    core.poll(now);
+    core.on_listing(of(vec![free("a")]), now);
+    let ticket = writes(core.poll(now)).remove(0);
+    let mut theirs = free("a");
+    (theirs.owner, theirs.counter) = (Some("winner".into()), LeaseCounter(1));
+    core.on_commit(&ticket, &Commit::Superseded(Some(theirs)), now);
+    assert!(core.poll(now).is_empty());
+    assert_eq!(core.coverage(now), Coverage { unfinished: 1, held: 1, mine: 0 });
+}
+
+#[test]
+fn a_take_that_was_throttled_is_planned_again_at_a_look_that_comes_soon_lt_15() {
+    let now = start();
+    let mut core = worker(now);
+    core.poll(now);
+    core.on_listing(of(vec![free("a")]), now);
+    let ticket = writes(core.poll(now)).remove(0);
+    core.on_commit(&ticket, &Commit::NotDone(unreachable()), now);
+    let soon = now + Duration::from_secs(1);
+    assert_eq!(core.poll(soon), [Command::List]);
+    core.on_listing(of(vec![free("a")]), soon);
+    assert_eq!(writes(core.poll(soon)).len(), 1);
+}
+
+#[test]
+fn a_failed_write_leaves_the_lease_as_it_was_and_is_tried_again_with_the_same_counter_lr_8() {
+    let (mut core, sent) = with_unclear_renewal(start());
+    let again = writes(core.poll(sent + FAILOVER / 4)).remove(0);
+    let LeaseChange::Renew(claim) = &again.change else { panic!("{again:?}") };
+    assert_eq!(claim.counter, LeaseCounter(1));
+}
+
+#[test]
+fn a_worker_that_loses_a_lease_by_its_own_clock_looks_at_once_who_has_it() {
+    let now = start();
+    let mut core = holding(&["a"], now);
+    core.poll(now);
+    let commands = core.poll(now + FAILOVER + Duration::from_millis(1));
+    assert!(is_lost(&commands), "{commands:?}");
+    assert!(commands.contains(&Command::List), "{commands:?}");
+}
+
+#[test]
+fn renewals_of_many_leases_gained_together_spread_over_the_period() {
+    let now = start();
+    let names: Vec<String> = (0..100).map(|number| format!("s{number:03}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut core = holding(&names, now);
+    let mut counts = Vec::new();
+    for tenth in 1..=10_u32 {
+        let tickets = writes(core.poll(now + LONGEST_PAUSE / 10 * tenth));
+        counts.push(tickets.len());
+    }
+    assert_eq!(counts.iter().sum::<usize>(), 100);
+    assert!(counts.iter().all(|count| *count < 30), "{counts:?}");
 }

@@ -9,7 +9,7 @@ use super::{HoleFilling, Readings, WorkerTask, now};
 use crate::error::KinesisError;
 use crate::lease::command::{Reading, Ticket};
 use crate::lease::commit::Commit;
-use crate::lease::hole::{Verdict, cover};
+use crate::lease::hole::{Cover, Role, Verdict, cover};
 use crate::lease::store::Listing;
 use crate::patience::{Advice, Patience};
 use crate::position::Timestamp;
@@ -18,6 +18,9 @@ use crate::worker::reading::Phase;
 
 /// The pause before the leases of following shards are tried again. They are not urgent enough to hurry a service in trouble.
 const CHILDREN_RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// The pause before the next look at a hole that may be one which a reshard shows for a moment.
+const NEXT_LOOK_AT_A_HOLE: Duration = Duration::from_secs(1);
 
 /// Patience with each kind of call of a worker: readings of the table, writes to leases, and the leases of following shards.
 #[derive(Debug)]
@@ -37,7 +40,7 @@ impl WorkerTask {
     pub(super) fn on_done(&mut self, done: Done) {
         match done {
             Done::Listed(listing) => self.on_listed(listing),
-            Done::Written(ticket, outcome) => self.on_written(&ticket, outcome),
+            Done::Written(ticket, outcome) => self.on_written(&ticket, *outcome),
             Done::ChildrenMade { shard, holding, result: Ok(()), .. } => {
                 self.patience.children.on_success();
                 if let Some(held) = self.held(&shard, holding) {
@@ -54,16 +57,18 @@ impl WorkerTask {
                     Advice::TryAgain => {}
                 }
             }
-            Done::Synced(result) => self.on_synced(result),
+            Done::Synced(result) => self.on_synced(result, "filled a hole in the leases"),
+            Done::RangesNoted(result) => self.on_synced(result, "noted hash ranges that leases lacked"),
+            Done::CleanedUp(result) => self.on_cleaned_up(result),
         }
     }
 
-    fn on_synced(&mut self, result: Result<usize, ServiceError>) {
+    fn on_synced(&mut self, result: Result<usize, ServiceError>, what: &'static str) {
         self.hole_filling = HoleFilling::Idle;
         match result {
             // A hole may rightly stay: a child waits for its other parent.
             Ok(0) => {}
-            Ok(made) => info!(made, "filled a hole in the leases"),
+            Ok(count) => info!(count, "{what}"),
             Err(error) if error.kind.is_transient() => {
                 warn!(%error, "could not look for missing leases; trying again later");
             }
@@ -88,6 +93,7 @@ impl WorkerTask {
         match listing {
             Ok(listing) => {
                 self.patience.readings.on_success();
+                self.report_unreadable(&listing);
                 match self.core.on_listing(listing, now()) {
                     Reading::TooOld => warn!("reading the lease table took longer than the failover time"),
                     Reading::Used => {
@@ -106,12 +112,32 @@ impl WorkerTask {
         }
     }
 
+    /// Says of each row that has become unreadable, once, that it is left alone: its shard is read by nobody from here.
+    fn report_unreadable(&self, listing: &Listing) {
+        let known = self.core.snapshot().unreadable();
+        for (key, why) in listing.unreadable.iter().filter(|(key, _)| !known.contains(&key.as_str().into())) {
+            warn!(key, why, "a row of the lease table is no readable lease; it is left alone");
+        }
+    }
+
     fn look_for_holes(&mut self) {
-        let verdict = self.holes.on_listing(&cover(self.core.snapshot().leases()));
-        if verdict == Verdict::Fill && self.hole_filling == HoleFilling::Idle {
-            self.hole_filling = HoleFilling::UnderWay;
-            let wall = Timestamp::from_millis(self.clock.now().as_millis());
-            self.ops.sync(self.core.snapshot().leased(), self.settings.position, wall);
+        let cover = cover(self.core.snapshot().leases());
+        // Who leads costs a sort of all owners, and matters only when something is wrong.
+        let role = if cover != Cover::Complete && self.core.leads() { Role::Leader } else { Role::Other };
+        let verdict = self.holes.on_listing(&cover, role);
+        match verdict {
+            Verdict::Wait => {}
+            Verdict::LookSoon => self.core.list_soon(now() + NEXT_LOOK_AT_A_HOLE),
+            Verdict::Fill | Verdict::NoteRanges if self.hole_filling == HoleFilling::UnderWay => {}
+            Verdict::Fill => {
+                self.hole_filling = HoleFilling::UnderWay;
+                let wall = Timestamp::from_millis(self.clock.now().as_millis());
+                self.ops.sync(self.settings.position, wall);
+            }
+            Verdict::NoteRanges => {
+                self.hole_filling = HoleFilling::UnderWay;
+                self.ops.note_ranges();
+            }
         }
     }
 }

@@ -135,6 +135,13 @@ impl World {
         request.update_expression(format!("SET {}", effects.join(", "))).send().await.unwrap();
     }
 
+    /// Removes an attribute of a row, as it is where a Java worker made the row.
+    pub(crate) async fn unset(&self, key: &str, attribute: &str) {
+        let request = self.dynamodb.update_item().table_name(APP).key("leaseKey", AttributeValue::S(key.to_owned()));
+        let request = request.update_expression("REMOVE #n").expression_attribute_names("#n", attribute);
+        request.send().await.unwrap();
+    }
+
     /// Both endpoints are gone when this returns.
     pub(crate) async fn stop(self) {
         self.local.stop().await;

@@ -50,7 +50,7 @@ fn a_lease_that_was_handed_over_is_claimed_at_the_next_look() {
 }
 
 #[test]
-fn an_owner_that_does_not_answer_for_three_failover_times_is_stolen_from() {
+fn an_owner_that_does_not_answer_in_time_is_stolen_from() {
     let now = start();
     let (mut core, stored) = asking(now);
     let other = if stored.shard == "a".into() { "b" } else { "a" };
@@ -128,12 +128,18 @@ fn a_lease_whose_asker_took_its_ask_back_is_released_to_whoever_wants_it() {
     assert!(matches!(&second[..], [Ticket { change: LeaseChange::Release(_), .. }]), "{second:?}");
 }
 
+/// The one write that takes an ask back; a worker that stops calls others as well.
+fn retraction(commands: Vec<Command>) -> Ticket {
+    let is_it = |ticket: &Ticket| matches!(ticket.change, LeaseChange::Retract { .. });
+    writes(commands).into_iter().find(is_it).expect("an ask is taken back")
+}
+
 #[test]
 fn a_worker_that_stops_takes_its_asks_back() {
     let now = start();
     let (mut core, stored) = asking(now);
     core.stop_taking(now);
-    let back = writes(core.poll(now)).remove(0);
+    let back = retraction(core.poll(now));
     assert_eq!(back.change, LeaseChange::Retract { shard: stored.shard.clone(), by: "me".into() });
     core.on_commit(&back, &Commit::Committed(Some(back.change.applied(&stored))), now);
     assert!(writes(core.poll(now)).is_empty());
@@ -145,7 +151,7 @@ fn a_lease_that_arrives_while_its_ask_is_taken_back_is_claimed_so_that_it_can_be
     let now = start();
     let (mut core, stored) = asking(now);
     core.stop_taking(now);
-    let back = writes(core.poll(now)).remove(0);
+    let back = retraction(core.poll(now));
     let given = of_worker(stored.shard.as_str(), "me", 4);
     core.on_commit(&back, &Commit::Superseded(Some(given)), now);
     assert!(!core.is_idle());
@@ -163,4 +169,64 @@ fn an_ask_is_no_sign_of_life_of_the_owner() {
     core.on_listing(of(vec![stored, of_worker(other, "you", 3)]), later);
     let takes = writes(core.poll(later)).into_iter().filter(|t| matches!(t.change, LeaseChange::Take { .. })).count();
     assert_eq!(takes, 2, "the owner is dead, asked or not");
+}
+
+/// A worker beside others, each of which holds a lease.
+fn among(others: &[&str], now: Instant) -> LeaseCore {
+    let mut core = holding(&["mine"], now);
+    let theirs = others.iter().enumerate().map(|(number, owner)| of_worker(&format!("s{number:03}"), owner, 3));
+    core.on_listing(of([of_worker("mine", "me", 1)].into_iter().chain(theirs).collect()), now);
+    core.poll(now);
+    core
+}
+
+#[test]
+fn a_worker_that_leaves_calls_every_other_one_once_and_at_most_sixteen() {
+    let now = start();
+    let mut core = among(&["a", "b", "c"], now);
+    core.stop_taking(now);
+    core.stop_taking(now);
+    let called: Vec<String> = writes(core.poll(now))
+        .iter()
+        .map(|ticket| match &ticket.change {
+            LeaseChange::Call { owner, by, .. } if by.as_str() == "me" => owner.to_string(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(called.iter().collect::<BTreeSet<_>>().len(), 3, "{called:?}");
+    assert_eq!(called.len(), 3);
+    let many: Vec<String> = (0..40).map(|number| format!("w{number}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let mut core = among(&many, now);
+    core.stop_taking(now);
+    assert_eq!(writes(core.poll(now)).len(), 16);
+}
+
+#[test]
+fn a_worker_that_is_called_looks_often_until_the_caller_must_be_gone() {
+    let now = start();
+    let others: Vec<String> = (0..40).map(|number| format!("w{number:02}")).collect();
+    let others: Vec<&str> = others.iter().map(String::as_str).collect();
+    let mut core = among(&others, now);
+    assert_eq!(core.duty(), Duty::Follow, "this name is not among the first two");
+    assert!(core.next_listing > now + FAILOVER);
+    let renewal = writes(core.poll(now + LONGEST_PAUSE)).remove(0);
+    let called = Lease { called_by: Some("w07".into()), ..renewal.change.applied(&of_worker("mine", "me", 1)) };
+    let heard = now + LONGEST_PAUSE;
+    core.on_commit(&renewal, &Commit::Committed(Some(called)), heard);
+    assert!(core.next_listing <= heard + watch_pause(FAILOVER));
+    assert!(core.pause_until_next_look(heard + FAILOVER) <= watch_pause(FAILOVER));
+    assert_eq!(core.alert_until, heard + FAILOVER * 3);
+}
+
+#[test]
+fn a_hand_over_whose_new_owner_was_quick_is_no_theft() {
+    let now = start();
+    let mut core = asked(now);
+    core.hand_over(&"a".into(), Holding(1));
+    let given = writes(core.poll(now)).remove(0);
+    core.on_commit(&given, &Commit::Superseded(Some(of_worker("a", "you", 3))), now);
+    let commands = core.poll(now);
+    assert!(commands.contains(&Command::Released("a".into(), Holding(1))), "{commands:?}");
+    assert!(!is_lost(&commands));
 }

@@ -1,0 +1,110 @@
+//! Settles the batches that have ended, one by one: completed or failed, positions moved or held back, states snapshotted,
+//! rates estimated.
+//!
+//! Promises: batches are settled in the order of their times. Once a batch was not processed, no position moves over it; and if the
+//! program keeps anything from batch to batch and has checkpoints, none of them goes over it either, so that what is delivered
+//! again after a restart meets states that have not seen it.
+
+use std::sync::Arc;
+
+use crate::aftermath::Aftermath;
+use crate::batch::{Batch, BatchInfo};
+use crate::batch_run::{BatchEnd, EndedBatch};
+use crate::checkpoint::Checkpointer;
+use crate::control::Control;
+use crate::event::Event;
+use crate::rate::RateController;
+use crate::receivers::Receivers;
+use crate::scheduling::BatchFailure;
+
+pub(crate) struct Settling {
+    pub(crate) on_batch_failure: BatchFailure,
+    pub(crate) control: Arc<Control>,
+    pub(crate) checkpoints: Option<Checkpointer>,
+    pub(crate) aftermath: Aftermath,
+    pub(crate) rates: Option<RateController>,
+    /// A batch was not processed, and the context stops: positions must not move over it.
+    pub(crate) broken_off: bool,
+}
+
+impl Settling {
+    /// All earlier batches have been settled before.
+    pub(crate) fn settle(&mut self, EndedBatch { batch, info, end }: EndedBatch, receivers: &Receivers) {
+        match end {
+            BatchEnd::Succeeded if !self.broken_off => self.complete(batch, info, receivers),
+            BatchEnd::Succeeded | BatchEnd::GivenUp => self.broken_off = true,
+            BatchEnd::Failed(error) => {
+                self.control.emit(&Event::BatchFailed(info));
+                match self.on_batch_failure {
+                    BatchFailure::Stop => {
+                        self.broken_off = true;
+                        self.control.fail(error);
+                    }
+                    BatchFailure::Continue => {
+                        self.pass_over(batch, receivers);
+                        self.control.report(error);
+                    }
+                }
+            }
+        }
+    }
+
+    fn complete(&mut self, batch: Arc<Batch>, info: BatchInfo, receivers: &Receivers) {
+        let time = batch.time;
+        let report = self.aftermath.of_processed(batch, receivers);
+        match &mut self.checkpoints {
+            Some(checkpoints) => checkpoints.completed(time, report),
+            None => report(),
+        }
+        let rates = self.rates.as_mut().map(|rates| rates.on_completed(&info)).unwrap_or_default();
+        self.control.emit(&Event::BatchCompleted(info));
+        for (stream, rate) in rates {
+            receivers.limit_rate(stream, rate);
+            if let Some(checkpoints) = &mut self.checkpoints {
+                checkpoints.note_rate(stream, rate);
+            }
+        }
+    }
+
+    fn pass_over(&mut self, batch: Arc<Batch>, receivers: &Receivers) {
+        if let Some(checkpoints) = &mut self.checkpoints
+            && batch.has_blocks()
+        {
+            checkpoints.stay_before(batch.time);
+            // What the memories hold as of the batch before is still to be written.
+            self.aftermath.pin(checkpoints.pinned());
+        }
+        self.aftermath.of_failed(batch, receivers);
+    }
+
+    /// Begins a checkpoint if one is due, or if this is the `last` chance for what is in none yet.
+    pub(crate) fn begin_checkpoint(&mut self, last: bool) {
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.begin_if_due(last);
+            self.aftermath.pin(checkpoints.pinned());
+        }
+    }
+
+    /// Whether everything that is to be in a checkpoint is in one that is safe.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.checkpoints.as_ref().is_none_or(Checkpointer::is_settled)
+    }
+
+    /// Resolves when the checkpoint that is being written is; never, if there is none.
+    ///
+    /// # Cancellation
+    /// Safe.
+    pub(crate) async fn checkpoint_written(&mut self) {
+        match &mut self.checkpoints {
+            Some(checkpoints) => checkpoints.written().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// A checkpoint that is nearly there is worth the wait: its batches need not be delivered again.
+    pub(crate) async fn finish(&mut self) {
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.finish().await;
+        }
+    }
+}
