@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::api::{KinesisApi, NextPage, Page, Place, RawRecord, ShardFilter, ShardIterator};
 use crate::sequence::SequenceNumber;
 use crate::shard::{ChildShard, Shard, ShardId};
+use crate::stream_identity::StreamIdentity;
 use crate::subscription::{ConsumerArn, RegisteredConsumer, SubscribedPage, Subscription};
 
 /// What was asked.
@@ -102,6 +103,10 @@ impl Scripted {
 
 #[async_trait]
 impl KinesisApi for Scripted {
+    async fn identity(&self) -> Result<StreamIdentity, ServiceError> {
+        Err(failure(ServiceErrorKind::AccessDenied, "not in the script"))
+    }
+
     async fn list_shards(&self, _filter: ShardFilter) -> Result<Vec<Shard>, ServiceError> {
         Ok(Vec::new())
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use kpl_deagg::RangePolicy;
 
-use crate::lease::cleanup::LeaseCleanup;
 use crate::consumer::settings::ReaderSettings;
+use crate::lease::cleanup::LeaseCleanup;
 use crate::position::InitialPosition;
 
 /// How a worker reads.

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use dstream_core::{DStream, StorageLevel, StreamingContext};
 use kinesis_asl::{
     CheckpointAfter, ConfigError, Credentials, InitialPosition, KinesisInputDStream, KinesisInputDStreamBuilder,
-    LeaseCleanup, Lifecycle, OnExpired, RangePolicy, ReadLimits, Retrieval, SubscriptionTiming, TableOptions, Timestamp,
+    LeaseCleanup, Lifecycle, OnExpired, RangePolicy, ReadLimits, Retrieval, SubscriptionTiming, TableOptions,
+    Timestamp,
 };
 
 use crate::support::consumer::Setup;

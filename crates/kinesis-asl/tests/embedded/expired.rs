@@ -85,7 +85,8 @@ async fn make_the_checkpoint_unknown(world: &World) {
 }
 
 #[tokio::test]
-async fn a_checkpoint_that_the_service_does_not_know_stops_the_application_or_is_left_for_the_oldest_record_by_choice() {
+async fn a_checkpoint_that_the_service_does_not_know_stops_the_application_or_is_left_for_the_oldest_record_by_choice()
+{
     for setup_on in [polling, subscribing] {
         let world = World::with(2, Settings { subscription_grace: Duration::ZERO, ..Settings::default() }).await;
         let setup = setup_on(&world);
