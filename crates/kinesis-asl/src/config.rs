@@ -52,10 +52,6 @@ pub struct Tuning {
     pub idle_between_reads: Duration,
     /// How long Kinesis or DynamoDB may fail without a success before the application is stopped. Default 5 minutes.
     pub give_up_after: Duration,
-    /// What becomes of leases of shards that have ended. Default: they are deleted when the shards that follow have started.
-    pub lease_cleanup: LeaseCleanup,
-    /// How the lease table is made. Default: with nothing but the table itself.
-    pub lease_table: TableOptions,
     /// How records are fetched. Default [`Retrieval::Polling`].
     pub retrieval: Retrieval,
     /// How fast a shard is polled. Default [`ReadLimits::Service`].
@@ -66,6 +62,10 @@ pub struct Tuning {
     pub on_expired: OnExpired,
     /// After which time without a page a shard is named in the log, with the reason. Default 1 minute.
     pub stuck_after: Duration,
+    /// What becomes of leases of shards that have ended. Default: they are deleted when the shards that follow have started.
+    pub lease_cleanup: LeaseCleanup,
+    /// How the lease table is made. Default: with nothing but the table itself.
+    pub lease_table: TableOptions,
 }
 
 impl Tuning {
@@ -80,13 +80,13 @@ impl Tuning {
             max_leases: usize::MAX,
             idle_between_reads: Duration::from_millis(500),
             give_up_after: Duration::from_secs(300),
-            lease_cleanup: LeaseCleanup::default(),
-            lease_table: TableOptions::default(),
             retrieval: Retrieval::default(),
             read_limits: ReadLimits::default(),
             subscription_timing: SubscriptionTiming::default(),
             on_expired: OnExpired::default(),
             stuck_after: Duration::from_secs(60),
+            lease_cleanup: LeaseCleanup::default(),
+            lease_table: TableOptions::default(),
         }
     }
 

@@ -15,9 +15,6 @@ pub enum KinesisError {
     /// A call to Kinesis or DynamoDB failed in a way that trying again does not mend, or for too long.
     #[error(transparent)]
     Service(#[from] ServiceError),
-    /// The lease table is not that of the stream.
-    #[error(transparent)]
-    WrongStream(#[from] WrongStream),
     /// Records have expired with the stream's retention time before they were read, or may have: the record of the checkpoint is not kept
     /// any more although later ones are, or its number is unknown to the stream, or the whole shard is gone.
     #[error(
@@ -33,6 +30,9 @@ pub enum KinesisError {
         /// What the service said, if it refused a call.
         source: Option<ServiceError>,
     },
+    /// The lease table is not that of the stream.
+    #[error(transparent)]
+    WrongStream(#[from] WrongStream),
     /// The task that read a shard panicked: a defect of this crate.
     #[error("the reader of shard '{shard}' panicked; please report it with the log")]
     ReaderPanicked {

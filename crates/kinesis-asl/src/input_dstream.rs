@@ -69,13 +69,13 @@ pub struct KinesisInputDStreamBuilder {
     max_leases: Option<usize>,
     idle_between_reads: Option<Duration>,
     give_up_after: Option<Duration>,
-    lease_cleanup: LeaseCleanup,
-    lease_table: TableOptions,
     retrieval: Option<Retrieval>,
     read_limits: Option<ReadLimits>,
     subscription_timing: Option<SubscriptionTiming>,
     on_expired: Option<OnExpired>,
     stuck_after: Option<Duration>,
+    lease_cleanup: LeaseCleanup,
+    lease_table: TableOptions,
 }
 
 impl KinesisInputDStreamBuilder {
@@ -185,19 +185,6 @@ impl KinesisInputDStreamBuilder {
         self
     }
 
-    /// What becomes of leases of shards that have ended. Default: [`LeaseCleanup::Completed`], they are deleted when the
-    /// shards that follow have started; the leader of the application's workers looks every five minutes.
-    pub fn lease_cleanup(mut self, rule: LeaseCleanup) -> Self {
-        self.lease_cleanup = rule;
-        self
-    }
-
-    /// Options of the lease table: point-in-time recovery, protection against deletion, tags. Default: none.
-    pub fn lease_table(mut self, options: TableOptions) -> Self {
-        self.lease_table = options;
-        self
-    }
-
     /// How records are fetched. Default [`Retrieval::Polling`]; [`Retrieval::FanOut`] is enhanced fan-out.
     pub fn retrieval(mut self, retrieval: Retrieval) -> Self {
         self.retrieval = Some(retrieval);
@@ -225,6 +212,19 @@ impl KinesisInputDStreamBuilder {
     /// After which time without a page a shard is named in the log, with the reason. Default 1 minute.
     pub fn stuck_after(mut self, time: Duration) -> Self {
         self.stuck_after = Some(time);
+        self
+    }
+
+    /// What becomes of leases of shards that have ended. Default: [`LeaseCleanup::Completed`], they are deleted when the
+    /// shards that follow have started; the leader of the application's workers looks every five minutes.
+    pub fn lease_cleanup(mut self, rule: LeaseCleanup) -> Self {
+        self.lease_cleanup = rule;
+        self
+    }
+
+    /// Options of the lease table: point-in-time recovery, protection against deletion, tags. Default: none.
+    pub fn lease_table(mut self, options: TableOptions) -> Self {
+        self.lease_table = options;
         self
     }
 
@@ -273,13 +273,13 @@ impl KinesisInputDStreamBuilder {
             max_leases: self.max_leases.unwrap_or(defaults.max_leases),
             idle_between_reads: self.idle_between_reads.unwrap_or(defaults.idle_between_reads),
             give_up_after: self.give_up_after.unwrap_or(defaults.give_up_after),
-            lease_cleanup: self.lease_cleanup,
-            lease_table: self.lease_table,
             retrieval: self.retrieval.unwrap_or(defaults.retrieval),
             read_limits: self.read_limits.unwrap_or(defaults.read_limits),
             subscription_timing: self.subscription_timing.unwrap_or(defaults.subscription_timing),
             on_expired: self.on_expired.unwrap_or(defaults.on_expired),
             stuck_after: self.stuck_after.unwrap_or(defaults.stuck_after),
+            lease_cleanup: self.lease_cleanup,
+            lease_table: self.lease_table,
         };
         let config = self.raw.parse(tuning)?;
         let board = KinesisInputDStream::readings(&context, &config.application);

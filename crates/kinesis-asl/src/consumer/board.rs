@@ -205,7 +205,7 @@ mod tests {
         board.set(&stuck, Doing::WaitingForMemory);
         let later = begun + LIMIT;
         board.on_page(&moving, Some(0), later);
-        assert_eq!(board.watch(later, LIMIT), [stuck.clone()]);
+        assert_eq!(board.watch(later, LIMIT), std::slice::from_ref(&stuck));
         assert_eq!(board.watch(later, LIMIT), [], "once");
         assert!(board.shards()[&stuck].doing.to_string().contains("waiting for memory"));
         board.on_page(&stuck, Some(0), later);

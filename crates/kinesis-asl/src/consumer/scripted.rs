@@ -104,7 +104,7 @@ impl Scripted {
 #[async_trait]
 impl KinesisApi for Scripted {
     async fn identity(&self) -> Result<StreamIdentity, ServiceError> {
-        Ok(StreamIdentity::new("scripted", 0))
+        Err(failure(ServiceErrorKind::AccessDenied, "not in the script"))
     }
 
     async fn list_shards(&self, _filter: ShardFilter) -> Result<Vec<Shard>, ServiceError> {

@@ -71,6 +71,7 @@ pub struct ShardConsumer<A: ?Sized> {
 /// The state of a running reader.
 struct Reader {
     source: Source,
+    expander: Expander,
     patience: Patience,
     beginning: Beginning,
 }
@@ -108,6 +109,7 @@ impl<A: KinesisApi + ?Sized> ShardConsumer<A> {
     async fn read(&self) -> ConsumerEnd {
         let mut reader = Reader {
             source: self.settings.source(self.shard().clone(), self.start, self.seed),
+            expander: self.expander.clone(),
             patience: Patience::new(self.settings.give_up_after),
             beginning: Beginning::Unopened,
         };
@@ -146,7 +148,7 @@ impl<A: KinesisApi + ?Sized> ShardConsumer<A> {
             return Some(end);
         }
         self.settings.board.set(self.shard(), Doing::WaitingForMemory);
-        if self.store(self.expander.expand(&page.records)).await.is_err() {
+        if self.store(reader.expander.expand(&page.records)).await.is_err() {
             return Some(ConsumerEnd::Stopped);
         }
         self.settings.board.on_page(self.shard(), page.millis_behind_latest, Instant::now().into_std());
@@ -181,6 +183,8 @@ impl<A: KinesisApi + ?Sized> ShardConsumer<A> {
             }
             // A number that the service does not know (any more) is refused with the iterator or the subscription.
             if let Some(unknown) = reader.source.skip_to_oldest() {
+                // It says nothing about what is there: better twice than not at all.
+                reader.expander.processed = None;
                 return self.lost_after(Some(unknown), Some(error));
             }
         }

@@ -143,6 +143,13 @@ impl WorkerHub {
         Self { identity: Identity { id, seed }, ..self }
     }
 
+    /// The same worker, which notes what its readers do on a given board in place of one of its own.
+    #[must_use]
+    pub fn with_board(mut self, board: Arc<ReadingBoard>) -> Self {
+        self.reading.board = board;
+        self
+    }
+
     /// The same worker with its task inside of another future, which may hold it up: a simulation freezes it so.
     #[cfg(any(test, feature = "test-util"))]
     #[must_use]
@@ -158,13 +165,6 @@ impl WorkerHub {
     #[must_use]
     pub fn with_observer(self, observe: impl Fn(&Command) + Send + Sync + 'static) -> Self {
         Self { observer: Some(Arc::new(observe)), ..self }
-    }
-
-    /// The same worker, which notes what its readers do on a given board in place of one of its own.
-    #[must_use]
-    pub fn with_board(mut self, board: Arc<ReadingBoard>) -> Self {
-        self.reading.board = board;
-        self
     }
 
     /// Announces a receiver, before anything starts.

@@ -72,13 +72,13 @@ fn every_setting_can_be_given_t305() {
         .max_leases_per_worker(3)
         .idle_between_reads(Duration::from_millis(250))
         .give_up_after(Duration::from_secs(10))
-        .lease_cleanup(LeaseCleanup::Keep)
-        .lease_table(TableOptions::default().deletion_protection().tag("team", "search"))
         .retrieval(Retrieval::FanOut { consumer_name: "job".to_owned(), lifecycle: Lifecycle::SelfManaged })
         .read_limits(ReadLimits::Unlimited)
         .subscription_timing(SubscriptionTiming::default())
         .on_expired(OnExpired::Continue)
-        .stuck_after(Duration::from_secs(5));
+        .stuck_after(Duration::from_secs(5))
+        .lease_cleanup(LeaseCleanup::Keep)
+        .lease_table(TableOptions::default().deletion_protection().tag("team", "search"));
     all.build().unwrap();
 }
 

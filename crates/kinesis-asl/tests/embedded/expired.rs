@@ -10,7 +10,7 @@ use kinesis_local::model::Settings;
 use crate::errors::says;
 use crate::support::consumer::{Setup, all_seen};
 use crate::support::wait::eventually;
-use crate::support::world::{STREAM, World, shard};
+use crate::support::world::{World, shard};
 
 /// Longer than records are kept.
 const MORE_THAN_A_DAY: Duration = Duration::from_secs(25 * 3_600);
@@ -78,37 +78,36 @@ async fn a_shard_that_was_quiet_for_longer_than_records_are_kept_goes_on() {
     world.stop().await;
 }
 
-/// The stream is deleted and made again, in another second: its sequence numbers begin with that.
-async fn make_anew(world: &World) {
-    let made = async || {
-        let answer = world.kinesis.describe_stream_summary().stream_name(STREAM).send().await.unwrap();
-        answer.stream_description_summary.unwrap().stream_creation_timestamp.secs()
-    };
-    let before = made().await;
-    eventually("another stream of that name", async || {
-        world.kinesis.delete_stream().stream_name(STREAM).enforce_consumer_deletion(true).send().await.unwrap();
-        world.kinesis.create_stream().stream_name(STREAM).shard_count(1).send().await.unwrap();
-        if made().await > before { Ok(()) } else { Err("it is of the same second".to_owned()) }
-    })
-    .await;
+/// The checkpoint of shard 0 becomes one that its stream does not know for it, as after an expiry that the service refuses to bridge.
+async fn make_the_checkpoint_unknown(world: &World) {
+    let foreign = world.row(&shard(1)).await.unwrap()["checkpoint"].clone();
+    world.set(&shard(0), &[("checkpoint", foreign)]).await;
 }
 
 #[tokio::test]
-async fn a_stream_that_was_made_anew_under_its_name_stops_the_application_or_is_read_from_its_beginning_by_choice() {
+async fn a_checkpoint_that_the_service_does_not_know_stops_the_application_or_is_left_for_the_oldest_record_by_choice()
+{
     for setup_on in [polling, subscribing] {
-        let world = endpoints().await;
+        let world = World::with(2, Settings { subscription_grace: Duration::ZERO, ..Settings::default() }).await;
         let setup = setup_on(&world);
         read_ten(&world, &setup).await;
-        make_anew(&world).await;
-        world.putter().numbers(20..30).await;
+        make_the_checkpoint_unknown(&world).await;
+        world.putter().numbers(10..20).await;
 
         let app = setup.build();
         app.ctx.start().await.unwrap();
         says(&app.fails().await, &[&shard(0), "have expired", "InvalidArgumentException"]);
 
         let app = Setup { on_expired: OnExpired::Continue, ..setup }.start().await;
-        app.notes.reach(10).await;
-        assert_eq!(app.stop().await.numbers(), (20..30).collect::<Vec<_>>());
+        eventually("what was put since, and the oldest records of shard 0", async || {
+            let mut noted = app.notes.all().into_iter().filter(|noted| noted.shard == shard(0));
+            let numbers = app.notes.numbers();
+            let all = (10..20).all(|number| numbers.contains(&number)) && noted.any(|noted| noted.number() < 10);
+            if all { Ok(()) } else { Err(format!("{numbers:?}")) }
+        })
+        .await;
+        assert_eq!(app.readings().losses(), 1);
+        app.stop().await;
         world.stop().await;
     }
 }
