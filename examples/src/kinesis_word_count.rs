@@ -14,7 +14,7 @@ use bytes::Bytes;
 use clap::Parser;
 use dstream_core::{BoxError, DStream, StopMode, StorageLevel, StreamingContext, error_chain};
 use kinesis_asl::api::{KinesisApi, ShardFilter};
-use kinesis_asl::{AwsKinesis, Credentials, InitialPosition, KinesisInputDStream};
+use kinesis_asl::{AwsKinesis, Credentials, InitialPosition, KinesisInputDStream, Lifecycle, Retrieval};
 use kinesis_endpoint::{EndpointUrl, Region, ServiceAccess};
 use tokio::time::Instant;
 
@@ -42,6 +42,9 @@ struct Options {
     /// Where to begin without a checkpoint.
     #[arg(long, value_enum, default_value_t = Position::Latest)]
     initial_position: Position,
+    /// How records are fetched: by GetRecords, or by enhanced fan-out as a registered consumer of the application's name.
+    #[arg(long, value_enum, default_value_t = Reader::Polling)]
+    reader: Reader,
     /// Length of a batch.
     #[arg(long, value_name = "MS", default_value_t = 2_000)]
     batch_ms: u64,
@@ -62,6 +65,12 @@ enum Position {
     Latest,
     #[value(name = "TRIM_HORIZON", alias = "trim_horizon")]
     TrimHorizon,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Reader {
+    Polling,
+    FanOut,
 }
 
 type Totals = Arc<Mutex<BTreeMap<String, u64>>>;
@@ -146,6 +155,13 @@ fn input_stream(ssc: &StreamingContext, options: &Options) -> Result<DStream<Byt
         .initial_position(match options.initial_position {
             Position::Latest => InitialPosition::Latest,
             Position::TrimHorizon => InitialPosition::TrimHorizon,
+        })
+        .retrieval(match options.reader {
+            Reader::Polling => Retrieval::Polling,
+            Reader::FanOut => {
+                let consumer_name = options.app_name.clone();
+                Retrieval::FanOut { consumer_name, lifecycle: Lifecycle::ManagedByJob }
+            }
         })
         .checkpoint_interval(ssc.batch_interval())
         .storage_level(StorageLevel::MemoryAndDisk2)

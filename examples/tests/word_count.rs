@@ -4,7 +4,7 @@
 mod support;
 
 use kinesis_local::Local;
-use support::{Program, eventually, plus, word_count, word_producer};
+use support::{Program, eventually, plus, word_count, word_count_with, word_producer};
 
 async fn endpoints(shards: u32) -> Local {
     Local::builder().stream("words", shards).start().await.expect("the endpoints start")
@@ -30,6 +30,28 @@ async fn every_word_is_counted_once_although_the_consumer_is_stopped_in_the_midd
     let (status, second) = second.stop().await;
     assert!(status.success(), "{}", second.err());
     assert_eq!(plus(first.totals(), &second.totals()), produced);
+    local.stop().await;
+}
+
+#[tokio::test]
+async fn polling_and_fan_out_count_the_same_words_from_one_stream_at_the_same_time() {
+    let local = endpoints(4).await;
+    let (mut polling, mut fan_out) = (
+        word_count_with(&local, "by-polling", &["--reader", "polling"]),
+        word_count_with(&local, "by-fan-out", &["--reader", "fan-out"]),
+    );
+    polling.ready().await;
+    fan_out.ready().await;
+    let mut producer = word_producer(&local, 500, 3);
+    assert!(producer.end().await.success(), "{}", producer.err());
+    let produced = producer.totals();
+    let words = produced.values().sum::<u64>();
+    eventually(|| [&polling, &fan_out].iter().all(|program| program.printed().values().sum::<u64>() >= words)).await;
+    for program in [polling, fan_out] {
+        let (status, program) = program.stop().await;
+        assert!(status.success(), "{}", program.err());
+        assert_eq!(program.totals(), produced);
+    }
     local.stop().await;
 }
 

@@ -9,6 +9,7 @@ use crate::position::Timestamp;
 use crate::sequence::SequenceNumber;
 use crate::shard::{ChildShard, Shard, ShardId};
 use crate::stream_identity::StreamIdentity;
+use crate::subscription::{ConsumerArn, RegisteredConsumer, Subscription, not_supported};
 
 /// One stream of Kinesis, read shard by shard.
 #[async_trait]
@@ -36,6 +37,43 @@ pub trait KinesisApi: Send + Sync + 'static {
     /// # Errors
     /// When the iterator has expired or the stream cannot be read.
     async fn next_page(&self, shard: &ShardId, iterator: &ShardIterator, limit: u16) -> Result<Page, ServiceError>;
+
+    /// The registered consumer of that name; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the stream cannot be asked. Without enhanced fan-out: always, as for the three calls below.
+    async fn find_consumer(&self, _name: &str) -> Result<Option<RegisteredConsumer>, ServiceError> {
+        Err(not_supported("DescribeStreamConsumer"))
+    }
+
+    /// Registers a consumer; it is not active at once.
+    ///
+    /// # Errors
+    /// `InUse` when the name is taken, `Throttled` when the stream has as many consumers as it may.
+    async fn register_consumer(&self, _name: &str) -> Result<RegisteredConsumer, ServiceError> {
+        Err(not_supported("RegisterStreamConsumer"))
+    }
+
+    /// Deregisters a consumer; its subscriptions end.
+    ///
+    /// # Errors
+    /// `NotFound` when it is gone already.
+    async fn deregister_consumer(&self, _consumer: &ConsumerArn) -> Result<(), ServiceError> {
+        Err(not_supported("DeregisterStreamConsumer"))
+    }
+
+    /// Subscribes a consumer to a shard from a place on. It takes the place of the consumer's earlier subscription to the shard.
+    ///
+    /// # Errors
+    /// `InUse` within five seconds of the earlier one; when consumer or shard does not exist, or the place is not in it.
+    async fn subscribe(
+        &self,
+        _consumer: &ConsumerArn,
+        _shard: &ShardId,
+        _place: Place,
+    ) -> Result<Box<dyn Subscription>, ServiceError> {
+        Err(not_supported("SubscribeToShard"))
+    }
 }
 
 /// Which shards to list.

@@ -4,18 +4,21 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::config::{Builder as Config, StalledStreamProtectionConfig};
 use aws_sdk_kinesis::primitives::DateTime;
 use aws_sdk_kinesis::types::{self as sdk, Record, ShardFilter as SdkFilter, ShardFilterType, ShardIteratorType};
 use bytes::Bytes;
 use bytestring::ByteString;
-use kinesis_endpoint::{ServiceAccess, ServiceError};
+use kinesis_endpoint::{ServiceAccess, ServiceError, ServiceErrorKind};
 use kpl_deagg::HashKeyRange;
 
 use crate::api::{KinesisApi, NextPage, Page, Place, RawRecord, ShardFilter, ShardIterator};
+use crate::aws_subscription::{AwsSubscription, CALL as SUBSCRIBE, registered, starting_position};
 use crate::position::Timestamp;
 use crate::sequence::SequenceNumber;
 use crate::shard::{ChildShard, Shard, ShardId, ShardState};
 use crate::stream_identity::StreamIdentity;
+use crate::subscription::{ConsumerArn, RegisteredConsumer, Subscription};
 
 /// One stream, through the AWS SDK.
 #[derive(Debug, Clone)]
@@ -31,6 +34,19 @@ impl AwsKinesis {
     /// Safe: nothing is kept.
     pub async fn connect(access: &ServiceAccess, stream: &str) -> Self {
         Self { client: Client::new(&access.sdk_config().await), stream: stream.to_owned() }
+    }
+
+    async fn stream_arn(&self) -> Result<String, ServiceError> {
+        const CALL: &str = "DescribeStreamSummary";
+        let request = self.client.describe_stream_summary().stream_name(&self.stream);
+        let answer = request.send().await.map_err(|e| ServiceError::from_sdk(CALL, self.subject(), e))?;
+        let summary = answer.stream_description_summary;
+        let arn = summary.map(|summary| summary.stream_arn);
+        arn.ok_or_else(|| ServiceError::invalid_response(CALL, self.subject(), "no stream in the answer"))
+    }
+
+    fn consumer_subject(&self, name: &str) -> String {
+        format!("consumer '{name}' of stream '{}'", self.stream)
     }
 
     fn subject(&self) -> String {
@@ -117,6 +133,57 @@ impl KinesisApi for AwsKinesis {
         };
         Ok(Page { records, next, millis_behind_latest: answer.millis_behind_latest })
     }
+
+    async fn find_consumer(&self, name: &str) -> Result<Option<RegisteredConsumer>, ServiceError> {
+        const CALL: &str = "DescribeStreamConsumer";
+        let stream = self.stream_arn().await?;
+        let request = self.client.describe_stream_consumer().stream_arn(stream).consumer_name(name);
+        let answer = request.send().await.map_err(|e| ServiceError::from_sdk(CALL, self.consumer_subject(name), e));
+        match answer {
+            Ok(answer) => {
+                let found = answer.consumer_description;
+                Ok(found.map(|found| registered(found.consumer_arn, &found.consumer_status)))
+            }
+            // The stream was there a moment ago.
+            Err(error) if error.kind == ServiceErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn register_consumer(&self, name: &str) -> Result<RegisteredConsumer, ServiceError> {
+        const CALL: &str = "RegisterStreamConsumer";
+        let stream = self.stream_arn().await?;
+        let request = self.client.register_stream_consumer().stream_arn(stream).consumer_name(name);
+        let answer = request.send().await.map_err(|e| ServiceError::from_sdk(CALL, self.consumer_subject(name), e))?;
+        let made = answer.consumer.map(|made| registered(made.consumer_arn, &made.consumer_status));
+        made.ok_or_else(|| {
+            ServiceError::invalid_response(CALL, self.consumer_subject(name), "no consumer in the answer")
+        })
+    }
+
+    async fn deregister_consumer(&self, consumer: &ConsumerArn) -> Result<(), ServiceError> {
+        const CALL: &str = "DeregisterStreamConsumer";
+        let request = self.client.deregister_stream_consumer().consumer_arn(&consumer.0);
+        let answer =
+            request.send().await.map_err(|e| ServiceError::from_sdk(CALL, format!("consumer '{consumer}'"), e));
+        answer.map(|_| ())
+    }
+
+    async fn subscribe(
+        &self,
+        consumer: &ConsumerArn,
+        shard: &ShardId,
+        place: Place,
+    ) -> Result<Box<dyn Subscription>, ServiceError> {
+        let subject = self.shard_subject(shard);
+        let place = starting_position(place).map_err(|why| ServiceError::invalid_response(SUBSCRIBE, &subject, why))?;
+        let request = self.client.subscribe_to_shard().consumer_arn(&consumer.0).shard_id(shard.as_str());
+        // A quiet shard has an event every 5 s only. The reader watches over that itself.
+        let quiet = Config::new().stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        let request = request.starting_position(place).customize().config_override(quiet);
+        let output = request.send().await.map_err(|e| ServiceError::from_sdk(SUBSCRIBE, &subject, e))?;
+        Ok(Box::new(AwsSubscription { output, subject }))
+    }
 }
 
 fn sdk_filter(filter: ShardFilter) -> Result<Option<SdkFilter>, ServiceError> {
@@ -153,7 +220,7 @@ fn shard_of(shard: &sdk::Shard) -> Result<Shard, String> {
     })
 }
 
-fn child_of(child: &sdk::ChildShard) -> Result<ChildShard, String> {
+pub(crate) fn child_of(child: &sdk::ChildShard) -> Result<ChildShard, String> {
     let parents: BTreeSet<ShardId> = child.parent_shards().iter().map(|parent| parent.as_str().into()).collect();
     if parents.is_empty() {
         return Err(format!("child shard '{}' without parents", child.shard_id()));
@@ -168,7 +235,7 @@ fn hash_range(range: Option<&sdk::HashKeyRange>) -> Result<Option<HashKeyRange>,
         .map_err(|error| error.to_string())
 }
 
-fn raw_record(record: Record) -> Result<RawRecord, String> {
+pub(crate) fn raw_record(record: Record) -> Result<RawRecord, String> {
     let sequence = record.sequence_number.parse().map_err(|error| format!("{error}"))?;
     let arrival = record.approximate_arrival_timestamp.and_then(|at| at.to_millis().ok()).map(Timestamp::from_millis);
     Ok(RawRecord {

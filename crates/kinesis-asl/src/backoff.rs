@@ -11,22 +11,33 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// so that many clients that were throttled together do not come back together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Backoff {
+    first: Duration,
     last: Duration,
     longest: Duration,
 }
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { last: FIRST, longest: LONGEST }
+        Self::between(FIRST, LONGEST)
     }
 }
 
 impl Backoff {
-    /// The next pause: at least 50 ms, at most 5 s.
+    /// Pauses from `first` to `longest`.
+    pub(crate) fn between(first: Duration, longest: Duration) -> Self {
+        Self { first, last: first, longest: longest.max(first) }
+    }
+
+    /// The next pause; by default at least 50 ms, at most 5 s.
     pub(crate) fn next_pause(&mut self, rng: &mut impl Rng) -> Duration {
         let upper = (self.last * 3).min(self.longest);
-        self.last = rng.random_range(FIRST..=upper);
+        self.last = rng.random_range(self.first..=upper);
         self.last
+    }
+
+    /// A success: the next failure is the first again.
+    pub(crate) fn reset(&mut self) {
+        self.last = self.first;
     }
 }
 

@@ -6,10 +6,11 @@ use kinesis_endpoint::{Credentials, EndpointUrl, Region, ServiceAccess};
 use kpl_deagg::RangePolicy;
 
 use crate::checkpoint::progress::CheckpointAfter;
+use crate::consumer::retrieval::{OnExpired, ReadLimits, Retrieval, SubscriptionTiming};
 use crate::error::ConfigError;
 use crate::lease::cleanup::LeaseCleanup;
 use crate::lease::table_options::TableOptions;
-use crate::limits::{STREAM_NAME_LENGTH, TABLE_NAME_LENGTH};
+use crate::limits::{CONSUMER_NAME_LENGTH, STREAM_NAME_LENGTH, TABLE_NAME_LENGTH};
 use crate::position::InitialPosition;
 
 /// Renewals, reads and the expiry of others all hang on the failover time; below this they would be late on a busy machine.
@@ -51,6 +52,16 @@ pub struct Tuning {
     pub idle_between_reads: Duration,
     /// How long Kinesis or DynamoDB may fail without a success before the application is stopped. Default 5 minutes.
     pub give_up_after: Duration,
+    /// How records are fetched. Default [`Retrieval::Polling`].
+    pub retrieval: Retrieval,
+    /// How fast a shard is polled. Default [`ReadLimits::Service`].
+    pub read_limits: ReadLimits,
+    /// When a subscription of [`Retrieval::FanOut`] is replaced.
+    pub subscription_timing: SubscriptionTiming,
+    /// What to do when records have expired before they were read. Default [`OnExpired::Fail`].
+    pub on_expired: OnExpired,
+    /// After which time without a page a shard is named in the log, with the reason. Default 1 minute.
+    pub stuck_after: Duration,
     /// What becomes of leases of shards that have ended. Default: they are deleted when the shards that follow have started.
     pub lease_cleanup: LeaseCleanup,
     /// How the lease table is made. Default: with nothing but the table itself.
@@ -69,6 +80,11 @@ impl Tuning {
             max_leases: usize::MAX,
             idle_between_reads: Duration::from_millis(500),
             give_up_after: Duration::from_secs(300),
+            retrieval: Retrieval::default(),
+            read_limits: ReadLimits::default(),
+            subscription_timing: SubscriptionTiming::default(),
+            on_expired: OnExpired::default(),
+            stuck_after: Duration::from_secs(60),
             lease_cleanup: LeaseCleanup::default(),
             lease_table: TableOptions::default(),
         }
@@ -79,6 +95,9 @@ impl Tuning {
             ("checkpoint_interval", self.checkpoint_interval),
             ("idle_between_reads", self.idle_between_reads),
             ("give_up_after", self.give_up_after),
+            ("stuck_after", self.stuck_after),
+            ("subscription_timing.renew_after", self.subscription_timing.renew_after),
+            ("subscription_timing.silence", self.subscription_timing.silence),
         ] {
             if value.is_zero() {
                 return Err(ConfigError::InvalidDuration { field, value, rule: "more than zero" });
@@ -87,6 +106,10 @@ impl Tuning {
         if self.failover < SHORTEST_FAILOVER {
             let (field, value) = ("failover", self.failover);
             return Err(ConfigError::InvalidDuration { field, value, rule: "at least 1 s" });
+        }
+        if let Retrieval::FanOut { consumer_name, .. } = &self.retrieval {
+            let rule = "1 to 128 letters, digits, '_', '-' and '.'";
+            check_name("retrieval's consumer_name", consumer_name, 1..=CONSUMER_NAME_LENGTH, rule)?;
         }
         Ok(())
     }

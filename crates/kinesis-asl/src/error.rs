@@ -5,7 +5,7 @@ use kinesis_endpoint::{EndpointError, ServiceError};
 use thiserror::Error;
 
 use crate::lease::belonging::WrongStream;
-use crate::sequence::Position;
+use crate::sequence::{Position, SequenceNumber};
 use crate::shard::ShardId;
 
 /// Why reading cannot go on.
@@ -15,6 +15,21 @@ pub enum KinesisError {
     /// A call to Kinesis or DynamoDB failed in a way that trying again does not mend, or for too long.
     #[error(transparent)]
     Service(#[from] ServiceError),
+    /// Records have expired with the stream's retention time before they were read, or may have: the record of the checkpoint is not kept
+    /// any more although later ones are, or its number is unknown to the stream, or the whole shard is gone.
+    #[error(
+        "records of shard '{shard}'{} have expired before they were read, or may have: lengthen the stream's retention time; to \
+         go on at the oldest record that is kept, set on_expired to OnExpired::Continue",
+        after.map(|after| format!(" after {after}")).unwrap_or_default()
+    )]
+    Expired {
+        /// The shard.
+        shard: ShardId,
+        /// The last record that was processed, where known.
+        after: Option<SequenceNumber>,
+        /// What the service said, if it refused a call.
+        source: Option<ServiceError>,
+    },
     /// The lease table is not that of the stream.
     #[error(transparent)]
     WrongStream(#[from] WrongStream),

@@ -1,5 +1,6 @@
 //! `KinesisInputDStream`: the input stream of a program, and its builder.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,6 +10,8 @@ use kpl_deagg::RangePolicy;
 
 use crate::checkpoint::progress::CheckpointAfter;
 use crate::config::{RawConfig, Tuning};
+use crate::consumer::board::ReadingBoard;
+use crate::consumer::retrieval::{OnExpired, ReadLimits, Retrieval, SubscriptionTiming};
 use crate::error::{ConfigError, HandlerError};
 use crate::lease::cleanup::LeaseCleanup;
 use crate::lease::table_options::TableOptions;
@@ -44,6 +47,12 @@ impl KinesisInputDStream {
     pub fn builder() -> KinesisInputDStreamBuilder {
         KinesisInputDStreamBuilder::default()
     }
+
+    /// What each shard's reader in this process is doing and how far it is behind, for one application of a context.
+    #[must_use]
+    pub fn readings(context: &StreamingContext, application: &str) -> Arc<ReadingBoard> {
+        context.shared(application, ReadingBoard::default)
+    }
 }
 
 /// Settings of an input stream. Setters may come in any order; everything is checked at the end.
@@ -60,6 +69,11 @@ pub struct KinesisInputDStreamBuilder {
     max_leases: Option<usize>,
     idle_between_reads: Option<Duration>,
     give_up_after: Option<Duration>,
+    retrieval: Option<Retrieval>,
+    read_limits: Option<ReadLimits>,
+    subscription_timing: Option<SubscriptionTiming>,
+    on_expired: Option<OnExpired>,
+    stuck_after: Option<Duration>,
     lease_cleanup: LeaseCleanup,
     lease_table: TableOptions,
 }
@@ -171,6 +185,36 @@ impl KinesisInputDStreamBuilder {
         self
     }
 
+    /// How records are fetched. Default [`Retrieval::Polling`]; [`Retrieval::FanOut`] is enhanced fan-out.
+    pub fn retrieval(mut self, retrieval: Retrieval) -> Self {
+        self.retrieval = Some(retrieval);
+        self
+    }
+
+    /// How fast a shard is polled. Default [`ReadLimits::Service`]: five calls and 2 MB a second.
+    pub fn read_limits(mut self, limits: ReadLimits) -> Self {
+        self.read_limits = Some(limits);
+        self
+    }
+
+    /// When a subscription of enhanced fan-out is replaced. The default suits AWS; tests shorten it.
+    pub fn subscription_timing(mut self, timing: SubscriptionTiming) -> Self {
+        self.subscription_timing = Some(timing);
+        self
+    }
+
+    /// What to do when records have expired with the stream's retention time before they were read. Default [`OnExpired::Fail`].
+    pub fn on_expired(mut self, policy: OnExpired) -> Self {
+        self.on_expired = Some(policy);
+        self
+    }
+
+    /// After which time without a page a shard is named in the log, with the reason. Default 1 minute.
+    pub fn stuck_after(mut self, time: Duration) -> Self {
+        self.stuck_after = Some(time);
+        self
+    }
+
     /// What becomes of leases of shards that have ended. Default: [`LeaseCleanup::Completed`], they are deleted when the
     /// shards that follow have started; the leader of the application's workers looks every five minutes.
     pub fn lease_cleanup(mut self, rule: LeaseCleanup) -> Self {
@@ -229,11 +273,17 @@ impl KinesisInputDStreamBuilder {
             max_leases: self.max_leases.unwrap_or(defaults.max_leases),
             idle_between_reads: self.idle_between_reads.unwrap_or(defaults.idle_between_reads),
             give_up_after: self.give_up_after.unwrap_or(defaults.give_up_after),
+            retrieval: self.retrieval.unwrap_or(defaults.retrieval),
+            read_limits: self.read_limits.unwrap_or(defaults.read_limits),
+            subscription_timing: self.subscription_timing.unwrap_or(defaults.subscription_timing),
+            on_expired: self.on_expired.unwrap_or(defaults.on_expired),
+            stuck_after: self.stuck_after.unwrap_or(defaults.stuck_after),
             lease_cleanup: self.lease_cleanup,
             lease_table: self.lease_table,
         };
         let config = self.raw.parse(tuning)?;
-        let hub = context.shared(&config.application, || WorkerHub::new(config.clone()));
+        let board = KinesisInputDStream::readings(&context, &config.application);
+        let hub = context.shared(&config.application, || WorkerHub::new(config.clone()).with_board(board));
         let seat = hub.register(&config)?;
         let level = self.storage_level.unwrap_or(StorageLevel::MemoryAndDisk2);
         let name = format!("Kinesis stream '{}' [{}]", config.stream, seat.0);

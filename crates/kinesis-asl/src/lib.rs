@@ -11,7 +11,7 @@
 //! | [`consumer`] | reading one shard |
 //! | [`checkpoint`] | how far a shard may be checkpointed |
 //! | [`worker`] | the one task of a process that owns leases and readers |
-//! | [`api`], [`lease::store`] | the seams to Kinesis and to the lease table |
+//! | [`api`], [`subscription`], [`lease::store`] | the seams to Kinesis and to the lease table |
 //!
 //! # What one may rely on
 //!
@@ -28,6 +28,7 @@
 
 pub mod api;
 mod aws_api;
+mod aws_subscription;
 mod backoff;
 pub mod checkpoint;
 mod config;
@@ -45,11 +46,14 @@ mod record_bytes;
 pub mod sequence;
 pub mod shard;
 pub mod stream_identity;
+pub mod subscription;
 pub mod worker;
 
 pub use aws_api::AwsKinesis;
 pub use checkpoint::progress::CheckpointAfter;
 pub use config::{KinesisConfig, Tuning};
+pub use consumer::board::{Doing, ReadingBoard, ShardReading};
+pub use consumer::retrieval::{Lifecycle, OnExpired, ReadLimits, Retrieval, SubscriptionTiming};
 pub use error::{ConfigError, HandlerError, KinesisError};
 pub use input_dstream::{KinesisInputDStream, KinesisInputDStreamBuilder};
 pub use kinesis_endpoint::{Credentials, ServiceError, ServiceErrorKind};

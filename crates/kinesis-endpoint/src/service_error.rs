@@ -9,6 +9,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::event_stream::RawMessage;
 use thiserror::Error;
 
 /// A call that failed. Its text says which call, on what, why, and what to do; the SDK's own error is the source.
@@ -108,11 +109,28 @@ impl ServiceError {
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
-        let (kind, reason) = classify(&error);
+        Self::sorted(call, subject.into(), error, |response| response.status().as_u16())
+    }
+
+    /// Sorts an error that ends an event stream. Codes that are not known count as the service's failure: the call itself had been
+    /// accepted.
+    pub fn from_event<E>(call: &'static str, subject: impl Into<String>, error: SdkError<E, RawMessage>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        Self::sorted(call, subject.into(), error, |_| 500)
+    }
+
+    fn sorted<E, R>(call: &'static str, subject: String, error: SdkError<E, R>, status: fn(&R) -> u16) -> Self
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+        R: fmt::Debug + Send + Sync + 'static,
+    {
+        let (kind, reason) = classify(&error, status);
         let reason = reason.trim_end_matches('.').to_owned();
         // The cause itself, without the SDK's wrapping that says no more than the kind does.
         let source = error.into_source().unwrap_or_else(|error| Box::new(error));
-        Self { call, subject: subject.into(), kind, reason, source: Some(source) }
+        Self { call, subject, kind, reason, source: Some(source) }
     }
 
     /// An answer that arrived but makes no sense.
@@ -128,9 +146,10 @@ impl ServiceError {
     }
 }
 
-fn classify<E>(error: &SdkError<E, HttpResponse>) -> (ServiceErrorKind, String)
+fn classify<E, R>(error: &SdkError<E, R>, status: fn(&R) -> u16) -> (ServiceErrorKind, String)
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    R: fmt::Debug + Send + Sync + 'static,
 {
     if let Some(cause) = causes(error).find_map(|cause| cause.downcast_ref::<CredentialsError>()) {
         return (of_credentials(cause), innermost(error));
@@ -139,7 +158,7 @@ where
         SdkError::ServiceError(context) => {
             let service = context.err();
             let code = service.code().unwrap_or("an error without a code");
-            let status = context.raw().status().as_u16();
+            let status = status(context.raw());
             let reason = service.message().map_or_else(|| code.to_owned(), |message| format!("{code}: {message}"));
             (of_code(code, status), reason)
         }
@@ -177,6 +196,7 @@ fn of_code(code: &str, status: u16) -> ServiceErrorKind {
         | "TransactionInProgressException" => ServiceErrorKind::Throttled,
         "ExpiredIteratorException" => ServiceErrorKind::ExpiredIterator,
         "ConditionalCheckFailedException" => ServiceErrorKind::ConditionFailed,
+        "InvalidArgumentException" | "ValidationException" => ServiceErrorKind::InvalidRequest,
         _ if status >= 500 => ServiceErrorKind::Server,
         _ => ServiceErrorKind::InvalidRequest,
     }
@@ -212,6 +232,7 @@ mod tests {
             ("InvalidSignatureException", 400, ServiceErrorKind::Credentials),
             ("ConditionalCheckFailedException", 400, ServiceErrorKind::ConditionFailed),
             ("InternalFailure", 500, ServiceErrorKind::Server),
+            ("InvalidArgumentException", 500, ServiceErrorKind::InvalidRequest),
             ("SomethingNew", 400, ServiceErrorKind::InvalidRequest),
         ] {
             assert_eq!(of_code(code, status), kind, "{code}");

@@ -26,9 +26,14 @@ pub(crate) type Counts = BTreeMap<String, u64>;
 
 /// The word count of `application` on embedded endpoints, with short batches.
 pub(crate) fn word_count(local: &Local, application: &str) -> Program {
+    word_count_with(local, application, &[])
+}
+
+/// The same, with more arguments.
+pub(crate) fn word_count_with(local: &Local, application: &str, more: &[&str]) -> Program {
     let (kinesis, dynamodb) = (local.kinesis_url(), local.dynamodb_url());
     let args = [application, "words", kinesis, "--dynamodb-endpoint", dynamodb, "--batch-ms=500", "--totals"];
-    Program::start(env!("CARGO_BIN_EXE_kinesis_word_count"), &args)
+    Program::start(env!("CARGO_BIN_EXE_kinesis_word_count"), &[&args, more].concat())
 }
 
 /// The word producer on embedded endpoints: 10 words a line, the same in each run.

@@ -2,12 +2,35 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`expand`] | pure: a page of Kinesis records → user records |
-//! | [`poll`] | pure: when to ask again |
+//! | [`retrieval`] | what a user chooses |
 //! | [`start`] | pure: where to begin, given a lease |
+//! | [`cursor`] | pure: where a reader stands, and whether records are missing before what it got |
+//! | [`budget`] | pure: five calls and 2 MB a second, shared by all readers of a shard |
+//! | [`poll`] | pure: when to ask again after a page |
+//! | [`trouble`] | pure: kinds of failures and their back-off |
+//! | [`flow`] | pure: how long a subscription is good for |
+//! | [`expand`] | pure: Kinesis records → user records |
+//! | `polling`, `fan_out` | pages by `GetRecords`, and by a subscription |
+//! | `source` | one of the two |
+//! | [`registration`] | the registered consumer of enhanced fan-out |
+//! | [`board`] | what each reader is doing and how far it is behind |
+//! | [`settings`] | what readers of a worker share |
 //! | [`task`] | the task that reads |
 
+pub mod board;
+pub mod budget;
+pub mod cursor;
 pub mod expand;
+pub(crate) mod fan_out;
+pub mod flow;
 pub mod poll;
+pub(crate) mod polling;
+pub mod registration;
+pub mod retrieval;
+#[cfg(test)]
+mod scripted;
+pub mod settings;
+pub(crate) mod source;
 pub mod start;
 pub mod task;
+pub mod trouble;

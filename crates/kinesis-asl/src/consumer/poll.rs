@@ -1,74 +1,89 @@
-//! When to ask a shard again: pure. Within the service's five reads a second and shard, at full rate while behind, more
-//! slowly while nothing comes.
+//! When to ask a shard again after a page: pure. At full rate while there is something to read (the [`ReadBudget`] alone
+//! holds it back), more and more slowly while nothing comes, up to the pause that was chosen.
+//!
+//! [`ReadBudget`]: crate::consumer::budget::ReadBudget
 
 use std::time::Duration;
 
-use rand::Rng;
+use crate::consumer::budget::BETWEEN_CALLS;
 
-use crate::backoff::Backoff;
-use crate::limits::READS_PER_SECOND;
-
-/// The time between two reads of a shard that has more to give.
-const WHILE_BEHIND: Duration = Duration::from_millis(1_000 / READS_PER_SECOND);
-
-/// What a read gave, as far as the next one is concerned.
+/// What a page said about the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Read {
     /// More is waiting, or came just now.
     MoreToCome,
     /// The tip of the shard is reached and nothing came.
     Idle,
-    /// The call failed and may be tried again.
-    Failed,
+}
+
+impl Read {
+    /// Judges a page by its records and by how far it says that it is behind.
+    #[must_use]
+    pub fn of(records: usize, millis_behind_latest: Option<i64>) -> Self {
+        if records == 0 && millis_behind_latest.unwrap_or(0) <= 0 { Self::Idle } else { Self::MoreToCome }
+    }
 }
 
 /// The pace of one shard's reads.
+///
+/// With a pause of 500 ms (the default) a record waits at most that long for the next call: after news the shard is asked again
+/// in 200, 400, 500, 500.. ms. A quiet shard costs two calls a second; a pause of 5 s makes that one in five.
 #[derive(Debug, Clone)]
 pub struct PollPace {
-    idle: Duration,
-    backoff: Backoff,
+    longest: Duration,
+    pause: Duration,
 }
 
 impl PollPace {
-    /// A pace with this pause between reads while nothing comes.
+    /// A pace with this pause between reads while nothing comes; at least 200 ms.
     #[must_use]
     pub fn new(idle: Duration) -> Self {
-        Self { idle: idle.max(WHILE_BEHIND), backoff: Backoff::default() }
+        Self { longest: idle.max(BETWEEN_CALLS), pause: BETWEEN_CALLS }
     }
 
     /// The time from the start of the last read to the start of the next.
-    pub fn pause(&mut self, read: Read, rng: &mut impl Rng) -> Duration {
+    pub fn pause(&mut self, read: Read) -> Duration {
         match read {
-            Read::Failed => return self.backoff.next_pause(rng).max(WHILE_BEHIND),
-            Read::MoreToCome | Read::Idle => self.backoff = Backoff::default(),
-        }
-        match read {
-            Read::MoreToCome => WHILE_BEHIND,
-            _ => self.idle,
+            Read::MoreToCome => {
+                self.pause = BETWEEN_CALLS;
+                Duration::ZERO
+            }
+            Read::Idle => {
+                let pause = self.pause.min(self.longest);
+                self.pause = (pause * 2).min(self.longest);
+                pause
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use rand::{SeedableRng, rngs::StdRng};
-
     use super::*;
 
-    #[test]
-    fn a_shard_is_never_read_more_than_five_times_a_second() {
-        let (mut rng, mut pace) = (StdRng::seed_from_u64(1), PollPace::new(Duration::ZERO));
-        for read in [Read::MoreToCome, Read::Idle, Read::Failed, Read::Failed] {
-            assert!(pace.pause(read, &mut rng) >= Duration::from_millis(200), "{read:?}");
-        }
+    fn pauses(idle: u64, reads: &[Read]) -> Vec<u128> {
+        let mut pace = PollPace::new(Duration::from_millis(idle));
+        reads.iter().map(|read| pace.pause(*read).as_millis()).collect()
     }
 
     #[test]
-    fn failures_in_a_row_wait_longer_and_a_success_forgets_them() {
-        let (mut rng, mut pace) = (StdRng::seed_from_u64(1), PollPace::new(Duration::from_millis(500)));
-        let longest = (0..20).map(|_| pace.pause(Read::Failed, &mut rng)).max();
-        assert!(longest > Some(Duration::from_secs(1)));
-        assert_eq!(pace.pause(Read::Idle, &mut rng), Duration::from_millis(500));
-        assert!(pace.pause(Read::Failed, &mut rng) < Duration::from_secs(1));
+    fn a_shard_with_more_to_come_is_not_held_back_and_a_quiet_one_is_asked_less_and_less_often_pf_2() {
+        use Read::{Idle, MoreToCome};
+        let reads = [MoreToCome, Idle, Idle, Idle, Idle, MoreToCome, Idle];
+        assert_eq!(pauses(500, &reads), [0, 200, 400, 500, 500, 0, 200]);
+        assert_eq!(pauses(5_000, &reads[1..5]), [200, 400, 800, 1_600]);
+    }
+
+    #[test]
+    fn a_quiet_shard_is_asked_five_times_a_second_at_most_whatever_was_chosen() {
+        assert_eq!(pauses(0, &[Read::Idle, Read::Idle]), [200, 200]);
+    }
+
+    #[test]
+    fn an_empty_page_before_the_tip_is_followed_at_once() {
+        assert_eq!(Read::of(0, Some(7_000)), Read::MoreToCome);
+        assert_eq!(Read::of(3, Some(0)), Read::MoreToCome);
+        assert_eq!(Read::of(0, Some(0)), Read::Idle);
+        assert_eq!(Read::of(0, None), Read::Idle);
     }
 }

@@ -4,21 +4,23 @@
 //! what was processed. So it may be stopped at any await.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use dstream_core::ReceiverStore;
 use kinesis_endpoint::{ServiceError, ServiceErrorKind};
-use rand::{SeedableRng, rngs::StdRng};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use crate::api::{KinesisApi, NextPage, Page, Place, ShardFilter, ShardIterator};
+use crate::api::{KinesisApi, Place, ShardFilter};
 use crate::checkpoint::tracker::ProgressTracker;
+use crate::consumer::board::Doing;
 use crate::consumer::expand::{Expanded, Expander};
-use crate::consumer::poll::{PollPace, Read};
+use crate::consumer::retrieval::OnExpired;
+use crate::consumer::settings::ReaderSettings;
+use crate::consumer::source::{Delivery, Got, Source};
 use crate::consumer::start::Start;
-use crate::limits::RECORDS_PER_READ;
+use crate::consumer::trouble::Trouble;
+use crate::error::KinesisError;
 use crate::patience::{Advice, Patience};
 use crate::range::{Holding, SequenceRange};
 use crate::record::KinesisRecord;
@@ -35,8 +37,8 @@ pub enum ConsumerEnd {
     Stopped,
     /// Every record of the shard has been stored; these shards follow.
     ShardEnd(Vec<ChildShard>),
-    /// A call failed in a way that trying again does not mend.
-    Failed(ServiceError),
+    /// A call failed in a way that trying again does not mend, or records had expired.
+    Failed(KinesisError),
 }
 
 /// A consumer has its first iterator: no record from its start on can be missed.
@@ -60,27 +62,28 @@ pub struct ShardConsumer<A: ?Sized> {
     pub tracker: Arc<ProgressTracker>,
     /// Who hears that reading has begun.
     pub started: mpsc::Sender<Started>,
-    /// The pause between reads while nothing comes.
-    pub idle: Duration,
-    /// How long calls may fail in a row before the application is stopped.
-    pub give_up_after: Duration,
+    /// What all readers of the worker have in common.
+    pub settings: ReaderSettings,
     /// For jitter.
     pub seed: u64,
 }
 
 /// The state of a running reader.
 struct Reader {
-    iterator: Option<ShardIterator>,
-    last_seen: Option<SequenceNumber>,
-    pace: PollPace,
-    rng: StdRng,
+    source: Source,
+    expander: Expander,
     patience: Patience,
+    beginning: Beginning,
 }
 
-/// What one step of reading led to.
-enum Step {
-    Again(Read),
-    End(ConsumerEnd),
+/// Whether anything was received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beginning {
+    /// No iterator or subscription yet.
+    Unopened,
+    /// No page yet.
+    Unread,
+    Over,
 }
 
 impl<A: KinesisApi + ?Sized> ShardConsumer<A> {
@@ -95,77 +98,61 @@ impl<A: KinesisApi + ?Sized> ShardConsumer<A> {
             _ = stop.changed() => ConsumerEnd::Stopped,
             end = self.read() => end,
         };
-        info!(shard = %self.expander.shard, end = %end.name(), "stopped reading a shard");
+        info!(shard = %self.shard(), end = %end.name(), "stopped reading a shard");
         end
+    }
+
+    fn shard(&self) -> &ShardId {
+        &self.expander.shard
     }
 
     async fn read(&self) -> ConsumerEnd {
         let mut reader = Reader {
-            iterator: None,
-            last_seen: None,
-            pace: PollPace::new(self.idle),
-            rng: StdRng::seed_from_u64(self.seed),
-            patience: Patience::new(self.give_up_after),
+            source: self.settings.source(self.shard().clone(), self.start, self.seed),
+            expander: self.expander.clone(),
+            patience: Patience::new(self.settings.give_up_after),
+            beginning: Beginning::Unopened,
         };
+        self.settings.board.set(self.shard(), Doing::Opening);
         loop {
-            let asked = Instant::now();
-            match self.step(&mut reader).await {
-                Step::End(end) => return end,
-                Step::Again(read) => {
-                    tokio::time::sleep_until(asked + reader.pace.pause(read, &mut reader.rng)).await;
-                }
+            let end = match reader.source.next(&*self.api).await {
+                Ok(Got::Opened) => self.on_opened(&mut reader).await,
+                Ok(Got::Page(page)) => self.on_page(&mut reader, page).await,
+                Ok(Got::Renewed) => None,
+                Err(error) => self.on_error(&mut reader, error).await,
+            };
+            if let Some(end) = end {
+                return end;
             }
         }
     }
 
-    async fn step(&self, reader: &mut Reader) -> Step {
-        let answer = match reader.iterator.take() {
-            None => self.open_iterator(reader).await,
-            Some(iterator) => self.next_page(reader, iterator).await,
-        };
-        match answer {
-            Ok(step) => step,
-            Err(error) => self.on_error(reader, error).await,
-        }
-    }
-
-    async fn open_iterator(&self, reader: &mut Reader) -> Result<Step, ServiceError> {
-        let place = reader.last_seen.map_or(self.start.place, Place::After);
-        reader.iterator = Some(self.api.shard_iterator(&self.expander.shard, place).await?);
-        if reader.last_seen.is_none() {
+    async fn on_opened(&self, reader: &mut Reader) -> Option<ConsumerEnd> {
+        if reader.beginning == Beginning::Unopened {
+            reader.beginning = Beginning::Unread;
+            self.settings.board.set(self.shard(), Doing::Reading);
             // The worker may be gone already; then this task is about to be stopped.
-            let _ = self.started.send(Started(self.expander.shard.clone(), self.holding)).await;
+            let _ = self.started.send(Started(self.shard().clone(), self.holding)).await;
         }
-        Ok(Step::Again(Read::MoreToCome))
+        None
     }
 
-    async fn next_page(&self, reader: &mut Reader, iterator: ShardIterator) -> Result<Step, ServiceError> {
-        let page = match self.api.next_page(&self.expander.shard, &iterator, RECORDS_PER_READ).await {
-            Ok(page) => page,
-            // After the last record seen a new iterator is at the same place, so nothing is lost or read twice.
-            Err(error) if error.kind == ServiceErrorKind::ExpiredIterator => return Ok(Step::Again(Read::MoreToCome)),
-            Err(error) => {
-                reader.iterator = Some(iterator);
-                return Err(error);
-            }
-        };
+    async fn on_page(&self, reader: &mut Reader, page: Delivery) -> Option<ConsumerEnd> {
         // An iterator alone proves nothing: only a page ends a time of failures.
         if reader.patience.is_failing() {
-            info!(shard = %self.expander.shard, "reading goes on");
+            info!(shard = %self.shard(), "reading goes on");
         }
         reader.patience.on_success();
-        reader.last_seen = page.records.last().map(|record| record.sequence).or(reader.last_seen);
-        let read = how_far(&page);
-        if self.store(self.expander.expand(&page.records)).await.is_err() {
-            return Ok(Step::End(ConsumerEnd::Stopped));
+        reader.beginning = Beginning::Over;
+        if let Some(end) = page.gap.and_then(|gap| self.lost_after(Some(gap.checkpoint), None)) {
+            return Some(end);
         }
-        Ok(match page.next {
-            NextPage::Iterator(next) => {
-                reader.iterator = Some(next);
-                Step::Again(read)
-            }
-            NextPage::ShardEnd(children) => Step::End(ConsumerEnd::ShardEnd(children)),
-        })
+        self.settings.board.set(self.shard(), Doing::WaitingForMemory);
+        if self.store(reader.expander.expand(&page.records)).await.is_err() {
+            return Some(ConsumerEnd::Stopped);
+        }
+        self.settings.board.on_page(self.shard(), page.millis_behind_latest, Instant::now().into_std());
+        page.end.map(ConsumerEnd::ShardEnd)
     }
 
     /// Stores a page whole. `Err` when nothing more can be stored.
@@ -173,11 +160,11 @@ impl<A: KinesisApi + ?Sized> ShardConsumer<A> {
         let Some((from, to)) = page.span else { return Ok(()) };
         if page.counts.out_of_range + page.counts.damaged > 0 {
             warn!(
-                shard = %self.expander.shard, %from, %to, out_of_range = page.counts.out_of_range,
+                shard = %self.shard(), %from, %to, out_of_range = page.counts.out_of_range,
                 damaged = page.counts.damaged, "user records of aggregates were left out"
             );
         }
-        let shard = self.expander.shard.clone();
+        let shard = self.shard().clone();
         let range = SequenceRange { shard, holding: self.holding, from, to, records: page.records.len() };
         debug!(%range, "storing a page");
         self.sink.store(page.records, range.clone()).await?;
@@ -186,45 +173,76 @@ impl<A: KinesisApi + ?Sized> ShardConsumer<A> {
         Ok(())
     }
 
-    async fn on_error(&self, reader: &mut Reader, error: ServiceError) -> Step {
+    async fn on_error(&self, reader: &mut Reader, error: ServiceError) -> Option<ConsumerEnd> {
         if error.kind == ServiceErrorKind::NotFound {
             return self.on_missing(reader, error).await;
         }
-        let may_pass = error.kind.is_transient() || self.is_ahead_of_the_service(reader, &error);
+        if error.kind == ServiceErrorKind::InvalidRequest && !reader.source.is_open() {
+            if self.is_ahead_of_the_service(reader) {
+                return self.try_again(reader, error, true);
+            }
+            // A number that the service does not know (any more) is refused with the iterator or the subscription.
+            if let Some(unknown) = reader.source.skip_to_oldest() {
+                // It says nothing about what is there: better twice than not at all.
+                reader.expander.processed = None;
+                return self.lost_after(Some(unknown), Some(error));
+            }
+        }
+        let may_pass = error.kind.is_transient();
         self.try_again(reader, error, may_pass)
     }
 
     /// Whether the service refuses the moment at which to begin because it lies in its future: our clock runs ahead of
     /// the service's, and the refusal ends by itself.
-    fn is_ahead_of_the_service(&self, reader: &Reader, error: &ServiceError) -> bool {
-        error.kind == ServiceErrorKind::InvalidRequest
-            && reader.iterator.is_none()
-            && reader.last_seen.is_none()
-            && matches!(self.start.place, Place::AtTimestamp(_))
+    fn is_ahead_of_the_service(&self, reader: &Reader) -> bool {
+        reader.beginning != Beginning::Over && matches!(self.start.place, Place::AtTimestamp(_))
     }
 
-    fn try_again(&self, reader: &mut Reader, error: ServiceError, may_pass: bool) -> Step {
+    fn try_again(&self, reader: &mut Reader, error: ServiceError, may_pass: bool) -> Option<ConsumerEnd> {
+        let trouble = Trouble::of(&error);
+        self.settings.board.set(self.shard(), Doing::Troubled(trouble));
         if !reader.patience.is_failing() {
-            warn!(shard = %self.expander.shard, %error, "reading fails");
+            warn!(shard = %self.shard(), %trouble, %error, "reading fails");
         }
         match reader.patience.on_failure_that(may_pass, Instant::now().into_std()) {
-            Advice::TryAgain => Step::Again(Read::Failed),
-            Advice::GiveUp => Step::End(ConsumerEnd::Failed(error)),
+            Advice::TryAgain => {
+                reader.source.wait_after(trouble);
+                None
+            }
+            Advice::GiveUp => Some(ConsumerEnd::Failed(error.into())),
         }
     }
 
-    /// The stream is gone, or only the shard: a closed shard expires with its last record.
-    async fn on_missing(&self, reader: &mut Reader, error: ServiceError) -> Step {
-        let shard = &self.expander.shard;
+    /// The stream is gone, or the consumer of fan-out, or only the shard: a closed shard expires with its last record.
+    async fn on_missing(&self, reader: &mut Reader, error: ServiceError) -> Option<ConsumerEnd> {
+        let shard = self.shard();
         match self.api.list_shards(ShardFilter::All).await {
-            Ok(shards) if shards.iter().any(|listed| listed.id == *shard) => Step::End(ConsumerEnd::Failed(error)),
-            Ok(shards) => {
-                warn!(%shard, "the shard has expired with the retention time: its unread records are lost");
-                Step::End(ConsumerEnd::ShardEnd(children_of(shard, &shards)))
+            Ok(shards) if shards.iter().any(|listed| listed.id == *shard) => {
+                let may_pass = reader.source.mends_what_is_missing();
+                self.try_again(reader, error, may_pass)
             }
+            Ok(shards) => {
+                let after = self.start.processed.map(|position| position.sequence);
+                let end = || ConsumerEnd::ShardEnd(children_of(shard, &shards));
+                Some(self.lost_after(after, Some(error)).unwrap_or_else(end))
+            }
+            // That the stream is gone is said in the words of the call that asked for it by name.
             Err(error) => {
                 let may_pass = error.kind.is_transient();
                 self.try_again(reader, error, may_pass)
+            }
+        }
+    }
+
+    /// Records have expired, or may have, before they were read. `None` when reading is to go on all the same.
+    fn lost_after(&self, after: Option<SequenceNumber>, source: Option<ServiceError>) -> Option<ConsumerEnd> {
+        self.settings.board.on_loss(self.shard());
+        let error = KinesisError::Expired { shard: self.shard().clone(), after, source };
+        match self.settings.on_expired {
+            OnExpired::Fail => Some(ConsumerEnd::Failed(error)),
+            OnExpired::Continue => {
+                warn!(%error, "going on at the oldest record that is kept");
+                None
             }
         }
     }
@@ -238,8 +256,4 @@ impl ConsumerEnd {
             Self::Failed(_) => "failed",
         }
     }
-}
-
-fn how_far(page: &Page) -> Read {
-    if page.records.is_empty() && page.millis_behind_latest.unwrap_or(0) == 0 { Read::Idle } else { Read::MoreToCome }
 }

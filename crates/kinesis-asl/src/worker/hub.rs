@@ -14,13 +14,15 @@ use futures::future::BoxFuture;
 use tokio::sync::{OnceCell, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tracing::info;
+use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::api::KinesisApi;
 use crate::aws_api::AwsKinesis;
 use crate::checkpoint::tracker::ProgressTracker;
 use crate::config::KinesisConfig;
+use crate::consumer::board::ReadingBoard;
+use crate::consumer::settings::ReaderSettings;
 use crate::consumer::task::RecordSink;
 use crate::error::{ConfigError, KinesisError};
 #[cfg(any(test, feature = "test-util"))]
@@ -49,6 +51,7 @@ const BATCHES_TO_FINISH: u32 = 3;
 pub struct WorkerHub {
     config: KinesisConfig,
     tracker: Arc<ProgressTracker>,
+    reading: ReaderSettings,
     clock: Arc<dyn Clock>,
     identity: Identity,
     backend: OnceCell<Backend>,
@@ -112,6 +115,7 @@ impl WorkerHub {
     pub fn new(config: KinesisConfig) -> Self {
         Self {
             tracker: Arc::new(ProgressTracker::new(config.tuning.checkpoint_after)),
+            reading: ReaderSettings::new(&config.tuning, Arc::default()),
             config,
             clock: Arc::new(SystemClock),
             identity: Identity::fresh(),
@@ -137,6 +141,13 @@ impl WorkerHub {
     #[must_use]
     pub fn with_identity(self, id: WorkerId, seed: u64) -> Self {
         Self { identity: Identity { id, seed }, ..self }
+    }
+
+    /// The same worker, which notes what its readers do on a given board in place of one of its own.
+    #[must_use]
+    pub fn with_board(mut self, board: Arc<ReadingBoard>) -> Self {
+        self.reading.board = board;
+        self
     }
 
     /// The same worker with its task inside of another future, which may hold it up: a simulation freezes it so.
@@ -230,8 +241,24 @@ impl WorkerHub {
             drop(requests);
             // A panic was reported by the task itself.
             let _ = task.await;
+            self.deregister().await;
         }
         if unwritten.is_empty() { Ok(()) } else { Err(KinesisError::NotReleased { shards: unwritten }) }
+    }
+
+    /// Deregisters the consumer of enhanced fan-out, if this process registered it and no other worker holds a lease.
+    async fn deregister(&self) {
+        let (Some(registration), Some(backend)) = (&self.reading.registration, self.backend.get()) else { return };
+        let Some(consumer) = registration.ours().await else { return };
+        match backend.store.list().await {
+            Ok(listing) if listing.leases.iter().all(|lease| lease.owner.is_none()) => {
+                registration.deregister(&*backend.api, &consumer).await;
+            }
+            Ok(_) => info!(%consumer, "the consumer of enhanced fan-out stays registered: other workers use it"),
+            Err(error) => {
+                warn!(%consumer, %error, "the consumer of enhanced fan-out stays registered: others may use it");
+            }
+        }
     }
 
     /// Ends the worker's task and its readers at once, as a crash of the process does: nothing is checkpointed or
@@ -291,8 +318,8 @@ impl WorkerHub {
             position: self.config.initial_position,
             range_policy: tuning.range_policy,
             checkpoint_interval: tuning.checkpoint_interval,
-            idle: tuning.idle_between_reads,
             give_up_after: tuning.give_up_after,
+            reading: self.reading.clone(),
             seed,
             cleanup: tuning.lease_cleanup,
         };

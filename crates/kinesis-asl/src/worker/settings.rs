@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kpl_deagg::RangePolicy;
 
+use crate::consumer::settings::ReaderSettings;
 use crate::lease::cleanup::LeaseCleanup;
 use crate::position::InitialPosition;
 
@@ -13,8 +14,8 @@ pub(crate) struct WorkerSettings {
     pub(crate) position: InitialPosition,
     pub(crate) range_policy: RangePolicy,
     pub(crate) checkpoint_interval: Duration,
-    pub(crate) idle: Duration,
     pub(crate) give_up_after: Duration,
+    pub(crate) reading: ReaderSettings,
     pub(crate) seed: u64,
     pub(crate) cleanup: LeaseCleanup,
 }

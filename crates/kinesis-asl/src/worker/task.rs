@@ -195,6 +195,7 @@ impl WorkerTask {
         }
         self.start_readers();
         self.say_ready(now);
+        self.settings.reading.board.watch(now.into_std(), self.settings.reading.stuck_after);
         let (readers, shards) = (&self.readers, &self.shards);
         self.seats.answer(|seat| readers.have_ended(seat), |seat| shards.values().any(|held| held.seat == seat));
     }
@@ -236,6 +237,7 @@ impl WorkerTask {
         };
         info!(shard = %lease.shard, checkpoint = %lease.checkpoint, seat = seat.0, "gained a lease");
         self.tracker.with(|progress| progress.begin(lease.shard.clone(), holding));
+        self.settings.reading.board.begin(&lease.shard, now());
         let held = HeldShard { lease, holding, seat, phase: Phase::WaitingForParents };
         self.shards.insert(held.lease.shard.clone(), held);
     }
@@ -243,6 +245,7 @@ impl WorkerTask {
     fn forget(&mut self, shard: &ShardId, holding: Holding) {
         if self.shards.get(shard).is_some_and(|held| held.holding == holding) {
             self.shards.remove(shard);
+            self.settings.reading.board.end(shard);
         }
         self.tracker.with(|progress| progress.forget(shard, holding));
         self.readers.stop(|reading| reading.shard == *shard && reading.holding == holding);
@@ -273,8 +276,7 @@ impl WorkerTask {
                 sink,
                 tracker: Arc::clone(&self.tracker),
                 started: self.readers.notices(),
-                idle: self.settings.idle,
-                give_up_after: self.settings.give_up_after,
+                settings: self.settings.reading.clone(),
                 seed: self.settings.seed ^ held.holding.0,
             };
             let assignment = Assignment { shard: held.lease.shard.clone(), holding: held.holding, seat: held.seat };
@@ -283,6 +285,11 @@ impl WorkerTask {
     }
 
     fn on_reader(&mut self, event: ReaderEvent) {
+        if let ReaderEvent::Ended(reading, _) = &event
+            && self.held(&reading.shard, reading.holding).is_some()
+        {
+            self.settings.reading.board.end(&reading.shard);
+        }
         match event {
             ReaderEvent::Started(Started(shard, holding)) => {
                 if let Some(held) = self.held(&shard, holding).filter(|held| held.phase == Phase::Opening) {
@@ -299,7 +306,7 @@ impl WorkerTask {
             ReaderEvent::Ended(reading, Ok(ConsumerEnd::Stopped)) => self.on_stopped(&reading),
             ReaderEvent::Ended(reading, Ok(ConsumerEnd::Failed(error))) => {
                 self.on_stopped(&reading);
-                self.seats.fail(reading.seat, KinesisError::Service(error));
+                self.seats.fail(reading.seat, error);
             }
             ReaderEvent::Ended(reading, Err(source)) => {
                 self.on_stopped(&reading);

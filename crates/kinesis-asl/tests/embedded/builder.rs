@@ -6,7 +6,8 @@ use bytes::Bytes;
 use dstream_core::{DStream, StorageLevel, StreamingContext};
 use kinesis_asl::{
     CheckpointAfter, ConfigError, Credentials, InitialPosition, KinesisInputDStream, KinesisInputDStreamBuilder,
-    LeaseCleanup, RangePolicy, TableOptions, Timestamp,
+    LeaseCleanup, Lifecycle, OnExpired, RangePolicy, ReadLimits, Retrieval, SubscriptionTiming, TableOptions,
+    Timestamp,
 };
 
 use crate::support::consumer::Setup;
@@ -17,6 +18,10 @@ fn context() -> StreamingContext {
 
 fn required(ctx: &StreamingContext) -> KinesisInputDStreamBuilder {
     KinesisInputDStream::builder().streaming_context(ctx).stream_name("words").checkpoint_app_name("word-count")
+}
+
+fn fan_out(consumer_name: &str) -> Retrieval {
+    Retrieval::FanOut { consumer_name: consumer_name.to_owned(), lifecycle: Lifecycle::default() }
 }
 
 #[track_caller]
@@ -67,6 +72,11 @@ fn every_setting_can_be_given_t305() {
         .max_leases_per_worker(3)
         .idle_between_reads(Duration::from_millis(250))
         .give_up_after(Duration::from_secs(10))
+        .retrieval(Retrieval::FanOut { consumer_name: "job".to_owned(), lifecycle: Lifecycle::SelfManaged })
+        .read_limits(ReadLimits::Unlimited)
+        .subscription_timing(SubscriptionTiming::default())
+        .on_expired(OnExpired::Continue)
+        .stuck_after(Duration::from_secs(5))
         .lease_cleanup(LeaseCleanup::Keep)
         .lease_table(TableOptions::default().deletion_protection().tag("team", "search"));
     all.build().unwrap();
@@ -87,6 +97,9 @@ fn values_that_cannot_be_right_are_refused_with_the_value_and_the_rule() {
         ),
         (required(&ctx).checkpoint_interval(Duration::ZERO).build(), ["checkpoint_interval is 0ns", "more than zero"]),
         (required(&ctx).idle_between_reads(Duration::ZERO).build(), ["idle_between_reads is 0ns", "more than zero"]),
+        (required(&ctx).stuck_after(Duration::ZERO).build(), ["stuck_after is 0ns", "more than zero"]),
+        (required(&ctx).retrieval(fan_out("my job")).build(), ["consumer_name 'my job'", "1 to 128 letters"]),
+        (required(&ctx).retrieval(fan_out("")).build(), ["consumer_name ''", "1 to 128 letters"]),
         (required(&ctx).give_up_after(Duration::ZERO).build(), ["give_up_after is 0ns", "more than zero"]),
         (required(&ctx).failover(Duration::from_millis(999)).build(), ["failover is 999ms", "at least 1 s"]),
     ] {

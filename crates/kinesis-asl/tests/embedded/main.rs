@@ -14,6 +14,9 @@
 mod aggregates;
 mod builder;
 mod errors;
+mod expired;
+mod fan_out;
+mod faults;
 mod handler;
 mod latest;
 mod lease_table;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dstream_core::Event;
+use kinesis_asl::Doing;
 use kinesis_asl::position::Checkpoint;
 use tokio::sync::RwLock;
 
@@ -74,6 +75,12 @@ async fn a_child_shard_is_not_read_before_every_record_of_its_parent_is_processe
     world.settles_at(&[3]).await;
     submitted.more_batches(5).await;
     submitted.reaches(100).await;
+    let doing: Vec<Doing> = app.readings().shards().into_values().map(|reading| reading.doing).collect();
+    assert_eq!(
+        doing,
+        [Doing::WaitingForParents; 2],
+        "the parent's reader has ended, the children are named with the reason"
+    );
     let parent = &world.leases().await[&shard(0)];
     assert!(parent.checkpoint.is_initial(), "nothing of it is processed: {parent:?}");
 

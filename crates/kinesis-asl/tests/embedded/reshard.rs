@@ -50,7 +50,13 @@ fn children_come_after_their_parents(notes: &[Noted], leases: &BTreeMap<String, 
 #[tokio::test]
 async fn a_split_and_a_merge_under_load_lose_nothing_double_nothing_and_keep_the_order_by_key() {
     let world = World::start(2).await;
-    let app = Setup { inputs: 2, ..Setup::of(&world) }.start().await;
+    splits_and_merges(&world, Setup::of(&world)).await;
+    world.stop().await;
+}
+
+/// A split and a merge under load; nothing may be lost or doubled, whatever the application reads by.
+pub(crate) async fn splits_and_merges(world: &World, setup: Setup) {
+    let app = Setup { inputs: 2, ..setup }.start().await;
     let producing = world.putter().go_on(10);
     app.notes.reach(100).await;
 
@@ -58,13 +64,13 @@ async fn a_split_and_a_merge_under_load_lose_nothing_double_nothing_and_keep_the
     let quarter = (u128::MAX / 4).to_string();
     let split = world.kinesis.split_shard().stream_name(STREAM).shard_to_split(shard(0));
     split.new_starting_hash_key(quarter).send().await.unwrap();
-    held(&world, &[1, 2, 3]).await;
+    held(world, &[1, 2, 3]).await;
     measured("split to both children held, under load", begun);
 
     let begun = Instant::now();
     let merge = world.kinesis.merge_shards().stream_name(STREAM).shard_to_merge(shard(3));
     merge.adjacent_shard_to_merge(shard(1)).send().await.unwrap();
-    held(&world, &[2, 4]).await;
+    held(world, &[2, 4]).await;
     measured("merge to the child held, under load", begun);
 
     let more = app.notes.len() + 200;
@@ -85,7 +91,6 @@ async fn a_split_and_a_merge_under_load_lose_nothing_double_nothing_and_keep_the
     assert_eq!(read, (0..5).map(shard).collect(), "every shard had records");
     children_come_after_their_parents(&notes, &leases);
     order_by_key_is_kept(&notes);
-    world.stop().await;
 }
 
 #[tokio::test]

@@ -78,6 +78,11 @@ impl Consumer {
         }
     }
 
+    /// The second that stands in its ARN; it may be ahead of the clock.
+    pub(crate) fn second(&self) -> Option<u64> {
+        self.arn.rsplit(':').next()?.parse().ok()
+    }
+
     pub(crate) fn status(&self) -> ConsumerStatus {
         match self.phase {
             ConsumerPhase::Creating { .. } => ConsumerStatus::Creating,

@@ -162,7 +162,7 @@ impl Model {
             .consumers
             .by_name
             .get(key.name)
-            .filter(|consumer| key.created_second.is_none_or(|second| second == consumer.created.seconds()))
+            .filter(|consumer| key.created_second.is_none() || key.created_second == consumer.second())
             .map(|consumer| (stream, consumer))
             .ok_or_else(|| self.no_such_consumer(key.stream, key.name))
     }

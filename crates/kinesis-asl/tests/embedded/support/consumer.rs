@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use dstream_core::{DStream, StopMode, StreamingContext};
 use kinesis_asl::{
-    Aggregation, Credentials, InitialPosition, KinesisInputDStream, KinesisInputDStreamBuilder, KinesisRecord, Position,
+    Aggregation, Credentials, InitialPosition, KinesisInputDStream, KinesisInputDStreamBuilder, KinesisRecord,
+    OnExpired, Position, ReadingBoard, Retrieval, SubscriptionTiming,
 };
 use tokio::time::Instant;
 
@@ -24,6 +25,10 @@ pub(crate) struct Setup {
     pub(crate) failover: Duration,
     pub(crate) give_up_after: Duration,
     pub(crate) position: InitialPosition,
+    pub(crate) retrieval: Retrieval,
+    pub(crate) timing: SubscriptionTiming,
+    pub(crate) on_expired: OnExpired,
+    pub(crate) idle: Duration,
 }
 
 /// A record as the application's outputs saw it.
@@ -61,6 +66,10 @@ impl Setup {
             failover: Duration::from_secs(1),
             give_up_after: Duration::from_secs(60),
             position: InitialPosition::Latest,
+            retrieval: Retrieval::Polling,
+            timing: SubscriptionTiming::default(),
+            on_expired: OnExpired::default(),
+            idle: Duration::from_millis(200),
         }
     }
 
@@ -92,8 +101,11 @@ impl Setup {
             .initial_position(self.position)
             .checkpoint_interval(self.checkpoint_interval)
             .failover(self.failover)
-            .idle_between_reads(Duration::from_millis(200))
+            .idle_between_reads(self.idle)
             .give_up_after(self.give_up_after)
+            .retrieval(self.retrieval.clone())
+            .subscription_timing(self.timing)
+            .on_expired(self.on_expired)
     }
 
     /// One input stream of an application, ready to be noted.
@@ -118,7 +130,11 @@ impl Setup {
     pub(crate) async fn start(&self) -> Consumer {
         let consumer = self.build();
         consumer.ctx.start().await.unwrap();
-        tokio::time::timeout(PATIENCE, consumer.ctx.ready()).await.unwrap();
+        let ready = tokio::time::timeout(PATIENCE, consumer.ctx.ready());
+        tokio::select! {
+            ready = ready => assert!(ready.is_ok(), "not ready: {:?}", consumer.readings().shards()),
+            error = consumer.fails() => panic!("{error}"),
+        }
         consumer
     }
 }
@@ -187,6 +203,11 @@ pub(crate) async fn all_seen(notes: &[&Notes], count: u64) {
 }
 
 impl Consumer {
+    /// What its readers do.
+    pub(crate) fn readings(&self) -> Arc<ReadingBoard> {
+        KinesisInputDStream::readings(&self.ctx, APP)
+    }
+
     /// Stops gracefully and returns what was seen.
     pub(crate) async fn stop(self) -> Notes {
         let stopped = tokio::time::timeout(PATIENCE, self.ctx.stop(StopMode::Graceful)).await;

@@ -10,7 +10,8 @@ use kinesis_asl::lease::lease::Lease;
 use kinesis_asl::lease::store::LeaseStore;
 use kinesis_endpoint::{EndpointUrl, Region, ServiceAccess};
 use kinesis_local::Local;
-use kinesis_local::model::Settings;
+use kinesis_local::faults::Faults;
+use kinesis_local::model::{Millis, Settings};
 
 use super::producer::Putter;
 use super::wait::eventually;
@@ -45,7 +46,12 @@ pub(crate) fn access(url: &str) -> ServiceAccess {
 impl World {
     /// Endpoints whose stream has so many shards and changes without delay.
     pub(crate) async fn start(shards: u32) -> Self {
-        let settings = Settings { status_delay: Duration::ZERO, ..Settings::default() };
+        Self::with(shards, Settings::default()).await
+    }
+
+    /// The same, with settings of the test's own.
+    pub(crate) async fn with(shards: u32, settings: Settings) -> Self {
+        let settings = Settings { status_delay: Duration::ZERO, ..settings };
         let local = Local::builder().settings(settings).stream(STREAM, shards).start().await.unwrap();
         let dynamodb = access(local.dynamodb_url());
         Self {
@@ -62,6 +68,19 @@ impl World {
 
     pub(crate) fn dynamodb_url(&self) -> String {
         self.local.dynamodb_url().to_owned()
+    }
+
+    /// What goes wrong with calls, on purpose.
+    pub(crate) fn faults(&self) -> &Faults {
+        self.local.faults()
+    }
+
+    /// Lets so much time go by for the stream: records expire.
+    pub(crate) fn passes(&self, time: Duration) {
+        self.local.with_model(|model| {
+            let now = model.advance(Millis::default());
+            model.advance(Millis::new(now.get() + u64::try_from(time.as_millis()).unwrap()))
+        });
     }
 
     /// What puts records into the stream.

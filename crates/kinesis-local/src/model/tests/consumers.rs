@@ -52,6 +52,17 @@ fn a_name_is_taken_until_its_consumer_is_gone() {
 }
 
 #[test]
+fn regression_a_consumer_registered_again_within_a_second_is_found_by_its_arn() {
+    let mut model = with_delay();
+    let first = model.register_stream_consumer(T0, &request("counter")).unwrap().arn;
+    model.deregister_stream_consumer(at(100), &ConsumerRef::by_arn(&first)).unwrap();
+    assert_eq!(status(&mut model, at(120), "counter"), Err(ErrorKind::ResourceNotFound));
+    let second = model.register_stream_consumer(at(120), &request("counter")).unwrap().arn;
+    let described = model.describe_stream_consumer(at(130), &ConsumerRef::by_arn(&second)).unwrap();
+    assert_eq!((described.arn == second, second == first), (true, false));
+}
+
+#[test]
 fn a_stream_has_at_most_twenty_consumers_and_five_that_are_creating() {
     let mut model = with_delay();
     for n in 0..20 {
