@@ -2,13 +2,13 @@
 //!
 //! Reading often finds quickly what a stopped or dead worker leaves behind; if all workers did, a large fleet would read the
 //! whole table all the time. So two workers of a fleet watch, and take what becomes free for everybody; the others follow, and
-//! find their fair share at their own pace. Who watches is agreed without a word, by the KCL's rule for leaders. Together those
-//! who follow read the table as often as a few workers would, however many they are.
+//! find their fair share at their own pace. Who watches is agreed without a word, by a hash of the workers' names: unlike the
+//! KCL's rule for leaders, which shuffles, it names the same workers when others come or go, so a death leaves at least one
+//! watcher that knows its duty. Together those who follow read the table as often as a few workers would, however many they are.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use crate::lease::leader::order_of;
 use crate::lease::lease::WorkerId;
 use crate::lease::plan::End;
 use crate::lease::snapshot::{Snapshot, Standing};
@@ -22,10 +22,12 @@ const LONGEST_WATCH: Duration = Duration::from_millis(1_500);
 /// The pause of those who follow, in failover times: as many as there are workers, divided by this, so that one of them reads
 /// the table in every quarter of a failover time.
 const FOLLOWERS_PER_FAILOVER: usize = 4;
+/// In a fleet of at most so many a follower pauses for half of the failover time: there are one or two of them.
+const SMALL_FLEET: usize = 4;
 /// But a follower pauses no longer than this many failover times.
 const LONGEST_PAUSE: u32 = 4;
 /// The pause of a worker that is alone, in failover times: nobody can leave anything behind, and who joins asks.
-const PAUSE_ALONE: u32 = 2;
+const PAUSE_ALONE: u32 = 1;
 
 /// What a worker does for its fleet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +39,7 @@ pub enum Duty {
         /// How many watch, as far as they can know it themselves.
         watchers: usize,
     },
-    /// Holds nothing, and looks often because too few others could see a death.
+    /// Holds nothing, so nobody can call it or ask it, and looks more often than those who follow.
     StandBy,
     /// Looks rarely.
     Follow,
@@ -82,14 +84,13 @@ impl Roster {
             owners.extend(&lease.owner);
             ours.extend(lease.owner.as_ref().filter(|_| lease.is_ours()));
         }
-        let order = order_of(ours.iter().copied());
-        let watchers: Vec<&WorkerId> = order.into_iter().take(WATCHERS).collect();
+        let watchers: Vec<&WorkerId> = watch_order(ours.iter().copied()).into_iter().take(WATCHERS).collect();
         // Who became a watcher just now, because another one died, cannot know it yet.
         let aware = watchers.iter().filter(|worker| **worker == me || self.watchers.contains(**worker)).count();
         let duty = match watchers.iter().position(|worker| *worker == me) {
             _ if owners.iter().all(|owner| *owner == me) => Duty::Alone,
             Some(rank) => Duty::Watch { rank, watchers: aware },
-            None if !ours.contains(me) && ours.len() <= WATCHERS => Duty::StandBy,
+            None if !owners.contains(me) => Duty::StandBy,
             None => Duty::Follow,
         };
         self.owners = owners.len();
@@ -100,8 +101,13 @@ impl Roster {
     /// The longest pause until the next look.
     pub(crate) fn pause(&self, duty: Duty, failover: Duration) -> Duration {
         match duty {
-            Duty::Watch { .. } | Duty::StandBy => watch_pause(failover),
+            Duty::Watch { .. } => watch_pause(failover),
+            // Where too few hold something, all of them may leave or die together.
+            Duty::StandBy if self.owners <= WATCHERS => watch_pause(failover),
+            Duty::StandBy => failover / 2,
             Duty::Alone => failover * PAUSE_ALONE,
+            // Both watchers may die together, or one before a follower knows that it has to watch.
+            Duty::Follow if self.owners <= SMALL_FLEET => failover / 2,
             Duty::Follow => {
                 let longest = failover * LONGEST_PAUSE;
                 let fleet = u32::try_from(self.owners / FOLLOWERS_PER_FAILOVER).unwrap_or(u32::MAX).max(1);
@@ -109,6 +115,20 @@ impl Roster {
             }
         }
     }
+}
+
+/// In which order workers have to watch: by a hash of their names, so that the order of those who stay does not change when
+/// others come or go.
+pub(crate) fn watch_order<'a>(workers: impl Iterator<Item = &'a WorkerId>) -> Vec<&'a WorkerId> {
+    let mut order: Vec<&WorkerId> = workers.collect();
+    order.sort_by_cached_key(|worker| (hash_of(worker), *worker));
+    order
+}
+
+/// FNV-1a: the same in each process and version.
+fn hash_of(worker: &WorkerId) -> u64 {
+    let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    worker.as_str().as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, mix)
 }
 
 /// The pause between two looks of a watcher, and of whoever waits for something.
@@ -171,20 +191,35 @@ mod tests {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             names.iter().map(|me| duty(&names, me).1).max().expect("a pause")
         };
-        assert_eq!((pause(2), pause(4), pause(12), pause(100)), (LONGEST_WATCH, FAILOVER, FAILOVER * 3, FAILOVER * 4));
+        assert_eq!((pause(2), pause(4), pause(5)), (LONGEST_WATCH, FAILOVER / 2, FAILOVER));
+        assert_eq!((pause(12), pause(100)), (FAILOVER * 3, FAILOVER * 4));
     }
 
     #[test]
     fn a_worker_that_is_alone_looks_rarely_and_one_beside_java_workers_often() {
-        assert_eq!(duty(&["me", "me"], "me"), (Duty::Alone, FAILOVER * 2));
+        assert_eq!(duty(&["me", "me"], "me"), (Duty::Alone, FAILOVER));
         assert_eq!(duty(&["me", "java-1", "java-2"], "me").0, Duty::Watch { rank: 0, watchers: 1 });
     }
 
     #[test]
-    fn a_worker_without_leases_stands_by_only_where_all_who_watch_may_die_together() {
-        assert_eq!(duty(&["a"], "me").0, Duty::StandBy);
-        assert_eq!(duty(&["a", "b"], "me").0, Duty::StandBy);
-        assert_eq!(duty(&["a", "b", "c"], "me").0, Duty::Follow);
+    fn a_worker_without_leases_looks_often_where_all_who_hold_some_may_die_together() {
+        assert_eq!(duty(&["a"], "me"), (Duty::StandBy, LONGEST_WATCH));
+        assert_eq!(duty(&["a", "b"], "me"), (Duty::StandBy, LONGEST_WATCH));
+        assert_eq!(duty(&["a", "b", "c"], "me"), (Duty::StandBy, FAILOVER / 2));
+    }
+
+    #[test]
+    fn whoever_comes_or_goes_a_watcher_that_stays_remains_one_or_knows_who_is_before_it() {
+        let names: Vec<String> = (0..30).map(|number| format!("host:{number}")).collect();
+        for size in 3..30 {
+            let fleet: Vec<WorkerId> = names.iter().take(size).map(|name| WorkerId::from(name.as_str())).collect();
+            let order = watch_order(fleet.iter());
+            for gone in &fleet {
+                let left: Vec<WorkerId> = fleet.iter().filter(|worker| *worker != gone).cloned().collect();
+                let staying: Vec<&WorkerId> = order.iter().copied().filter(|worker| *worker != gone).collect();
+                assert_eq!(watch_order(left.iter()), staying, "{gone} of {size} is gone");
+            }
+        }
     }
 
     #[test]
@@ -193,7 +228,7 @@ mod tests {
         let names = ["a", "b", "c", "d"];
         let order: Vec<String> = {
             let ids: Vec<WorkerId> = names.iter().map(|name| WorkerId::from(*name)).collect();
-            order_of(ids.iter()).into_iter().map(ToString::to_string).collect()
+            watch_order(ids.iter()).into_iter().map(ToString::to_string).collect()
         };
         let (first, second) = (order[0].as_str(), order[1].as_str());
         let mut roster = Roster::default();

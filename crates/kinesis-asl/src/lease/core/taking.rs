@@ -9,9 +9,8 @@ use super::{Appetite, LeaseCore};
 use crate::lease::command::{Command, Origin, Ticket};
 use crate::lease::commit::Commit;
 use crate::lease::held::Held;
-use crate::lease::leader::order_of;
 use crate::lease::lease::{Claim, Lease, LeaseChange, WorkerId};
-use crate::lease::pace::watch_pause;
+use crate::lease::pace::{watch_order, watch_pause};
 use crate::lease::plan::{Plan, plan};
 use crate::range::Holding;
 use crate::shard::ShardId;
@@ -73,7 +72,7 @@ impl LeaseCore {
         for lease in self.snapshot.leases().filter(|lease| lease.is_ours() && !lease.is_ended()) {
             theirs.extend(lease.owner.as_ref().filter(|owner| **owner != self.me).map(|owner| (owner, &lease.shard)));
         }
-        for owner in order_of(theirs.keys().copied()).into_iter().take(CALLS) {
+        for owner in watch_order(theirs.keys().copied()).into_iter().take(CALLS) {
             let Some(shard) = theirs.get(owner) else { continue };
             let change = LeaseChange::Call { shard: (*shard).clone(), owner: owner.clone(), by: self.me.clone() };
             self.outbox.push(Command::Write(Ticket { change, sent: now, origin: Origin::Called }));

@@ -208,7 +208,7 @@ fn a_worker_that_is_called_looks_often_until_the_caller_must_be_gone() {
     let others: Vec<String> = (0..40).map(|number| format!("w{number:02}")).collect();
     let others: Vec<&str> = others.iter().map(String::as_str).collect();
     let mut core = among(&others, now);
-    assert_eq!(core.duty(), Duty::Follow, "this name is not among the first two");
+    assert_eq!(core.duty(), Duty::Follow, "its name is not among the first two");
     assert!(core.next_listing > now + FAILOVER);
     let renewal = writes(core.poll(now + LONGEST_PAUSE)).remove(0);
     let called = Lease { called_by: Some("w07".into()), ..renewal.change.applied(&of_worker("mine", "me", 1)) };
