@@ -6,6 +6,7 @@ use std::process::{Command, ExitStatus};
 
 use crate::child::pause;
 use crate::failure::Failure;
+use crate::fresh_programs::are_fresh;
 use crate::interrupt;
 
 /// Variables that `cargo run` sets for the program it runs.
@@ -37,6 +38,12 @@ impl Binaries {
             interrupt::check()?;
             Err(Failure::Failed("the build failed".to_owned()))
         }
+    }
+
+    /// Builds unless these programs are there already and newer than their sources.
+    pub(crate) fn build_unless_fresh(programs: &[&str]) -> Result<Self, Failure> {
+        let directory = own_directory()?;
+        if are_fresh(&directory, programs) { Ok(Self { directory }) } else { Self::build() }
     }
 
     /// A call of a program.

@@ -47,7 +47,8 @@ use crate::failure::Failure;
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let plan = Plan::of(options).map_err(Failure::Usage)?;
-    let binaries = Binaries::build()?;
+    let programs = ["kinesis-local", worker::PROGRAM];
+    let binaries = if plan.prebuilt { Binaries::build_unless_fresh(&programs)? } else { Binaries::build()? };
     let directory = std::env::temp_dir().join(format!("dstream-chaos-{}", std::process::id()));
     fs::create_dir_all(&directory)
         .map_err(|error| Failure::of(&format!("cannot make {}", directory.display()), error))?;

@@ -11,6 +11,7 @@ mod e2e;
 mod endpoints;
 mod failure;
 mod foreground;
+mod fresh_programs;
 mod interrupt;
 mod limits;
 mod local;

@@ -22,6 +22,9 @@ pub(crate) struct Timing {
     pub(crate) freeze: Duration,
     /// How long nothing is done after a step: what it still causes belongs to it.
     pub(crate) calm: Duration,
+    /// Up to so much longer, as the dice fall. A step ends with a batch; were the next one always as long after that, no
+    /// worker would ever be killed in the middle of a batch.
+    pub(crate) spread: Duration,
 }
 
 impl Timing {
@@ -40,6 +43,9 @@ pub(crate) fn begin(stage: &mut Stage<'_>, timing: Timing) -> Result<Outcome, Fa
 
 /// Does a step.
 pub(crate) fn step(stage: &mut Stage<'_>, timing: Timing, step: Step) -> Result<Outcome, Failure> {
+    let spread = u64::try_from(timing.spread.as_millis()).unwrap_or(0);
+    let longer = Duration::from_millis(stage.dice.below(spread));
+    stage.let_pass(longer)?;
     stage.exits.clear();
     let mut outcome = Outcome::new(step, step.repeats(), stage.now());
     match step {
@@ -98,10 +104,9 @@ fn take_down(stage: &mut Stage<'_>, timing: Timing, step: Step, outcome: &mut Ou
     outcome.at = stage.now();
     let at = outcome.at;
     let worker = stage.fleet.worker(victim)?;
-    if step == Step::Kill {
-        worker.kill()?
-    } else {
-        worker.freeze()?
+    match step {
+        Step::Freeze => worker.freeze()?,
+        _ => worker.kill()?,
     }
     let read = |stage: &Stage<'_>| all_read(stage.journal.since(at), &shards, Some(victim));
     let taken = stage.wait_until(timing.patience(), |stage| Ok(shards.is_empty() || read(stage).is_some()))?;

@@ -69,6 +69,9 @@ pub(crate) struct Options {
     /// Where to write a report (Markdown); a picture of the time line goes beside it, with the extension svg.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Build the programs only if their sources have changed: for tests, after which cargo has built them.
+    #[arg(long, hide = true)]
+    prebuilt: bool,
 }
 
 /// A run that makes sense.
@@ -83,6 +86,7 @@ pub(crate) struct Plan {
     pub(crate) timing: Timing,
     pub(crate) limit: Duration,
     pub(crate) report: Option<PathBuf>,
+    pub(crate) prebuilt: bool,
     options: Options,
 }
 
@@ -109,9 +113,10 @@ impl Plan {
             form: if options.aggregate { Form::Aggregated } else { Form::Plain },
             shards: options.shards,
             batch,
-            timing: Timing { failover, freeze: failover.saturating_mul(FREEZE), calm },
+            timing: Timing { failover, freeze: failover.saturating_mul(FREEZE), calm, spread: batch.saturating_mul(2) },
             limit: Duration::from_secs(options.max_seconds.into()),
             report: options.report.clone(),
+            prebuilt: options.prebuilt,
             options: options.clone(),
         })
     }

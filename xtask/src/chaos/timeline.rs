@@ -117,11 +117,11 @@ impl Scale {
     }
 }
 
-/// From the first second with a record to the last; seconds without any are drawn as such.
+/// From the second before the first record to the one after the last; seconds without any are drawn as such.
 fn polyline(svg: &mut String, scale: Scale, rates: &Rates, colour: &str, width: u32) -> std::fmt::Result {
     let (Some(first), Some(last)) = (rates.keys().next(), rates.keys().next_back()) else { return Ok(()) };
     write!(svg, "<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width}\" points=\"")?;
-    for second in *first..=*last {
+    for second in first.saturating_sub(1)..=last.saturating_add(1).min(scale.end) {
         let rate = rates.get(&second).copied().unwrap_or(0);
         write!(svg, "{},{} ", scale.x(second), scale.y(rate))?;
     }

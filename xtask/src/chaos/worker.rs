@@ -14,7 +14,7 @@ use crate::endpoints::{Endpoints, STREAM};
 use crate::failure::Failure;
 
 /// The program.
-const PROGRAM: &str = "kinesis_record_log";
+pub(crate) const PROGRAM: &str = "kinesis_record_log";
 
 /// How workers are started.
 #[derive(Debug, Clone, Copy)]

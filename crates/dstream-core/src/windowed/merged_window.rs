@@ -32,6 +32,9 @@ impl<K: Key, V, C: Data> Dataset<(K, C)> for MergedWindow<K, V, C> {
     fn run(&self, partition: usize, task: &Task<'_>, sink: &mut Sink<'_, (K, C)>) -> Result<(), TaskError> {
         // Keys by reference: most are in several batches, and one copy of each is enough.
         let mut merged: KeyMap<&K, Option<C>> = KeyMap::default();
+        // The keys of the largest batch are all in it, and growing would hash them anew.
+        let sizes = self.batches.iter().filter_map(|batch| Some(batch.all_rows()?.get(partition)?.len()));
+        merged.reserve(sizes.max().unwrap_or(0));
         for batch in &self.batches {
             let rows = batch.all_rows().ok_or(TaskError::NotPrepared(self.operator))?;
             for (key, value) in bucket_rows(rows, partition, self.buckets) {

@@ -13,7 +13,7 @@ use crate::lease::dynamo_item::{
     checkpoint_text, numeric, shard_set, string, sub_sequence,
 };
 use crate::lease::lease::{Claim, Lease, LeaseChange, WorkerId};
-use crate::position::Checkpoint;
+use crate::position::{Checkpoint, Timestamp};
 
 /// Condition and effect of one `UpdateItem`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -32,16 +32,7 @@ pub(crate) fn update(change: &LeaseChange) -> Option<Update> {
         LeaseChange::Renew(claim) => update.count(claim),
         LeaseChange::Take { claim, from, start_at } => {
             update.count(claim);
-            update.own(&claim.worker);
-            if from.as_ref().is_some_and(|owner| *owner != claim.worker) {
-                update.count_switch();
-            }
-            if let Some(at) = start_at {
-                let name = update.name(START_AT);
-                update.values.insert(":start".to_owned(), numeric(at.as_millis()));
-                update.sets.push(format!("{name} = if_not_exists({name}, :start)"));
-            }
-            update.remove(CHECKPOINT_OWNER);
+            update.take(&claim.worker, from.as_ref(), *start_at);
         }
         LeaseChange::Checkpoint { claim, to } => {
             update.count(claim);
@@ -124,7 +115,20 @@ impl Update {
         self.removals.push(name);
     }
 
-    /// Demands a value of an attribute.
+    /// Makes a worker of ours the owner, whoever it was before.
+    fn take(&mut self, worker: &WorkerId, from: Option<&WorkerId>, start_at: Option<Timestamp>) {
+        self.own(worker);
+        if from.is_some_and(|owner| owner != worker) {
+            self.count_switch();
+        }
+        if let Some(at) = start_at {
+            let name = self.name(START_AT);
+            self.values.insert(":start".to_owned(), numeric(at.as_millis()));
+            self.sets.push(format!("{name} = if_not_exists({name}, :start)"));
+        }
+        self.remove(CHECKPOINT_OWNER);
+    }
+
     /// Moves the position.
     fn checkpoint(&mut self, to: Checkpoint) {
         self.set(CHECKPOINT, "checkpoint", string(&checkpoint_text(to)));
@@ -139,6 +143,7 @@ impl Update {
         }
     }
 
+    /// Demands a value of an attribute.
     fn demand(&mut self, attribute: &str, value_name: &str, value: AttributeValue) {
         let name = self.name(attribute);
         self.condition.push_str(&format!(" AND {name} = :{value_name}"));
@@ -174,7 +179,6 @@ impl Update {
 mod tests {
     use super::*;
     use crate::lease::lease::LeaseCounter;
-    use crate::position::Timestamp;
     use crate::sequence::{Position, SequenceNumber};
 
     fn claim() -> Claim {

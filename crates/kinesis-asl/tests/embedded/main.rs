@@ -18,6 +18,7 @@ mod expired;
 mod fan_out;
 mod faults;
 mod handler;
+mod java_tables;
 mod latest;
 mod lease_table;
 mod lease_table_options;

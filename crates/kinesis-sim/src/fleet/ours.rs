@@ -49,7 +49,12 @@ impl Ours {
     pub(crate) fn start(member: MemberNo, begins: Duration, seed: u64, stage: &mut Stage) -> Self {
         let limits = TakeLimits { failover: stage.setup.failover, max_leases: usize::MAX };
         let unresolved = Unresolved { latest: Timestamp::from_millis(0), at_timestamp: None };
-        let core = LeaseCore::new(member.id(), LeasePolicy { limits, hand_over_within: limits.failover * 3, unresolved }, seed, stage.instant() + begins);
+        let core = LeaseCore::new(
+            member.id(),
+            LeasePolicy { limits, hand_over_within: limits.failover * 3, unresolved },
+            seed,
+            stage.instant() + begins,
+        );
         let mut ours = Self {
             member,
             core,

@@ -1,0 +1,49 @@
+//! `cargo xtask chaos` with real processes, made small.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Runs the command with these arguments, with short batches and a short failover time, and no random steps.
+fn chaos(args: &[&str]) -> Output {
+    let small =
+        ["chaos", "--prebuilt", "--steps=0", "--failover=3", "--batch-ms=200", "--shards=3", "--max-seconds=120"];
+    Command::new(env!("CARGO_BIN_EXE_xtask")).args(small).args(args).output().expect("it runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn a_fleet_that_is_scaled_killed_split_and_merged_under_load_loses_nothing_and_the_report_says_so() {
+    let report = Path::new(env!("CARGO_TARGET_TMPDIR")).join("chaos.md");
+    let output = chaos(&["--story=scale:3,split,scale:2,kill,merge", "--report", &report.display().to_string()]);
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{out}\n{err}");
+    assert!(
+        out.ends_with("OK: nothing lost, nothing out of order, nothing repeated without a crash\n"),
+        "{out}\n{err}"
+    );
+    let written = std::fs::read_to_string(&report).expect("a report");
+    for row in ["| scale:3 |", "| split ", "| scale:2 |", "| kill ", "| merge ", "- 0 lost, 0 strange"] {
+        assert!(written.contains(row), "{row} in {written}");
+    }
+    let picture = std::fs::read_to_string(report.with_extension("svg")).expect("a picture");
+    assert!(picture.contains(">worker 3</text>"), "{picture}");
+}
+
+#[test]
+fn a_worker_that_stood_still_for_longer_than_the_failover_time_loses_nothing_even_if_records_are_aggregated() {
+    let output = chaos(&["--story=scale:2,freeze", "--aggregate", "--seed=2"]);
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{out}\n{err}");
+    assert!(out.contains("- 0 lost, 0 strange") && out.contains("woken after 9."), "{out}\n{err}");
+}
+
+#[test]
+fn a_story_that_cannot_be_told_is_refused_before_anything_is_started() {
+    let output = chaos(&["--story=kill"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("--story: kill needs another worker"), "{}", text(&output.stderr));
+}
