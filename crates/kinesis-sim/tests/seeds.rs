@@ -9,7 +9,7 @@ use kinesis_sim::report::Report;
 use kinesis_sim::weakness::Weakness;
 
 /// At least 50, and all four moods equally often.
-const SEEDS: std::ops::Range<u64> = 0..60;
+const SEEDS: std::ops::Range<u64> = 0..72;
 
 fn play(seed: u64) -> Report {
     kinesis_sim::run(random_story(seed)).expect("a world")
