@@ -125,10 +125,11 @@ pub(crate) fn watch_order<'a>(workers: impl Iterator<Item = &'a WorkerId>) -> Ve
     order
 }
 
-/// FNV-1a: the same in each process and version.
+/// FNV-1a, its high bits folded into the rest: the same in each process and version.
 fn hash_of(worker: &WorkerId) -> u64 {
     let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    worker.as_str().as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, mix)
+    let hash = worker.as_str().as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, mix);
+    (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd)
 }
 
 /// The pause between two looks of a watcher, and of whoever waits for something.
