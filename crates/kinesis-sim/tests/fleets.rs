@@ -14,28 +14,28 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 #[test]
-fn fleets_settle_within_three_rounds_of_a_join_and_six_of_a_cold_start() {
-    let (mut most_cold, mut most_join) = (0, 0);
+fn fleets_settle_within_three_looks_after_a_join_and_fifteen_seconds_after_a_cold_start() {
+    let (mut longest, mut most_join) = (Duration::ZERO, 0);
     for (workers, leases) in [(1, 10), (2, 4), (3, 10), (5, 23), (7, 5), (10, 100), (20, 200)] {
         for seed in 0..10 {
             let mut fleet = Fleet::new(setup(leases), seed);
             (0..workers).for_each(|_| _ = fleet.start(Kind::Ours));
             let cold_start = settle(&mut fleet);
             let join = act(&mut fleet, |fleet| fleet.start(Kind::Ours)).1;
-            for after in [cold_start, join] {
-                assert!(after.balanced.is_some(), "{workers} workers, {leases} leases, seed {seed}: {after:?}");
-            }
-            (most_cold, most_join) = (most_cold.max(cold_start.rounds), most_join.max(join.rounds));
+            let fleet = format!("{workers} workers, {leases} leases, seed {seed}");
+            assert!(join.balanced.is_some(), "{fleet}: {join:?}");
+            let cold_start = cold_start.balanced.unwrap_or_else(|| panic!("{fleet}: {cold_start:?}"));
+            (longest, most_join) = (longest.max(cold_start), most_join.max(join.rounds));
         }
     }
-    println!("most rounds: {most_cold} after a cold start, {most_join} after a join");
-    assert!(most_cold <= 6 && most_join <= 3, "{most_cold} after a cold start, {most_join} after a join");
+    println!("balanced {longest:?} after a cold start, with {most_join} looks after a join");
+    assert!(longest <= seconds(15) && most_join <= 3, "{longest:?} after a cold start, {most_join} looks after a join");
 }
 
 #[test]
-fn a_small_fleet_reads_again_within_two_seconds_of_a_stop_and_five_seconds_after_the_failover_time_of_a_crash() {
+fn a_fleet_reads_again_within_two_seconds_of_a_stop_and_five_seconds_after_the_failover_time_of_a_crash() {
     let drain = setup(1).drain;
-    for (workers, leases) in [(1, 10), (2, 10), (3, 10)] {
+    for (workers, leases) in [(1, 10), (2, 10), (3, 10), (4, 10), (10, 40), (20, 100)] {
         for seed in 0..10 {
             let figures = life(Kind::Ours, workers, leases, seed);
             let fleet = format!("{workers} workers, {leases} leases, seed {seed}: {figures:?}");
@@ -50,9 +50,9 @@ fn readings_by_the_formula(workers: u64) -> f64 {
     let a_minute = |pause: f64| 60.0 / (0.975 * pause);
     let count = |number: u64| f64::from(u32::try_from(number).expect("small"));
     if workers == 1 {
-        return a_minute(20.0);
+        return a_minute(10.0);
     }
-    let followers_pause = 10.0 * count((workers / 4).clamp(1, 4));
+    let followers_pause = if workers <= 4 { 5.0 } else { 10.0 * count((workers / 4).clamp(1, 4)) };
     2.0 * a_minute(1.5) + count(workers - 2) * a_minute(followers_pause)
 }
 
