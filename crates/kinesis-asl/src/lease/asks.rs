@@ -18,18 +18,26 @@ pub(crate) struct Asks {
 }
 
 impl Asks {
-    /// Keeps the asks that a listing shows, and forgets those that were answered one way or the other.
-    pub(crate) fn on_listing(&mut self, snapshot: &Snapshot, me: &WorkerId, now: Instant) {
+    /// Keeps the asks that a listing shows, and those that are younger than the call that brought it; forgets the others, which
+    /// were answered one way or the other.
+    pub(crate) fn on_listing(&mut self, snapshot: &Snapshot, me: &WorkerId, sent: Instant, now: Instant) {
         let before = std::mem::take(&mut self.standing);
         let promised = snapshot.leases().filter(|lease| lease.promised_to() == Some(me) && !lease.is_ended());
         let since = |shard: &ShardId| before.get(shard).copied().unwrap_or(now);
         self.standing = promised.map(|lease| (lease.shard.clone(), since(&lease.shard))).collect();
+        self.standing
+            .extend(before.iter().filter(|(_, since)| **since >= sent).map(|(shard, since)| (shard.clone(), *since)));
     }
 
     /// Asks that were not answered for longer than `patience`.
     pub(crate) fn overdue(&self, patience: Duration, now: Instant) -> Vec<ShardId> {
         let late = |since: &Instant| now.saturating_duration_since(*since) > patience;
         self.standing.iter().filter(|(_, since)| late(since)).map(|(shard, _)| shard.clone()).collect()
+    }
+
+    /// The shards that are asked for, or may be.
+    pub(crate) fn shards(&self) -> impl Iterator<Item = &ShardId> {
+        self.standing.keys().chain(&self.writing)
     }
 
     /// Whether an ask stands that is not older than that.

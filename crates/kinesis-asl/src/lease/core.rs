@@ -68,7 +68,8 @@ pub struct LeaseCore {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Appetite {
     Takes,
-    Sated,
+    /// None since then.
+    Sated(Instant),
 }
 
 impl LeaseCore {
@@ -156,8 +157,9 @@ impl LeaseCore {
             }
         }
         self.duty = self.roster.look(&self.snapshot, &self.me, self.policy.limits.failover, now);
-        if self.appetite == Appetite::Takes {
-            self.take_leases(now);
+        match self.appetite {
+            Appetite::Takes => self.take_leases(now),
+            Appetite::Sated(_) => self.claim_what_arrived(),
         }
         self.next_listing = now + jittered(self.pause_until_next_look(now), &mut self.rng);
         Reading::Used
@@ -174,7 +176,7 @@ impl LeaseCore {
         match &ticket.origin {
             Origin::Planned(lease) => self.on_take(ticket, lease, outcome, now),
             Origin::Held(holding) => self.on_own_write(ticket, *holding, outcome, now),
-            Origin::Asked => self.on_ask(&ticket.change, outcome, now),
+            Origin::Asked => self.on_ask(ticket, outcome, now),
             // A courtesy; whoever did not hear it looks at its own pace.
             Origin::Called => {}
         }
@@ -206,7 +208,7 @@ impl LeaseCore {
     /// Takes no lease from now on, takes back what was asked for, and tells others that leases will be free.
     pub fn stop_taking(&mut self, now: Instant) {
         if self.appetite == Appetite::Takes {
-            self.appetite = Appetite::Sated;
+            self.appetite = Appetite::Sated(now);
             self.call_others(now);
         }
         for shard in self.asks.standing() {
@@ -280,6 +282,8 @@ impl LeaseCore {
                     // Nobody else writes in our name: an earlier write of ours landed, of which we had no reply.
                     held.adopt(lease, pause);
                     self.outbox.push(Command::Checkpointed(shard, holding, lease.checkpoint));
+                } else if lease.owner.as_ref() == Some(&self.me) && lease.counter == held.lease.counter {
+                    held.on_refused(lease);
                 } else if matches!(&ticket.change, LeaseChange::HandOver { to, .. } if lease.owner.as_ref() == Some(to))
                 {
                     // It was handed over, and its new owner has renewed it already.

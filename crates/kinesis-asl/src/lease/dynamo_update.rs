@@ -66,6 +66,7 @@ pub(crate) fn update(change: &LeaseChange) -> Option<Update> {
         LeaseChange::HandOver { claim, to } => {
             update.count(claim);
             update.demand(LEASE_OWNER, "holder", string(claim.worker.as_str()));
+            update.demand(ASKED_BY, "owner", string(to.as_str()));
             update.own(to);
             update.count_switch();
         }
@@ -253,7 +254,11 @@ mod tests {
     #[test]
     fn a_hand_over_demands_owner_and_counter_and_names_the_next_owner() {
         let given = update(&LeaseChange::HandOver { claim: claim(), to: "you".into() }).expect("an update");
-        assert!(given.condition.ends_with("#leaseCounter = :counter AND #leaseOwner = :holder"));
+        assert!(
+            given.condition.ends_with("AND #leaseOwner = :holder AND #dstreamAskedBy = :owner"),
+            "{}",
+            given.condition
+        );
         assert_eq!((&given.values[":holder"], &given.values[":owner"]), (&string("me"), &string("you")));
         assert!(given.effect().contains("#leaseOwner = :owner, #dstreamOwner = :owner"), "{}", given.effect());
     }

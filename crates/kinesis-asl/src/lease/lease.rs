@@ -199,7 +199,8 @@ pub enum LeaseChange {
         /// Who leaves.
         by: WorkerId,
     },
-    /// Makes another worker the owner, after the last checkpoint. Demands owner and counter.
+    /// Makes another worker the owner, after the last checkpoint. Demands owner and counter, and that the ask still stands: an
+    /// asker that stops takes it back.
     HandOver {
         /// The lease as last seen, and who gives it away.
         claim: Claim,
@@ -245,8 +246,10 @@ impl LeaseChange {
             Self::Checkpoint { claim, to } => {
                 stored.counter == claim.counter && (!stored.is_ended() || *to == Checkpoint::ShardEnd)
             }
-            Self::Release(claim) | Self::HandOver { claim, .. } => {
-                stored.counter == claim.counter && stored.owner.as_ref() == Some(&claim.worker)
+            Self::Release(claim) => stored.counter == claim.counter && stored.owner.as_ref() == Some(&claim.worker),
+            Self::HandOver { claim, to } => {
+                let held = stored.counter == claim.counter && stored.owner.as_ref() == Some(&claim.worker);
+                held && stored.asked_by.as_ref() == Some(to)
             }
             Self::Children { .. } | Self::HashRange { .. } => true,
             Self::Ask { owner, by, .. } => {
@@ -281,6 +284,8 @@ impl LeaseChange {
                 (stored.owner, stored.our_owner) = (None, None);
                 (stored.asked_by, stored.called_by) = (None, None);
             }
+            // Nothing is written where there is nothing to note.
+            Self::Children { children, .. } if children.is_empty() => {}
             Self::Children { children, .. } => stored.children.clone_from(children),
             Self::HashRange { range, .. } => stored.hash_range = Some(*range),
             Self::Ask { by, .. } => stored.asked_by = Some(by.clone()),

@@ -5,7 +5,7 @@
 //! 2, 3 and not as 3, 3, 1); and a worker of ours is asked for its lease, which it then hands over with its last position,
 //! where only a Java worker is stolen from. A donor never ends below the thief, so shares settle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use rand::seq::SliceRandom;
@@ -14,6 +14,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use crate::lease::lease::{Lease, WorkerId};
 use crate::lease::pace::Duty;
 use crate::lease::snapshot::{Snapshot, Standing};
+use crate::shard::ShardId;
 
 /// What limits a worker's appetite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,16 +38,30 @@ pub struct Plan {
 ///
 /// First what nobody holds, up to the fair share; a worker that watches for others as well takes its part of all that is
 /// free, since they look rarely ([`Duty::Watch`]). If there is nothing free and the share is not reached, leases of workers
-/// that hold more than theirs. A lease that is promised to a worker counts as that worker's. Equal input gives equal output;
+/// that hold more than theirs. A lease that is promised to a worker counts as that worker's, and so do those of `coming` for `me`: they are
+/// being taken or asked for. Equal input gives equal output;
 /// `seed` differs between workers so that they do not race for the same leases.
 #[must_use]
-pub fn plan(snapshot: &Snapshot, me: &WorkerId, limits: TakeLimits, duty: Duty, now: Instant, seed: u64) -> Plan {
+pub fn plan(
+    snapshot: &Snapshot,
+    me: &WorkerId,
+    limits: TakeLimits,
+    duty: Duty,
+    coming: &BTreeSet<ShardId>,
+    now: Instant,
+    seed: u64,
+) -> Plan {
     let mut free = Vec::new();
     let mut shares: BTreeMap<&WorkerId, Share<'_>> = BTreeMap::from([(me, Share::default())]);
     let mut total = 0_usize;
     for (lease, standing) in snapshot.standings(now, limits.failover) {
         match (standing, &lease.owner) {
             (Standing::Ended, _) => continue,
+            // What was asked for and is abandoned now will not be handed over: it is free.
+            (Standing::Live | Standing::Unowned, owner) if coming.contains(&lease.shard) => {
+                owner.iter().for_each(|owner| _ = shares.entry(owner).or_default());
+                shares.entry(me).or_default().count += 1;
+            }
             (Standing::Live, Some(owner)) => match lease.promised_to() {
                 Some(asker) => {
                     shares.entry(owner).or_default();
@@ -130,6 +145,8 @@ mod tests {
 
     const LIMITS: TakeLimits = TakeLimits { failover: Duration::from_secs(10), max_leases: usize::MAX };
 
+    const NONE: BTreeSet<ShardId> = BTreeSet::new();
+
     fn now() -> Instant {
         tokio::time::Instant::now().into_std()
     }
@@ -150,7 +167,7 @@ mod tests {
 
     fn count(owners: &[Option<&str>], limits: TakeLimits) -> usize {
         let now = now();
-        let plan = plan(&fleet(owners, now), &"me".into(), limits, Duty::Follow, now, 7);
+        let plan = plan(&fleet(owners, now), &"me".into(), limits, Duty::Follow, &NONE, now, 7);
         plan.take.len() + plan.ask.len()
     }
 
@@ -175,7 +192,7 @@ mod tests {
         let now = now();
         let mut owners = vec![Some("bar"); 5];
         owners.push(None);
-        let plan = plan(&fleet(&owners, now), &"me".into(), LIMITS, Duty::Follow, now, 7);
+        let plan = plan(&fleet(&owners, now), &"me".into(), LIMITS, Duty::Follow, &NONE, now, 7);
         assert_eq!(plan.take.iter().map(|lease| lease.owner.clone()).collect::<Vec<_>>(), [None]);
         assert_eq!(plan.ask, []);
     }
@@ -193,7 +210,7 @@ mod tests {
         let start = now();
         let snapshot = fleet(&[Some("dead"); 4], start);
         let later = start + Duration::from_secs(11);
-        assert_eq!(plan(&snapshot, &"me".into(), LIMITS, Duty::Follow, later, 7).take.len(), 4);
+        assert_eq!(plan(&snapshot, &"me".into(), LIMITS, Duty::Follow, &NONE, later, 7).take.len(), 4);
     }
 
     /// Leases as `fleet` makes them, seen long ago; those of `alive` have been renewed since.
@@ -209,7 +226,7 @@ mod tests {
 
     fn taken(owners: &[Option<&str>], alive: &[&str]) -> usize {
         let (snapshot, later) = aged(owners, alive);
-        plan(&snapshot, &"me".into(), LIMITS, Duty::Follow, later, 7).take.len()
+        plan(&snapshot, &"me".into(), LIMITS, Duty::Follow, &NONE, later, 7).take.len()
     }
 
     #[test]
@@ -244,23 +261,38 @@ mod tests {
     fn a_worker_of_ours_is_asked_and_a_java_worker_is_stolen_from() {
         let now = now();
         let ours = fleet(&[Some("bar"); 4], now);
-        assert_eq!(plan(&ours, &"me".into(), LIMITS, Duty::Follow, now, 7).ask.len(), 2);
+        assert_eq!(plan(&ours, &"me".into(), LIMITS, Duty::Follow, &NONE, now, 7).ask.len(), 2);
         let mut java = Snapshot::default();
         let leases = ours.leases().map(|lease| Lease { our_owner: Some("former".into()), ..lease.clone() });
         java.update(Listing { leases: leases.collect(), unreadable: Vec::new() }, now);
-        assert_eq!(plan(&java, &"me".into(), LIMITS, Duty::Follow, now, 7).take.len(), 2);
+        assert_eq!(plan(&java, &"me".into(), LIMITS, Duty::Follow, &NONE, now, 7).take.len(), 2);
     }
 
     #[test]
     fn what_is_promised_counts_as_the_askers_and_is_not_asked_for_again() {
         let now = now();
         let mut snapshot = fleet(&[Some("bar"); 6], now);
-        let asked: Vec<Lease> = plan(&snapshot, &"me".into(), LIMITS, Duty::Follow, now, 7).ask;
+        let asked: Vec<Lease> = plan(&snapshot, &"me".into(), LIMITS, Duty::Follow, &NONE, now, 7).ask;
         for lease in asked {
             snapshot.note_foreign(Lease { asked_by: Some("me".into()), ..lease }, now);
         }
-        assert_eq!(plan(&snapshot, &"me".into(), LIMITS, Duty::Follow, now, 7), Plan::default());
-        assert_eq!(plan(&snapshot, &"third".into(), LIMITS, Duty::Follow, now, 7).ask.len(), 1, "3, 3 become 3, 2, 1");
+        assert_eq!(plan(&snapshot, &"me".into(), LIMITS, Duty::Follow, &NONE, now, 7), Plan::default());
+        assert_eq!(
+            plan(&snapshot, &"third".into(), LIMITS, Duty::Follow, &NONE, now, 7).ask.len(),
+            1,
+            "3, 3 become 3, 2, 1"
+        );
+    }
+
+    #[test]
+    fn what_is_being_taken_or_asked_for_is_not_wanted_again_and_counts_against_the_cap_lt_13() {
+        let now = now();
+        let coming = BTreeSet::from(["s0000".into(), "s0001".into()]);
+        let free = fleet(&[None; 4], now);
+        let capped = TakeLimits { max_leases: 2, ..LIMITS };
+        assert_eq!(plan(&free, &"me".into(), capped, Duty::Follow, &coming, now, 7), Plan::default());
+        let theirs = fleet(&[Some("bar"); 4], now);
+        assert_eq!(plan(&theirs, &"me".into(), LIMITS, Duty::Follow, &coming, now, 7), Plan::default());
     }
 
     #[test]
@@ -270,14 +302,14 @@ mod tests {
         owners.extend([Some("a"); 9].into_iter().chain([Some("b"); 9]).chain([Some("c"); 9]));
         let snapshot = fleet(&owners, now);
         let watch = |rank| Duty::Watch { rank, watchers: 2 };
-        let first = plan(&snapshot, &"a".into(), LIMITS, watch(0), now, 7).take;
-        let second = plan(&snapshot, &"b".into(), LIMITS, watch(1), now, 8).take;
+        let first = plan(&snapshot, &"a".into(), LIMITS, watch(0), &NONE, now, 7).take;
+        let second = plan(&snapshot, &"b".into(), LIMITS, watch(1), &NONE, now, 8).take;
         assert_eq!((first.len(), second.len()), (4, 4), "the half, rounded up");
         let all: std::collections::BTreeSet<&str> =
             first.iter().chain(&second).map(|lease| lease.shard.as_str()).collect();
         assert_eq!(all.len(), 7);
         let capped = TakeLimits { max_leases: 10, ..LIMITS };
-        assert_eq!(plan(&snapshot, &"a".into(), capped, watch(0), now, 7).take.len(), 1, "the cap holds lt_13");
+        assert_eq!(plan(&snapshot, &"a".into(), capped, watch(0), &NONE, now, 7).take.len(), 1, "the cap holds lt_13");
     }
 
     proptest! {
@@ -293,7 +325,7 @@ mod tests {
                 for (number, name) in names.iter().enumerate() {
                     let view: Vec<Option<&str>> = owned.iter().map(Option::as_deref).collect();
                     let seed = seed.wrapping_add(u64::try_from(number).expect("small"));
-                    let plan = plan(&fleet(&view, now), &name.as_str().into(), LIMITS, Duty::Follow, now, seed);
+                    let plan = plan(&fleet(&view, now), &name.as_str().into(), LIMITS, Duty::Follow, &NONE, now, seed);
                     for lease in plan.take.into_iter().chain(plan.ask) {
                         let index: usize = lease.shard.as_str()[1..].parse().expect("a number");
                         owned[index] = Some(name.clone());

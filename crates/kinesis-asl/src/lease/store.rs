@@ -195,11 +195,12 @@ pub mod conformance {
         assert!(changes(store, LeaseChange::Renew(of(1, "a"))).await, "an ask leaves the counter alone");
         assert!(!changes(store, LeaseChange::Retract { shard: "asked".into(), by: "d".into() }).await);
         assert!(changes(store, LeaseChange::Retract { shard: "asked".into(), by: "b".into() }).await);
+        let give = |counter, worker: &str| LeaseChange::HandOver { claim: of(counter, worker), to: "d".into() };
+        assert!(!changes(store, give(2, "a")).await, "nobody asks any more");
         assert!(changes(store, ask("a", "d")).await);
         let call = |owner: &str| LeaseChange::Call { shard: "asked".into(), owner: owner.into(), by: "e".into() };
         assert!(!changes(store, call("b")).await, "not the owner");
         assert!(changes(store, call("a")).await);
-        let give = |counter, worker: &str| LeaseChange::HandOver { claim: of(counter, worker), to: "d".into() };
         assert!(!changes(store, give(1, "a")).await, "the counter has moved");
         assert!(!changes(store, give(2, "b")).await, "not the owner");
         assert!(changes(store, give(2, "a")).await);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use kinesis_endpoint::ServiceError;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::api::{KinesisApi, ShardFilter};
 use crate::lease::cleanup::{LeaseCleanup, cleaning};
@@ -42,7 +42,12 @@ pub(crate) async fn clean_up(
     for lease in &cleaning.deletions {
         if let Updated::Committed(_) = store.delete(lease).await? {
             deleted += 1;
-            info!(shard = %lease.shard, checkpoint = %lease.checkpoint, "deleted a lease that is needed no more");
+            let (shard, checkpoint) = (&lease.shard, &lease.checkpoint);
+            if lease.is_ended() {
+                info!(%shard, %checkpoint, "deleted a lease that is needed no more");
+            } else {
+                warn!(%shard, %checkpoint, "a shard has expired before it was read to its end: its records are lost");
+            }
         }
     }
     Ok(deleted)

@@ -136,6 +136,8 @@ fn a_whole_life(shard: &str) -> Vec<LeaseChange> {
         take(3, "a", None),
         LeaseChange::Ask { shard: shard.into(), owner: "a".into(), by: "c".into() },
         LeaseChange::Retract { shard: shard.into(), by: "c".into() },
+        LeaseChange::Ask { shard: shard.into(), owner: "a".into(), by: "c".into() },
+        LeaseChange::Call { shard: shard.into(), owner: "a".into(), by: "d".into() },
         LeaseChange::HandOver { claim: claim(4, "a"), to: "c".into() },
         take(5, "b", Some("c")),
         LeaseChange::Checkpoint { claim: claim(6, "b"), to: Checkpoint::TrimHorizon },

@@ -1,5 +1,6 @@
 //! How long a worker's plan takes on a large table, by the real clock: a figure for the docs, never a test.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use kinesis_asl::lease::lease::{Lease, LeaseCounter};
@@ -54,7 +55,7 @@ fn measure(leases: usize, owner: impl Fn(usize) -> Option<MemberNo>) -> PlanTime
     let (mut times, mut wanted) = (Vec::new(), 0);
     for seed in (0..).take(TIMES) {
         let began = Instant::now();
-        let plan = plan(&snapshot, &me, limits, Duty::Follow, now, seed);
+        let plan = plan(&snapshot, &me, limits, Duty::Follow, &BTreeSet::new(), now, seed);
         times.push(began.elapsed());
         wanted = plan.take.len() + plan.ask.len();
     }

@@ -1,6 +1,6 @@
 //! How the coordinator comes by leases: it takes what is free, asks workers of ours, and claims what was handed over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use rand::Rng;
@@ -23,19 +23,16 @@ const LOOKS_AFTER_AN_ASK: u32 = 3;
 impl LeaseCore {
     pub(super) fn take_leases(&mut self, now: Instant) {
         let seed = self.rng.random();
-        let Plan { take, ask } = plan(&self.snapshot, &self.me, self.policy.limits, self.duty, now, seed);
-        self.asks.on_listing(&self.snapshot, &self.me, now);
+        self.asks.on_listing(&self.snapshot, &self.me, self.listing_sent, now);
+        // What is being taken or asked for already, and may be younger than the listing, is on its way to this worker.
+        let coming: BTreeSet<ShardId> = self.taking.iter().chain(self.asks.shards()).cloned().collect();
+        let Plan { take, ask } = plan(&self.snapshot, &self.me, self.policy.limits, self.duty, &coming, now, seed);
         let overdue = self.asks.overdue(self.policy.hand_over_within, now);
-        // A take whose reply was lost, or a lease that was handed over: the table says it is ours, and only we do not know.
-        let unclaimed =
-            self.snapshot.leases().filter(|lease| lease.owner.as_ref() == Some(&self.me) && !lease.is_ended());
         let overdue = overdue.iter().filter_map(|shard| self.snapshot.get(shard));
-        let wanted: BTreeMap<ShardId, Lease> = take
-            .into_iter()
-            .chain(unclaimed.chain(overdue).cloned())
-            .map(|lease| (lease.shard.clone(), lease))
-            .collect();
-        wanted.into_values().for_each(|lease| self.take(lease));
+        let wanted: BTreeMap<ShardId, Lease> =
+            take.into_iter().chain(overdue.cloned()).map(|lease| (lease.shard.clone(), lease)).collect();
+        wanted.into_values().for_each(|lease| self.take(lease, self.listing_sent));
+        self.claim_what_arrived();
         for Lease { shard, owner, .. } in ask {
             if let Some(owner) = owner.filter(|_| self.asks.begin(&shard)) {
                 let change = LeaseChange::Ask { shard, owner, by: self.me.clone() };
@@ -44,7 +41,17 @@ impl LeaseCore {
         }
     }
 
-    fn take(&mut self, lease: Lease) {
+    /// A take whose reply was lost, or a lease that was handed over: the table says it is ours, and only we do not know. Who
+    /// has stopped taking releases it.
+    pub(super) fn claim_what_arrived(&mut self) {
+        let ours = |lease: &&Lease| lease.owner.as_ref() == Some(&self.me) && !lease.is_ended();
+        let unclaimed: Vec<Lease> = self.snapshot.leases().filter(ours).cloned().collect();
+        unclaimed.into_iter().for_each(|lease| self.take(lease, self.listing_sent));
+    }
+
+    /// Takes a lease that was seen by a call sent at `seen`. Its age counts from then: a take whose reply was lost may have
+    /// landed since, and cannot be told from this one.
+    fn take(&mut self, lease: Lease, seen: Instant) {
         let shard = lease.shard.clone();
         if self.held.contains_key(&shard) || !self.taking.insert(shard.clone()) {
             return;
@@ -53,9 +60,7 @@ impl LeaseCore {
         let start_at = self.policy.unresolved.moment_for(&lease);
         let change = LeaseChange::Take { claim, from: lease.owner.clone(), start_at };
         let origin = Origin::Planned(Box::new(lease));
-        // The age of a new lease counts from the listing: a take whose reply was lost may have landed since then, and
-        // cannot be told from this one.
-        self.outbox.push(Command::Write(Ticket { change, sent: self.listing_sent, origin }));
+        self.outbox.push(Command::Write(Ticket { change, sent: seen, origin }));
     }
 
     pub(super) fn retract(&mut self, shard: ShardId, now: Instant) {
@@ -96,29 +101,35 @@ impl LeaseCore {
     }
 
     /// An ask was written, or taken back.
-    pub(super) fn on_ask(&mut self, change: &LeaseChange, outcome: &Commit, now: Instant) {
-        let shard = change.shard();
+    pub(super) fn on_ask(&mut self, ticket: &Ticket, outcome: &Commit, now: Instant) {
+        let shard = ticket.change.shard();
         self.asks.end(shard);
         let stored = match outcome {
             Commit::Committed(Some(lease)) | Commit::Superseded(Some(lease)) => lease,
             Commit::Committed(None) => return,
             Commit::Superseded(None) => return self.snapshot.forget(shard),
-            // If it stands after all, a listing shows it; if it could not be taken back, the lease comes to nobody's harm: it is
-            // found abandoned after the failover time.
-            Commit::NotDone(_) | Commit::Unknown(_) => {
-                return self.list_soon(now + watch_pause(self.policy.limits.failover));
-            }
+            Commit::NotDone(_) | Commit::Unknown(_) => return self.on_ask_failed(shard.clone(), now),
         };
         self.snapshot.note_foreign(stored.clone(), now);
         if stored.promised_to() == Some(&self.me) {
             self.asks.note(shard, now);
             self.list_soon(now + watch_pause(self.policy.limits.failover) / LOOKS_AFTER_AN_ASK);
-            if self.appetite == Appetite::Sated {
+            if matches!(self.appetite, Appetite::Sated(_)) {
                 self.retract(shard.clone(), now);
             }
         } else if stored.owner.as_ref() == Some(&self.me) && !stored.is_ended() {
             // It was handed over before the ask could be taken back; who has stopped taking releases it.
-            self.take(stored.clone());
+            self.take(stored.clone(), ticket.sent);
+        }
+    }
+
+    /// If an ask stands after all, a listing shows it. Who stops takes it back again and again for one failover time; after
+    /// that the lease is found abandoned, should it still be handed over.
+    fn on_ask_failed(&mut self, shard: ShardId, now: Instant) {
+        match self.appetite {
+            Appetite::Sated(since) if now < since + self.policy.limits.failover => self.retract(shard, now),
+            Appetite::Sated(_) => {}
+            Appetite::Takes => self.list_soon(now + watch_pause(self.policy.limits.failover)),
         }
     }
 

@@ -7,13 +7,12 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::WorkerTask;
-use crate::error::KinesisError;
 use crate::lease::lease::Lease;
 use crate::worker::cleanup::Rows;
 
 /// The pause between two looks; the KCL's.
 pub(super) const CLEANUP_EVERY: Duration = Duration::from_secs(300);
-/// A worker that does not lead cleans up at every so manieth look only: in case that the leader does not, or that there is
+/// A worker that does not lead cleans up at every third look only: in case that the leader does not, or that there is
 /// none because the name that the rule picks is that of a worker which has died.
 const LOOKS_OF_OTHERS: u32 = 3;
 
@@ -64,10 +63,12 @@ impl WorkerTask {
         self.cleanup.work = Work::Idle;
         match result {
             Ok(deleted) => debug!(deleted, "cleaned up the lease table"),
-            Err(error) if error.kind.is_transient() => {
-                warn!(%error, "could not clean up the lease table; trying again later");
-            }
-            Err(error) => self.seats.fail_any(KinesisError::Service(error)),
+            // A lease too many harms nobody: not even a denied call is a reason to stop.
+            Err(error) => warn!(
+                %error,
+                "could not clean up the lease table; trying again later (to leave it as it is, set lease_cleanup to \
+                 LeaseCleanup::Keep)"
+            ),
         }
     }
 }

@@ -230,3 +230,49 @@ fn a_hand_over_whose_new_owner_was_quick_is_no_theft() {
     assert!(commands.contains(&Command::Released("a".into(), Holding(1))), "{commands:?}");
     assert!(!is_lost(&commands));
 }
+
+#[test]
+fn a_hand_over_that_is_refused_since_the_ask_was_taken_back_becomes_a_release() {
+    let now = start();
+    let mut core = asked(now);
+    core.hand_over(&"a".into(), Holding(1));
+    let given = writes(core.poll(now)).remove(0);
+    assert!(matches!(given.change, LeaseChange::HandOver { .. }), "{given:?}");
+    let still_mine = of_worker("a", "me", 1);
+    assert!(!given.change.is_allowed(&still_mine), "nobody asks any more");
+    core.on_commit(&given, &Commit::Superseded(Some(still_mine)), now);
+    let next = writes(core.poll(now));
+    assert!(matches!(&next[..], [Ticket { change: LeaseChange::Release(_), .. }]), "{next:?}");
+}
+
+#[test]
+fn a_worker_that_stops_takes_its_asks_back_again_and_again_for_a_failover_time() {
+    let now = start();
+    let (mut core, _) = asking(now);
+    core.stop_taking(now);
+    for second in 0..10 {
+        let later = now + Duration::from_secs(second);
+        let back = retraction(core.poll(later));
+        core.on_commit(&back, &Commit::NotDone(unreachable()), later);
+        assert!(!core.is_idle(), "after {second} s");
+    }
+    let back = retraction(core.poll(now + FAILOVER));
+    core.on_commit(&back, &Commit::NotDone(unreachable()), now + FAILOVER);
+    assert!(core.is_idle());
+}
+
+#[test]
+fn an_ask_that_is_younger_than_a_listing_is_not_forgotten_nor_repeated() {
+    let now = start();
+    let mut core = worker(now);
+    core.poll(now);
+    let theirs = || ["a", "b", "c"].map(|shard| of_worker(shard, "you", 3)).to_vec();
+    core.on_listing(of(theirs()), now);
+    let ask = writes(core.poll(now)).remove(0);
+    let later = now + Duration::from_secs(2);
+    assert!(core.poll(later).contains(&Command::List));
+    core.on_commit(&ask, &Commit::Committed(Some(ask.change.applied(&of_worker("a", "you", 3)))), later);
+    core.on_listing(of(theirs()), later + Duration::from_millis(10));
+    assert!(writes(core.poll(later)).is_empty(), "one of three is the share of the second worker");
+    assert!(!core.is_idle());
+}
