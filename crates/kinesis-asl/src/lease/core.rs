@@ -2,8 +2,8 @@
 //!
 //! A worker's life with a lease: *taken* by a conditional write, *renewed* twice per failover time and a little more often
 //! (a checkpoint is a renewal), *lost* when somebody else wrote to it or when no renewal succeeded within the failover time,
-//! *released*, or *handed over* to a worker that asked for it. One write per lease is under way at a time. The age of a lease is counted from before its last successful
-//! write was sent, so this worker stops before anybody else may take over.
+//! *released*, or *handed over* to a worker that asked for it. One write per lease is under way at a time. The age of a lease
+//! is counted from before its last successful write was sent, so this worker stops before anybody else may take over.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

@@ -155,10 +155,11 @@ impl Held {
     }
 
     /// The write was refused, although the lease is still held at the same counter: it is not asked for any more, or by another
-    /// worker. What is to be written is decided anew.
+    /// worker, or somebody ended it by hand. What is to be written is decided anew.
     pub(crate) fn on_refused(&mut self, lease: &Lease) {
         self.lease = lease.clone();
         self.line = Line::Free;
+        self.drop_what_is_stored();
     }
 
     /// The write that was sent at `sent` failed, and may or may not have had its effect.

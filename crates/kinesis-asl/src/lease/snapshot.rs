@@ -27,6 +27,15 @@ pub struct Seen {
     pub unchanged_since: Instant,
 }
 
+impl Seen {
+    /// The lease as read at `now`: older than that only if its counter was the same before.
+    fn after(old: Option<&Self>, lease: Lease, now: Instant) -> Self {
+        let unchanged = old.filter(|old| old.lease.counter == lease.counter);
+        let unchanged_since = unchanged.map_or(now, |old| old.unchanged_since);
+        Self { lease, unchanged_since }
+    }
+}
+
 /// Whether somebody works on a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
@@ -46,22 +55,16 @@ impl Snapshot {
         let mut before = std::mem::take(&mut self.seen);
         self.unreadable = listing.unreadable_shards();
         for lease in listing.leases {
-            let unchanged_since = match before.remove(&lease.shard) {
-                Some(old) if old.lease.counter == lease.counter => old.unchanged_since,
-                _ => now,
-            };
-            self.seen.insert(lease.shard.clone(), Seen { lease, unchanged_since });
+            let old = before.remove(&lease.shard);
+            self.seen.insert(lease.shard.clone(), Seen::after(old.as_ref(), lease, now));
         }
     }
 
     /// Notes a lease of another worker as it was read or written to since the last listing. Its age goes on unless its counter
     /// has moved: an ask is no sign of life of the owner.
     pub fn note_foreign(&mut self, lease: Lease, now: Instant) {
-        let unchanged_since = match self.seen.get(&lease.shard) {
-            Some(old) if old.lease.counter == lease.counter => old.unchanged_since,
-            _ => now,
-        };
-        self.seen.insert(lease.shard.clone(), Seen { lease, unchanged_since });
+        let seen = Seen::after(self.seen.get(&lease.shard), lease, now);
+        self.seen.insert(seen.lease.shard.clone(), seen);
     }
 
     /// Notes what this worker itself wrote or holds, so that the next decision does not rest on an older view.

@@ -360,6 +360,19 @@ fn a_worker_that_loses_a_lease_by_its_own_clock_looks_at_once_who_has_it() {
 }
 
 #[test]
+fn a_checkpoint_that_is_refused_because_somebody_ended_the_lease_by_hand_is_not_tried_without_end() {
+    let now = start();
+    let mut core = holding(&["a"], now);
+    core.checkpoint(&"a".into(), Holding(1), at(5));
+    let refused = writes(core.poll(now)).remove(0);
+    let mut ended = free("a");
+    (ended.owner, ended.counter, ended.checkpoint) = (Some("me".into()), LeaseCounter(1), Checkpoint::ShardEnd);
+    assert!(!refused.change.is_allowed(&ended));
+    core.on_commit(&refused, &Commit::Superseded(Some(ended)), now);
+    assert!(writes(core.poll(now)).is_empty());
+}
+
+#[test]
 fn renewals_of_many_leases_gained_together_spread_over_the_period() {
     let now = start();
     let names: Vec<String> = (0..100).map(|number| format!("s{number:03}")).collect();
