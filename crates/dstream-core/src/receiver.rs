@@ -12,6 +12,7 @@ use async_trait::async_trait;
 
 use crate::block::{BlockRange, BlockRecord};
 use crate::error::BoxError;
+use crate::range_replay::RangeReplay;
 use crate::receiver_store::ReceiverStore;
 use crate::time::Time;
 
@@ -39,6 +40,12 @@ pub trait Receiver: Send + 'static {
 
     /// What hears of the fate of what was stored. Called once, before `start`.
     fn positions(&self) -> Arc<dyn Positions<Self::Range>>;
+
+    /// What reads the ranges of this receiver again after a restart. Asked once, before `start`. `None`, the default: the
+    /// receiver cannot, and what a crash left unfinished comes again as new records.
+    fn replay(&self) -> Option<Arc<dyn RangeReplay<Self::Record, Self::Range>>> {
+        None
+    }
 
     /// Stops fetching. When it returns, nothing more is stored. Leases and the like are kept until `close`.
     ///
