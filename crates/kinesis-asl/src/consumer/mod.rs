@@ -14,6 +14,7 @@
 //! | `source` | one of the two |
 //! | [`registration`] | the registered consumer of enhanced fan-out |
 //! | [`board`] | what each reader is doing and how far it is behind |
+//! | `storing` | a page → slices with exact ranges, stored |
 //! | [`settings`] | what readers of a worker share |
 //! | [`task`] | the task that reads |
 
@@ -32,5 +33,6 @@ mod scripted;
 pub mod settings;
 pub(crate) mod source;
 pub mod start;
+pub(crate) mod storing;
 pub mod task;
 pub mod trouble;
