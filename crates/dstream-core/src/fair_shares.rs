@@ -110,7 +110,8 @@ impl FairShares {
 
     fn first_in_line(&self) -> Option<(Ticket, Wish)> {
         // Nothing at all fits always.
-        let first = self.waiting.iter().min_by_key(|(ticket, wish)| (wish.bytes > 0, self.held_by(wish.holder), **ticket));
+        let first =
+            self.waiting.iter().min_by_key(|(ticket, wish)| (wish.bytes > 0, self.held_by(wish.holder), **ticket));
         first.map(|(ticket, wish)| (*ticket, *wish))
     }
 

@@ -37,7 +37,12 @@ pub(crate) fn bytes_at_once(free: usize, limit: usize) -> usize {
 }
 
 /// The records of a second, at least one.
-#[expect(clippy::as_conversions, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float that is more than 0 saturates")]
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a float that is more than 0 saturates"
+)]
 fn whole_records(rate: RecordsPerSecond) -> usize {
     (rate.get() as usize).max(1)
 }

@@ -95,7 +95,9 @@ impl FromStr for SequenceNumber {
 /// record has 56 of them.
 fn step(digits: &[u8]) -> (u64, u64) {
     let (eights, rest) = digits.as_chunks();
-    let whole = eights.iter().fold((1, 0), |(factor, add), eight| (factor * 100_000_000, add * 100_000_000 + eight_digits(*eight)));
+    let whole = eights
+        .iter()
+        .fold((1, 0), |(factor, add), eight| (factor * 100_000_000, add * 100_000_000 + eight_digits(*eight)));
     rest.iter().fold(whole, |(factor, add), b| (factor * 10, add * 10 + u64::from(b - b'0')))
 }
 

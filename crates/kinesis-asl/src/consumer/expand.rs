@@ -9,6 +9,9 @@ use crate::record::{Aggregation, KinesisRecord};
 use crate::sequence::Position;
 use crate::shard::ShardId;
 
+/// From so many bytes on a page takes longer to take apart than to hand over to another thread.
+const LARGE: usize = 256 << 10;
+
 /// How aggregates of a shard are taken apart.
 #[derive(Debug, Clone)]
 pub struct Expander {
@@ -59,6 +62,24 @@ impl Expander {
             }
         }
         expanded
+    }
+
+    /// The same, for a large page on another thread of the runtime if there is one: the next page is decoded meanwhile.
+    ///
+    /// # Cancellation
+    /// Safe: what was begun is finished and dropped, and nobody sees it.
+    pub(crate) async fn expand_aside(self, page: Vec<RawRecord>) -> Expanded {
+        if page.iter().map(|raw| raw.data.len()).fold(0, usize::saturating_add) < LARGE {
+            return self.expand(page);
+        }
+        match tokio::spawn(async move { self.expand(page) }).await {
+            Ok(expanded) => expanded,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is being shut down, and so is the caller.
+                Err(_) => std::future::pending().await,
+            },
+        }
     }
 
     fn add_plain(&self, raw: RawRecord, expanded: &mut Expanded) {

@@ -13,11 +13,13 @@
 //! | `polling`, `fan_out` | pages by `GetRecords`, and by a subscription |
 //! | `source` | one of the two |
 //! | [`registration`] | the registered consumer of enhanced fan-out |
+//! | [`arrival_lag`] | pure: how old what is stored is |
 //! | [`board`] | what each reader is doing and how far it is behind |
 //! | `storing` | a page → slices with exact ranges, stored |
 //! | [`settings`] | what readers of a worker share |
 //! | [`task`] | the task that reads |
 
+pub mod arrival_lag;
 pub mod board;
 pub mod budget;
 pub mod cursor;

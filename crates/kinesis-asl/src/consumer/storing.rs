@@ -68,3 +68,6 @@ fn end_of(slice: &[KinesisRecord], later: &[KinesisRecord], page: Position) -> P
         _ => page,
     }
 }
+
+#[cfg(test)]
+mod tests;

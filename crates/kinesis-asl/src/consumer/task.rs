@@ -14,6 +14,7 @@ use tracing::{info, warn};
 
 use crate::api::{KinesisApi, Place, ShardFilter};
 use crate::checkpoint::tracker::ProgressTracker;
+use crate::consumer::arrival_lag;
 use crate::consumer::board::Doing;
 use crate::consumer::expand::Expander;
 use crate::consumer::retrieval::OnExpired;
@@ -171,11 +172,13 @@ impl<A: KinesisApi + ?Sized> ShardConsumer<A> {
         let deposit = self.sink.deposit(cost);
         let goes_on = page.end.is_none() && deposit.bytes() >= cost;
         let Reader { source, expander, ahead, .. } = reader;
-        let storing =
-            Storing { sink: &self.sink, tracker: &self.tracker, shard: self.shard(), holding: self.holding };
+        let storing = Storing { sink: &self.sink, tracker: &self.tracker, shard: self.shard(), holding: self.holding };
+        let (expanding, newest) = (expander.clone(), page.records.last().and_then(|raw| raw.arrival));
         let stored = async {
-            storing.store(expander.expand(page.records), deposit).await?;
-            self.settings.board.on_page(self.shard(), page.millis_behind_latest, Instant::now().into_std());
+            storing.store(expanding.expand_aside(page.records).await, deposit).await?;
+            let (board, behind) = (&self.settings.board, page.millis_behind_latest);
+            board.on_page(self.shard(), behind, Instant::now().into_std());
+            board.on_lag(self.shard(), arrival_lag::after_page(newest, behind, self.settings.clock.now()));
             Ok(())
         };
         if goes_on {
@@ -271,3 +274,6 @@ impl ConsumerEnd {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,8 @@ use crate::api::KinesisApi;
 use crate::aws_api::AwsKinesis;
 use crate::checkpoint::tracker::ProgressTracker;
 use crate::config::KinesisConfig;
+#[cfg(any(test, feature = "test-util"))]
+use crate::consumer::arrival_lag::WallClock;
 use crate::consumer::board::ReadingBoard;
 use crate::consumer::settings::ReaderSettings;
 use crate::consumer::task::RecordSink;
@@ -132,7 +134,9 @@ impl WorkerHub {
     #[cfg(any(test, feature = "test-util"))]
     #[must_use]
     pub fn with_backend(config: KinesisConfig, backend: Backend, clock: Arc<dyn Clock>) -> Self {
-        Self { backend: OnceCell::new_with(Some(backend)), clock, ..Self::new(config) }
+        let hub = Self::new(config);
+        let reading = ReaderSettings { clock: WallClock(Arc::clone(&clock)), ..hub.reading.clone() };
+        Self { backend: OnceCell::new_with(Some(backend)), clock, reading, ..hub }
     }
 
     /// The same worker with a given name and seed in place of fresh ones, so that a simulation can be played again. The

@@ -18,8 +18,12 @@ pub struct Endpoint {
 
 /// Runs the endpoint until standard input ends.
 pub async fn serve() -> Result<(), Failure> {
-    let settings =
-        Settings { status_delay: Duration::ZERO, memory_cap: 64 << 30, iterator_life: Duration::MAX, ..Settings::default() };
+    let settings = Settings {
+        status_delay: Duration::ZERO,
+        memory_cap: 64 << 30,
+        iterator_life: Duration::MAX,
+        ..Settings::default()
+    };
     let local = Local::builder().settings(settings).stream(PLAIN, 1).stream(AGGREGATED, 1).start().await?;
     println!("{} {}", local.kinesis_url(), local.dynamodb_url());
     std::io::stdout().flush()?;
@@ -31,7 +35,7 @@ pub async fn serve() -> Result<(), Failure> {
 impl Endpoint {
     pub fn start() -> Result<Self, Failure> {
         let mut command = Command::new(std::env::current_exe()?);
-        let mut process = command.arg("--endpoint").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut process = command.arg("endpoint").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         if let Some(output) = process.stdout.take() {
             BufReader::new(output).read_line(&mut line)?;

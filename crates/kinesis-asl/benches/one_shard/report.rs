@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::Side;
 use crate::cost::Cost;
+use crate::drain::Side;
 use crate::fill::Filled;
 
 pub struct Report<'a> {
@@ -27,7 +27,9 @@ impl<'a> Report<'a> {
 
     fn side(&self, f: &mut fmt::Formatter<'_>, name: &str, costs: &[Cost]) -> fmt::Result {
         let Some(wall) = Spread::of(costs.iter().map(|cost| cost.wall.as_secs_f64())) else { return Ok(()) };
-        let Some(cpu) = Spread::of(costs.iter().map(|cost| micros(cost.processor, self.stream.records))) else { return Ok(()) };
+        let Some(cpu) = Spread::of(costs.iter().map(|cost| micros(cost.processor, self.stream.records))) else {
+            return Ok(());
+        };
         let (records, bytes) = (self.stream.records as f64, self.stream.bytes as f64);
         let (thousands, megabytes) = (records / wall.median / 1e3, bytes / wall.median / 1e6);
         writeln!(f, "| {name} | {wall} | {thousands:.0} | {megabytes:.0} | {cpu} |")
@@ -37,7 +39,12 @@ impl<'a> Report<'a> {
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Filled { stream, records, bytes } = self.stream;
-        writeln!(f, "**{stream}: {records} user records, {} MiB, {} rounds**\n", bytes >> 20, self.ours.len().max(self.bare.len()))?;
+        writeln!(
+            f,
+            "**{stream}: {records} user records, {} MiB, {} rounds**\n",
+            bytes >> 20,
+            self.ours.len().max(self.bare.len())
+        )?;
         writeln!(f, "| | s | k user records/s | MB/s | µs of CPU a user record |\n|---|---:|---:|---:|---:|")?;
         self.side(f, "bare loop", &self.bare)?;
         self.side(f, "ours", &self.ours)?;

@@ -7,6 +7,7 @@ use kinesis_endpoint::{EndpointUrl, Region, ServiceAccess};
 use crate::Failure;
 use crate::endpoint::Endpoint;
 
+#[derive(Clone)]
 pub struct Clients {
     pub kinesis: Client,
     pub kinesis_url: String,

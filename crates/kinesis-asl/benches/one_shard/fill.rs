@@ -10,6 +10,7 @@ use crate::clients::Clients;
 use crate::endpoint::{AGGREGATED, PLAIN};
 
 /// A stream of one shard, and what is in it.
+#[derive(Clone, Copy)]
 pub struct Filled {
     pub stream: &'static str,
     /// User records: of aggregates, their parts.
@@ -25,7 +26,8 @@ pub async fn plain(clients: &Clients, bytes: usize) -> Result<Filled, Failure> {
     let bar = progress(PLAIN, bytes);
     let mut number = 0;
     while number < records {
-        let page = (number..records.min(number + RECORDS_PER_CALL)).map(|number| (format!("key-{}", number % 64), data.clone()));
+        let page = (number..records.min(number + RECORDS_PER_CALL))
+            .map(|number| (format!("key-{}", number % 64), data.clone()));
         number += put(clients, PLAIN, page.collect(), &bar).await?;
     }
     bar.finish_and_clear();
