@@ -44,6 +44,7 @@ mod range_bytes;
 mod receiver;
 mod record;
 mod record_bytes;
+mod replay;
 pub mod sequence;
 pub mod shard;
 pub mod stream_identity;

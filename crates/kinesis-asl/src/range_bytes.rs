@@ -20,7 +20,9 @@ pub(crate) enum RangeBytesError {
     Short,
     #[error("a range of records has {0} bytes too many: the checkpoint directory is damaged")]
     Long(usize),
-    #[error("a range of records has layout {0}, this program knows {VERSION}: start it with the version that wrote it, or a later one")]
+    #[error(
+        "a range of records has layout {0}, this program knows {VERSION}: start it with the version that wrote it, or a later one"
+    )]
     Version(u8),
     #[error("a range of records has a text that is no UTF-8: the checkpoint directory is damaged")]
     Text(#[from] std::str::Utf8Error),
@@ -55,7 +57,8 @@ pub(crate) fn decode(mut bytes: Bytes) -> Result<SequenceRange, RangeBytesError>
         other => return Err(RangeBytesError::Version(other)),
     }
     let (from, to) = (take_position(&mut bytes)?, take_position(&mut bytes)?);
-    let records = usize::try_from(bytes.try_get_u64()?).map_err(|_| RangeBytesError::Nonsense("has too many records"))?;
+    let records =
+        usize::try_from(bytes.try_get_u64()?).map_err(|_| RangeBytesError::Nonsense("has too many records"))?;
     let processed = match bytes.try_get_u8()? {
         0 => None,
         1 => Some(take_position(&mut bytes)?),

@@ -54,11 +54,8 @@ impl Attempts {
 mod tests {
     use super::*;
 
-    const RULE: RereadRetry = RereadRetry {
-        wait_time: Duration::from_millis(100),
-        max_attempts: 4,
-        timeout: Duration::from_secs(10),
-    };
+    const RULE: RereadRetry =
+        RereadRetry { wait_time: Duration::from_millis(100), max_attempts: 4, timeout: Duration::from_secs(10) };
 
     fn verdicts(rule: RereadRetry, took: u64) -> Vec<Verdict> {
         let mut attempts = Attempts::new(rule);

@@ -47,10 +47,9 @@ impl RangeReader<'_> {
             return Ok(Vec::new());
         }
         let collected = self.collect().await?;
-        let records = collected.user_records(&self.expander).map_err(|OtherCount(found)| RereadError::OtherCount {
-            range: self.range.clone(),
-            found,
-        })?;
+        let records = collected
+            .user_records(&self.expander)
+            .map_err(|OtherCount(found)| RereadError::OtherCount { range: self.range.clone(), found })?;
         debug!(range = %self.range, "read a range again");
         Ok(records)
     }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use kpl_deagg::RangePolicy;
 
 use super::*;
-use crate::sequence::SequenceNumber;
 use crate::consumer::retrieval::ReadLimits;
 use crate::consumer::scripted::{Asked, Scripted, child, failure, number, page};
 use crate::range::Holding;
 use crate::sequence::Position;
+use crate::sequence::SequenceNumber;
 
 const RETRY: RereadRetry =
     RereadRetry { wait_time: Duration::from_millis(100), max_attempts: 3, timeout: Duration::from_secs(2) };
@@ -64,7 +64,11 @@ async fn throttling_time_outs_and_failures_of_the_service_are_all_tried_again_i6
         assert_eq!(read(&stream, &range(5, 5, 1)).await.unwrap(), numbers([5]), "{kind:?}");
         let times = stream.times();
         let pauses: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        assert_eq!(pauses, [200, 200].map(Duration::from_millis), "the allowance is waited for, and the pause is in it");
+        assert_eq!(
+            pauses,
+            [200, 200].map(Duration::from_millis),
+            "the allowance is waited for, and the pause is in it"
+        );
     }
 }
 
