@@ -31,7 +31,7 @@ pub mod registration;
 pub mod reread;
 pub mod retrieval;
 #[cfg(test)]
-mod scripted;
+pub(crate) mod scripted;
 pub mod settings;
 pub(crate) mod shard_budgets;
 pub(crate) mod source;

@@ -19,13 +19,19 @@
 //! | [`hub`] | how receivers find the worker, join and leave it |
 
 pub(crate) mod bootstrap;
+#[cfg(test)]
+mod checkpoint_cases;
 pub(crate) mod cleanup;
 pub mod hub;
 pub(crate) mod leftovers;
+#[cfg(test)]
+pub(crate) mod one_shard;
 pub(crate) mod opening;
 pub(crate) mod ops;
 pub(crate) mod readers;
 pub(crate) mod reading;
+#[cfg(test)]
+mod retry_cases;
 pub(crate) mod seat_table;
 pub mod seats;
 pub(crate) mod settings;

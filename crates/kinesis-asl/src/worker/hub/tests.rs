@@ -55,7 +55,7 @@ async fn owners(store: &MemoryLeaseStore) -> Vec<Option<WorkerId>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_leaves_before_the_start_or_twice_neither_hangs_nor_fails_gs_4() {
+async fn who_leaves_before_the_start_or_twice_neither_hangs_nor_fails_gs_4_t326() {
     let store = Arc::new(MemoryLeaseStore::default());
     let hub = hub(&store);
     let seat = hub.register(&config()).expect("registered");
