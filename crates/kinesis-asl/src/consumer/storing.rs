@@ -57,7 +57,7 @@ impl Storing<'_> {
     }
 
     fn range(&self, from: Position, to: Position, records: usize) -> SequenceRange {
-        SequenceRange { shard: self.shard.clone(), holding: self.holding, from, to, records }
+        SequenceRange::new(self.shard.clone(), self.holding, from, to, records)
     }
 }
 

@@ -115,13 +115,8 @@ async fn a_slice_that_is_not_stored_is_not_received() {
     rig.limit(1.0);
     let page = rig.store(plain(&[5, 6]));
     assert!(tokio::time::timeout(Duration::from_millis(500), page).await.is_err());
-    let first = SequenceRange {
-        shard: rig.shard.clone(),
-        holding: Holding(1),
-        from: Position::new(number(5), 0),
-        to: Position::new(number(5), 0),
-        records: 1,
-    };
+    let five = Position::new(number(5), 0);
+    let first = SequenceRange::new(rig.shard.clone(), Holding(1), five, five, 1);
     rig.tracker.with(|progress| progress.on_done(&first));
     let drained = rig.tracker.with(|progress| progress.drained(&rig.shard, Holding(1)));
     assert!(drained.is_some(), "what was stored is all that was received");
