@@ -237,7 +237,7 @@ mod tests {
                     if !asked.values().any(|(asking, _)| *asking == number) {
                         match left.pop_front() {
                             Some((bytes, time)) => {
-                                let ticket = shares.ask(Holder(number as u64), bytes);
+                                let ticket = shares.ask(Holder(u64::try_from(number).unwrap()), bytes);
                                 asked.insert(ticket, (number, time));
                             }
                             None => done[number] = done[number].or(Some(round)),
@@ -286,8 +286,7 @@ mod tests {
                 } else {
                     wishes.insert(shares.ask(Holder(holder), bytes), Holder(holder));
                 }
-                let before = shares.held.clone();
-                let mut before = before;
+                let mut before = shares.held.clone();
                 while let Some((ticket, reserved)) = shares.serve() {
                     let holds = |holder: Holder| before.get(&holder).copied().unwrap_or(0);
                     let served = wishes.remove(&ticket).unwrap();

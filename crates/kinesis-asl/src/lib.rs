@@ -37,6 +37,7 @@ mod error;
 mod input_dstream;
 pub mod lease;
 mod limits;
+mod packing;
 mod patience;
 pub mod position;
 mod range;

@@ -32,7 +32,7 @@ pub async fn measure(options: &Options) -> Result<(), Failure> {
     let clients = Clients::of(&endpoint).await?;
     // What the output takes, what waits in memory at the end, and a quarter more: the stream never runs dry in memory.
     let mebibytes = (options.seconds * options.output) as usize + options.budget;
-    let stream = fill::plain(&clients, mebibytes * 5 / 4 << 20).await?;
+    let stream = fill::plain(&clients, (mebibytes * 5 / 4) << 20).await?;
     let budget = options.budget << 20;
     let ctx =
         StreamingContext::builder("memory").batch_interval(Duration::from_secs(1)).memory_budget(budget).build()?;

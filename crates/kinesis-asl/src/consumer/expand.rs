@@ -216,7 +216,7 @@ mod tests {
         let position = |sequence: &str, sub| Position::new(sequence.parse().expect("digits"), sub);
         let page = [raw("9", "old".into()), raw("10", aggregate(&["x", "y", "z"])), raw("11", "new".into())];
         let spans = [Some(("9", 0)), Some(("10", 0)), Some(("10", 2)), None];
-        let begins = spans.map(|processed| expander(processed).expand(&page).span.map(|(from, _)| from));
+        let begins = spans.map(|processed| expander(processed).expand(page.to_vec()).span.map(|(from, _)| from));
         assert_eq!(begins, [position("10", 0), position("10", 1), position("11", 0), position("9", 0)].map(Some));
     }
 

@@ -176,7 +176,7 @@ proptest! {
         for (number, range) in ranges.iter().enumerate() {
             let own: Vec<_> = records.by_ref().take(range.records).collect();
             prop_assert!(own.iter().all(|record| range.from <= record.position && record.position <= range.to));
-            prop_assert!(range.from <= range.to && range.records <= limit as usize);
+            prop_assert!(range.from <= range.to && range.records <= usize::try_from(limit).unwrap());
             prop_assert!(ranges.get(number + 1).is_none_or(|next| range.to < next.from));
         }
         prop_assert_eq!(records.count(), 0);
