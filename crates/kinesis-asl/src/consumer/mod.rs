@@ -28,7 +28,7 @@ pub(crate) mod polling;
 pub mod registration;
 pub mod retrieval;
 #[cfg(test)]
-mod scripted;
+pub(crate) mod scripted;
 pub mod settings;
 pub(crate) mod source;
 pub mod start;
