@@ -9,6 +9,8 @@
 //! 6. With a checkpoint directory, a last checkpoint is written, and the positions that waited for it are reported.
 //! 7. All receivers close, in parallel; the task pool ends.
 //!
+//! If 1 to 6 take longer than the stop deadline, it goes on as an immediate stop.
+//!
 //! # The order of an immediate stop, and after a failure
 //! 1. Stores are refused, also those that wait for memory. Running tasks end at their next record; the batch they belong
 //!    to is done only if all its outputs were. No further batch runs.
@@ -27,12 +29,14 @@ use crate::batch_queue::BatchQueue;
 use crate::batch_run::EndedBatch;
 use crate::checkpoint::{Checkpointer, Recovered};
 use crate::clock::Clock;
+use crate::error::StreamingError;
 use crate::event::Event;
 use crate::job::Engine;
 use crate::output_run::OutputRunner;
 use crate::receivers::Receivers;
 use crate::running_batches::RunningBatches;
 use crate::settling::Settling;
+use crate::stop_deadline::{CutShort, StopDeadline};
 use crate::supervisor::Parts;
 use crate::time::Time;
 
@@ -45,6 +49,7 @@ pub(crate) struct Scheduler {
     running: RunningBatches,
     settling: Settling,
     phase: Phase,
+    deadline: StopDeadline,
 }
 
 enum Phase {
@@ -60,6 +65,7 @@ enum Phase {
 enum Wake {
     Urgent,
     StopRequested,
+    TookTooLong(CutShort),
     Quiet,
     BatchEnded(Box<EndedBatch>),
     CheckpointWritten,
@@ -98,6 +104,7 @@ impl Scheduler {
             running: RunningBatches::new(settings.scheduling, plan.outputs, runner),
             settling,
             phase: Phase::Streaming,
+            deadline: StopDeadline::new(settings.stop_deadline),
         }
     }
 
@@ -114,7 +121,13 @@ impl Scheduler {
                     if self.clock.now() >= self.maker.timer.wake_at() {
                         self.tick();
                     }
+                    self.deadline.begin();
                     self.phase = Phase::Quiescing(self.receivers.stop_fetching());
+                }
+                // Urgent from now on.
+                Wake::TookTooLong(reason) => {
+                    tracing::warn!(%reason, "the graceful stop is cut short");
+                    self.engine.control.fail(StreamingError::StopCutShort { reason });
                 }
                 Wake::Quiet => self.make_last_batch(),
                 Wake::BatchEnded(ended) => {
@@ -151,6 +164,7 @@ impl Scheduler {
             () = control.urgent() => Wake::Urgent,
             Some(ended) = self.running.next_ended() => Wake::BatchEnded(Box::new(ended)),
             () = control.stop_requested(), if streaming => Wake::StopRequested,
+            reason = self.deadline.over(), if !streaming => Wake::TookTooLong(reason),
             Some(()) = OptionFuture::from(quiescing) => Wake::Quiet,
             () = self.settling.checkpoint_written() => Wake::CheckpointWritten,
             () = self.clock.sleep_until(self.maker.timer.wake_at()), if ticking => Wake::Tick,
