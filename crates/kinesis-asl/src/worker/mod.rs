@@ -11,6 +11,7 @@
 //! | `sync`, `cleanup` | calls that make leases which are missing and delete those which are needed no more |
 //! | [`task`] | the one task that owns leases and readers |
 //! | `reading` | the shards that this worker holds, and how far each has come |
+//! | `leftovers` | pure: what an earlier run left, and whose it is |
 //! | `readers` | the tasks that read shards |
 //! | `seat_table` | what each seat has asked for |
 //! | `settings` | how a worker reads |
@@ -22,6 +23,7 @@ pub(crate) mod bootstrap;
 mod checkpoint_cases;
 pub(crate) mod cleanup;
 pub mod hub;
+pub(crate) mod leftovers;
 #[cfg(test)]
 pub(crate) mod one_shard;
 pub(crate) mod opening;
