@@ -1,7 +1,7 @@
 //! Counts the words of the lines in a Kinesis stream, batch by batch: Spark's `KinesisWordCountASL`.
 //!
 //! One input stream for each shard, batches of 2 s, checkpoints as often, from LATEST on; the first 10 counts of each
-//! batch are printed. Ctrl-C and SIGTERM stop gracefully; a second one at once.
+//! batch are printed. Ctrl-C and SIGTERM stop gracefully; a second one at once. What the exit code says: see `lib.rs`.
 
 use std::collections::BTreeMap;
 use std::io;

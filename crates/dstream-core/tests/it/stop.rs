@@ -151,7 +151,7 @@ async fn after_a_graceful_stop_was_asked_for_under_load_one_more_batch_is_made_a
     rig.ctx.start().await.unwrap();
     // One batch runs, slowly; three wait for it.
     rig.clock.advance(SECOND * 4);
-    stands_in(entered).await;
+    let _entered = stands_in(entered).await;
     let submitted = |rig: &Rig| rig.events().iter().filter(|event| matches!(event, Event::BatchSubmitted(_))).count();
     rig.until(|event| matches!(event, Event::BatchSubmitted(info) if info.batch == Time::from_millis(4_000))).await;
     assert_eq!(submitted(&rig), 4);
