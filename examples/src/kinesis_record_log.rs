@@ -54,6 +54,10 @@ struct Options {
     /// After which time without a sign of life others take this process's shards over, in milliseconds; at least 1000.
     #[arg(long, value_name = "MS", default_value_t = 10_000)]
     failover_ms: u64,
+    /// How long a graceful stop may take, in milliseconds; by default as long as it takes. When it is over, the stop is cut short
+    /// and the exit code is 3.
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
+    stop_deadline_ms: Option<u64>,
     /// Stop gracefully when standard input ends, so that a parent that dies takes the program along.
     #[arg(long, hide = true)]
     stop_with_stdin: bool,
@@ -75,7 +79,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             examples::say(format!("KinesisRecordLog: {}", error_chain(&*error)));
-            ExitCode::FAILURE
+            examples::Failure::of(&*error).into()
         }
     }
 }
@@ -83,10 +87,13 @@ async fn main() -> ExitCode {
 async fn run(options: &Options) -> Result<(), BoxError> {
     let begun = Instant::now();
     let stdin = options.stop_with_stdin.then(examples::stdin_end);
-    let ssc = StreamingContext::builder("KinesisRecordLog")
+    let mut builder = StreamingContext::builder("KinesisRecordLog")
         .master("local[2]")
-        .batch_interval(Duration::from_millis(options.batch_ms))
-        .build()?;
+        .batch_interval(Duration::from_millis(options.batch_ms));
+    if let Some(millis) = options.stop_deadline_ms {
+        builder = builder.stop_deadline(Duration::from_millis(millis));
+    }
+    let ssc = builder.build()?;
     let records = input_stream(&ssc, options)?;
     let (path, file) = open(&options.directory, std::process::id())?;
     records.foreach_rdd(move |rdd, time| {

@@ -11,6 +11,7 @@ use crate::checkpoint::RecoveryError;
 use crate::graph_error::GraphError;
 use crate::operator::OperatorName;
 use crate::receiver::ReceiverError;
+use crate::stop_deadline::CutShort;
 use crate::time::Time;
 
 /// Any error of user code.
@@ -128,6 +129,13 @@ pub enum StreamingError {
     PanickedInDrop {
         /// What the panic said.
         message: String,
+    },
+    /// A graceful stop was cut short. What was stored and not processed is delivered again at the next start; nothing is
+    /// lost.
+    #[error("the graceful stop was cut short {reason}; records that were not processed will be delivered again")]
+    StopCutShort {
+        /// By what.
+        reason: CutShort,
     },
     /// The signals that should stop the context cannot be listened for.
     #[error("cannot listen for Ctrl-C and SIGTERM: call stop() when the program is to end")]

@@ -144,6 +144,7 @@ mod scheduler;
 mod settling;
 mod shared;
 mod signals;
+mod stop_deadline;
 mod supervisor;
 
 pub mod testing;
@@ -193,6 +194,7 @@ pub use scheduling::BatchFailure;
 pub use state::State;
 pub use stateful::{StateSpec, UpdateSpec};
 pub use statistics::Statistics;
+pub use stop_deadline::CutShort;
 pub use storage_level::{ParseStorageLevelError, StorageLevel};
 pub use task_pool::PoolError;
 pub use text_output::SaveError;

@@ -23,6 +23,8 @@
 //!    log is emptied.
 //! 7. All receivers close, in parallel; the task pool ends.
 //!
+//! If 1 to 6 take longer than the stop deadline, it goes on as an immediate stop.
+//!
 //! # The order of an immediate stop, and after a failure
 //! 1. Stores are refused, also those that wait for memory. Running tasks end at their next record; the batch they belong
 //!    to is done only if all its outputs were. No further batch runs.
@@ -50,6 +52,7 @@ use crate::receivers::Receivers;
 use crate::rerun::{Reloaded, Rerun};
 use crate::running_batches::RunningBatches;
 use crate::settling::Settling;
+use crate::stop_deadline::{CutShort, StopDeadline};
 use crate::supervisor::Parts;
 use crate::time::Time;
 
@@ -62,6 +65,7 @@ pub(crate) struct Scheduler {
     running: RunningBatches,
     settling: Settling,
     phase: Phase,
+    deadline: StopDeadline,
 }
 
 enum Phase {
@@ -81,6 +85,7 @@ enum Phase {
 enum Wake {
     Urgent,
     StopRequested,
+    TookTooLong(CutShort),
     Quiet,
     BatchEnded(Box<EndedBatch>),
     /// A batch was read again; or there is no further one.
@@ -127,6 +132,7 @@ impl Scheduler {
             running: RunningBatches::new(settings.scheduling, plan.outputs, runner),
             settling,
             phase: rerun.map_or(Phase::Streaming, Phase::Recovering),
+            deadline: StopDeadline::new(settings.stop_deadline),
         }
     }
 
@@ -140,6 +146,11 @@ impl Scheduler {
             match self.next().await {
                 Wake::Urgent => return,
                 Wake::StopRequested => self.quiesce(),
+                // Urgent from now on.
+                Wake::TookTooLong(reason) => {
+                    tracing::warn!(%reason, "the graceful stop is cut short");
+                    self.engine.control.fail(StreamingError::StopCutShort { reason });
+                }
                 Wake::Quiet => self.make_last_batch(),
                 Wake::BatchEnded(ended) => {
                     self.settling.settle(*ended, &self.receivers);
@@ -155,6 +166,7 @@ impl Scheduler {
     }
 
     fn quiesce(&mut self) {
+        self.deadline.begin();
         if matches!(self.phase, Phase::Recovering(_)) {
             // A page that waits at the gate would wait for ever.
             self.receivers.refuse_pages();
@@ -227,6 +239,7 @@ impl Scheduler {
             () = control.urgent() => Wake::Urgent,
             Some(ended) = self.running.next_ended() => Wake::BatchEnded(Box::new(ended)),
             () = control.stop_requested(), if stoppable => Wake::StopRequested,
+            reason = self.deadline.over(), if !stoppable => Wake::TookTooLong(reason),
             Some(()) = OptionFuture::from(quiescing) => Wake::Quiet,
             () = self.settling.progress() => Wake::Written,
             Some(reloaded) = OptionFuture::from(rerun) => Wake::Reloaded(reloaded),
