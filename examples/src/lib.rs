@@ -1,5 +1,7 @@
 //! What the example programs share: log output, messages that survive a reader that has gone, and the end of standard
-//! input as a request to stop.
+//! input as a request to stop; and counts by key that survive a restart.
+
+pub mod key_counts;
 
 use std::error::Error;
 use std::fmt::Display;
