@@ -99,7 +99,8 @@ async fn run(options: &Options) -> Result<(), BoxError> {
     let records = input_stream(&ssc, options)?;
     let (path, file) = open(&options.directory, std::process::id())?;
     records.foreach_rdd(move |rdd, time| {
-        let text: String = rdd.collect()?.iter().map(|(_, fields)| format!("{}\t{fields}\n", time.as_millis())).collect();
+        let text: String =
+            rdd.collect()?.iter().map(|(_, fields)| format!("{}\t{fields}\n", time.as_millis())).collect();
         // In one piece, so that a process that is killed leaves a whole batch or nothing, save for a full disk.
         Ok((&file).write_all(text.as_bytes())?)
     });

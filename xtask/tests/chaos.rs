@@ -35,7 +35,7 @@ fn a_fleet_that_is_scaled_killed_split_and_merged_under_load_loses_nothing_and_t
 
 #[test]
 fn a_worker_that_stood_still_for_longer_than_the_failover_time_loses_nothing_even_if_records_are_aggregated() {
-    let output = chaos(&["--story=scale:2,freeze", "--aggregate", "--seed=2"]);
+    let output = chaos(&["--story=scale:2,freeze", "--form=aggregated", "--seed=2"]);
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{out}\n{err}");
     assert!(out.contains("- 0 lost, 0 strange") && out.contains("woken after 9."), "{out}\n{err}");
