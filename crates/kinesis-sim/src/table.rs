@@ -101,6 +101,7 @@ impl SimTable {
 
     async fn land(&self, sent: Sent) -> Result<Updated, ServiceError> {
         let Sent { worker, at, change } = sent;
+        let change = self.weakness.bend(change);
         let before = self.store.get(change.shard()).await?;
         let updated = if self.weakness.forgets_the_condition_of(&change) {
             self.store.force(&change)
