@@ -133,7 +133,7 @@ fn conclude(plan: &Plan, played: Played, load: String) -> Run {
         length,
         load,
     };
-    let put = produced.acknowledged.iter().map(|record| record.at).collect();
+    let put = produced.acknowledged.iter().map(|record| (record.record.number, record.at)).collect();
     Run { report, timeline: Timeline { put, processed: journal.into_all(), steps } }
 }
 

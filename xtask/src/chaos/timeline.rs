@@ -20,8 +20,8 @@ const TOP: u64 = 130;
 const RATES: Panel = Panel { top: TOP, height: 140 };
 const WAITING: Panel = Panel { top: RATES.bottom() + 20, height: 90 };
 const BANDS_TOP: u64 = WAITING.bottom() + 20;
-/// Up to this length a run is counted by half seconds.
-const SHORT: Millis = Millis(60_000);
+/// Records are counted by the second, which is longer than a batch as a rule.
+const SECOND: Millis = Millis(1_000);
 /// Names of lines and workers in a row of the legend.
 const PER_ROW: usize = 10;
 const IN: &str = "stroke=\"#999999\" stroke-width=\"4\"";
@@ -30,8 +30,8 @@ const OUT: &str = "stroke=\"#000000\" stroke-width=\"1.5\"";
 /// What the picture shows.
 #[derive(Debug, Default)]
 pub(crate) struct Timeline {
-    /// When each record was confirmed, in that order.
-    pub(crate) put: Vec<Millis>,
+    /// The number of each confirmed record, and when it was confirmed, in that order.
+    pub(crate) put: Vec<(u64, Millis)>,
     /// In the order in which they were seen.
     pub(crate) processed: Vec<Processed>,
     pub(crate) steps: Vec<Span>,
@@ -48,7 +48,7 @@ impl Timeline {
 
     fn end(&self) -> Millis {
         let steps = self.steps.iter().map(|span| span.until.unwrap_or(span.from));
-        let seen = self.put.last().copied().into_iter().chain(self.processed.last().map(|record| record.at));
+        let seen = self.put.last().map(|(_, at)| *at).into_iter().chain(self.processed.last().map(|record| record.at));
         Millis(steps.chain(seen).max().unwrap_or_default().0.max(1_000))
     }
 
@@ -72,17 +72,18 @@ impl Timeline {
     }
 
     fn curves(&self, svg: &mut String, scale: Scale) -> fmt::Result {
-        let mut seen = HashSet::new();
+        let confirmed: Vec<Millis> = self.put.iter().map(|(_, at)| *at).collect();
         let all: Vec<Millis> = self.processed.iter().map(|record| record.at).collect();
-        let is_new = |record: &&Processed| seen.insert(record.record.number);
-        let first: Vec<Millis> = self.processed.iter().filter(is_new).map(|record| record.at).collect();
-        let part = if scale.end <= SHORT { Millis(500) } else { Millis(1_000) };
-        let (put, done) = (rate(&self.put, part, scale.end), rate(&all, part, scale.end));
+        let (put, done) = (rate(&confirmed, SECOND, scale.end), rate(&all, SECOND, scale.end));
         let top = highest(&[&put, &done]);
         RATES.frame(svg, "records a second", top)?;
         line(svg, scale, RATES, &put, top, IN)?;
         line(svg, scale, RATES, &done, top, OUT)?;
-        let waiting = lag(&self.put, &first, scale.end);
+        // A record whose put was not answered waits for nobody.
+        let mut waits: HashSet<u64> = self.put.iter().map(|(number, _)| *number).collect();
+        let is_first = |record: &&Processed| waits.remove(&record.record.number);
+        let first: Vec<Millis> = self.processed.iter().filter(is_first).map(|record| record.at).collect();
+        let waiting = lag(&confirmed, &first, scale.end);
         let top = highest(&[&waiting]);
         WAITING.frame(svg, "lag: records confirmed and not yet processed", top)?;
         line(svg, scale, WAITING, &waiting, top, "stroke=\"#a00000\" stroke-width=\"1.5\"")
@@ -126,7 +127,7 @@ mod tests {
 
     fn timeline() -> Timeline {
         Timeline {
-            put: (0..40).map(|number| Millis(number * 100)).collect(),
+            put: (0..40).map(|number| (number, Millis(number * 100))).collect(),
             processed: vec![processed(500, 1, "a", 1), processed(3_500, 2, "b", 2)],
             steps: vec![Span { name: "freeze".to_owned(), from: Millis(2_000), until: Some(Millis(3_000)) }],
         }
