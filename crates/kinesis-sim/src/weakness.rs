@@ -3,7 +3,8 @@
 
 use std::str::FromStr;
 
-use kinesis_asl::lease::lease::LeaseChange;
+use kinesis_asl::lease::lease::{Lease, LeaseChange};
+use kinesis_asl::lease::store::Updated;
 use kinesis_asl::position::Checkpoint;
 use kinesis_asl::{CheckpointAfter, Position};
 use thiserror::Error;
@@ -60,6 +61,16 @@ impl Weakness {
                 LeaseChange::Checkpoint { claim, to: Checkpoint::At(Position::new(position.sequence, 0)) }
             }
             other => other,
+        }
+    }
+
+    /// What the writer of a checkpoint is told: that it has become what it asked for. Others see what the table made of it.
+    pub(crate) fn answer(self, asked: &LeaseChange, updated: Updated) -> Updated {
+        match (asked, updated) {
+            (LeaseChange::Checkpoint { to, .. }, Updated::Committed(Some(lease))) if self == Self::SubSequence => {
+                Updated::Committed(Some(Box::new(Lease { checkpoint: *to, ..*lease })))
+            }
+            (_, updated) => updated,
         }
     }
 
