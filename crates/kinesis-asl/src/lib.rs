@@ -10,7 +10,8 @@
 //! | [`lease`] | who reads which shard: pure rules, the table, writes that recognise themselves |
 //! | [`consumer`] | reading one shard |
 //! | [`checkpoint`] | how far a shard may be checkpointed |
-//! | [`worker`] | the one task of a process that owns leases and readers |
+//! | [`dead_letters`] | what becomes of records on which the program fails |
+| [`worker`] | the one task of a process that owns leases and readers |
 //! | [`api`], [`subscription`], [`lease::store`] | the seams to Kinesis and to the lease table |
 //!
 //! # What one may rely on
@@ -33,6 +34,7 @@ mod backoff;
 pub mod checkpoint;
 mod config;
 pub mod consumer;
+pub mod dead_letters;
 mod error;
 mod input_dstream;
 pub mod lease;
@@ -54,6 +56,9 @@ pub use checkpoint::progress::CheckpointAfter;
 pub use config::{KinesisConfig, Tuning};
 pub use consumer::board::{Doing, ReadingBoard, ShardReading};
 pub use consumer::retrieval::{Lifecycle, OnExpired, ReadLimits, Retrieval, SubscriptionTiming};
+pub use dead_letters::{
+    DeadLetterFile, DeadLetterStream, DeadLetterTarget, DeadLetters, Letter, OnFailedRecord,
+};
 pub use error::{ConfigError, HandlerError, KinesisError};
 pub use input_dstream::{KinesisInputDStream, KinesisInputDStreamBuilder};
 pub use kinesis_endpoint::{Credentials, ServiceError, ServiceErrorKind};

@@ -16,6 +16,7 @@ mod keyed_operators;
 mod keyed_properties;
 mod operators;
 mod partitions;
+mod poison;
 mod print;
 mod queues;
 mod rdd_actions;
