@@ -52,11 +52,19 @@ enum Stage {
     /// Does it without any?
     Floor,
     /// It succeeds with the records before `passes`, and fails with those before `fails`.
-    Bisect { passes: usize, fails: usize },
+    Bisect {
+        passes: usize,
+        fails: usize,
+    },
     /// Does it fail with the first of these suspects alone? Afterwards, the probe at which they were found is made again.
-    Alone { open: VecDeque<usize>, then: Box<Self> },
+    Alone {
+        open: VecDeque<usize>,
+        then: Box<Self>,
+    },
     /// Does it fail again with the first of these culprits?
-    PutBack { open: VecDeque<usize> },
+    PutBack {
+        open: VecDeque<usize>,
+    },
     /// Does it succeed with what is kept, now that this is clear?
     Last,
     Ended(Verdict),
@@ -66,7 +74,10 @@ enum Stage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// Run the output with what `taken_in` says, less the records of `left_out`.
-    Probe { taken_in: TakenIn, left_out: BTreeSet<usize> },
+    Probe {
+        taken_in: TakenIn,
+        left_out: BTreeSet<usize>,
+    },
     End(Verdict),
 }
 

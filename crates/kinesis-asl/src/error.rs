@@ -110,6 +110,16 @@ pub enum ConfigError {
         /// What is allowed.
         rule: &'static str,
     },
+    /// A count that makes no sense.
+    #[error("{field} is {value}: give {rule}")]
+    InvalidCount {
+        /// The builder's method.
+        field: &'static str,
+        /// What was given.
+        value: u64,
+        /// What is allowed.
+        rule: &'static str,
+    },
     /// Region and endpoint do not hold together.
     #[error("{field}: {source}")]
     Endpoint {
@@ -134,7 +144,9 @@ pub enum ConfigError {
         path: std::path::PathBuf,
     },
     /// Dead letters were to go back to where they came from, and would fail again and again.
-    #[error("on_failed_record would put dead letters into stream '{stream}', which is being read: give them a stream of their own")]
+    #[error(
+        "on_failed_record would put dead letters into stream '{stream}', which is being read: give them a stream of their own"
+    )]
     DeadLettersToThemselves {
         /// The stream.
         stream: String,

@@ -11,7 +11,7 @@
 //! | [`consumer`] | reading one shard |
 //! | [`checkpoint`] | how far a shard may be checkpointed |
 //! | [`dead_letters`] | what becomes of records on which the program fails |
-| [`worker`] | the one task of a process that owns leases and readers |
+//! | [`worker`] | the one task of a process that owns leases and readers |
 //! | [`api`], [`subscription`], [`lease::store`] | the seams to Kinesis and to the lease table |
 //!
 //! # What one may rely on
@@ -42,9 +42,11 @@ mod limits;
 mod patience;
 pub mod position;
 mod range;
+mod range_bytes;
 mod receiver;
 mod record;
 mod record_bytes;
+mod replay;
 pub mod sequence;
 pub mod shard;
 pub mod stream_identity;
@@ -55,10 +57,9 @@ pub use aws_api::AwsKinesis;
 pub use checkpoint::progress::CheckpointAfter;
 pub use config::{KinesisConfig, Tuning};
 pub use consumer::board::{Doing, ReadingBoard, ShardReading};
-pub use consumer::retrieval::{Lifecycle, OnExpired, ReadLimits, Retrieval, SubscriptionTiming};
-pub use dead_letters::{
-    DeadLetterFile, DeadLetterStream, DeadLetterTarget, DeadLetters, Letter, OnFailedRecord,
-};
+pub use consumer::reread::error::RereadError;
+pub use consumer::retrieval::{Lifecycle, OnExpired, ReadLimits, RereadRetry, Retrieval, SubscriptionTiming};
+pub use dead_letters::{DeadLetterFile, DeadLetterStream, DeadLetterTarget, DeadLetters, Letter, OnFailedRecord};
 pub use error::{ConfigError, HandlerError, KinesisError};
 pub use input_dstream::{KinesisInputDStream, KinesisInputDStreamBuilder};
 pub use kinesis_endpoint::{Credentials, ServiceError, ServiceErrorKind};

@@ -14,6 +14,6 @@ mod stream;
 
 pub use file::DeadLetterFile;
 pub use letter::{DeadLetters, Letter};
-pub use policy::{DeadLetterTarget, OnFailedRecord};
 pub(crate) use policy::core_policy;
+pub use policy::{DeadLetterTarget, OnFailedRecord};
 pub use stream::DeadLetterStream;

@@ -8,10 +8,10 @@ use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use dstream_core::{Clock, ReceiverError, SystemClock};
+use dstream_core::{Clock, Leftover, ReceiverError, SystemClock};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use tokio::sync::{OnceCell, mpsc, oneshot};
+use tokio::sync::{OnceCell, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -34,8 +34,10 @@ use crate::lease::lease::WorkerId;
 use crate::lease::plan::TakeLimits;
 use crate::lease::store::LeaseStore;
 use crate::position::{InitialPosition, Timestamp};
+use crate::range::SequenceRange;
 use crate::stream_identity::StreamIdentity;
 use crate::worker::bootstrap::Bootstrap;
+use crate::worker::leftovers::Leftovers;
 use crate::worker::opening::Opening;
 use crate::worker::ops::Ops;
 use crate::worker::seats::SeatId;
@@ -61,6 +63,8 @@ pub struct WorkerHub {
     observer: Option<Observer>,
     /// Who the stream is, once the first receiver has opened the connections.
     stream: OnceLock<Option<StreamIdentity>>,
+    /// Whether the task runs, or has.
+    running: watch::Sender<bool>,
     /// Held for a few assignments, never across an await.
     state: Mutex<HubState>,
 }
@@ -95,6 +99,8 @@ struct HubState {
     registered: usize,
     joined: Vec<(SeatId, RecordSink)>,
     left: usize,
+    /// What an earlier run left to each seat.
+    leftovers: Vec<(SeatId, Leftover<SequenceRange>)>,
     worker: Option<Worker>,
 }
 
@@ -124,6 +130,7 @@ impl WorkerHub {
             wrapper: None,
             observer: None,
             stream: OnceLock::new(),
+            running: watch::Sender::new(false),
             state: Mutex::default(),
         }
     }
@@ -210,7 +217,9 @@ impl WorkerHub {
         let mut state = self.lock();
         state.joined.push((seat, sink));
         if state.joined.len() == state.registered {
-            state.worker = Some(self.spawn(backend, state.joined.clone()));
+            let leftovers = Leftovers::new(std::mem::take(&mut state.leftovers));
+            state.worker = Some(self.spawn(backend, state.joined.clone(), leftovers));
+            self.running.send_replace(true);
         }
         Ok(())
     }
@@ -298,7 +307,7 @@ impl WorkerHub {
         Ok(())
     }
 
-    fn spawn(&self, backend: &Backend, seats: Vec<(SeatId, RecordSink)>) -> Worker {
+    fn spawn(&self, backend: &Backend, seats: Vec<(SeatId, RecordSink)>, leftovers: Leftovers) -> Worker {
         let tuning = &self.config.tuning;
         let Identity { id: me, seed } = self.identity.clone();
         info!(worker = %me, application = %self.config.application, stream = %self.config.stream, "worker starts");
@@ -323,12 +332,13 @@ impl WorkerHub {
             seed,
             cleanup: tuning.lease_cleanup,
         };
-        let core = LeaseCore::new(me, policy, seed, Instant::now().into_std());
+        let predecessors = leftovers.workers().iter().filter(|worker| **worker != me).cloned().collect();
+        let core = LeaseCore::new(me, policy, seed, Instant::now().into_std()).succeeding(predecessors);
         let ops = Ops::new(Arc::clone(&backend.api), Arc::clone(&backend.store));
         let ops = ops.about(self.stream.get().cloned().flatten());
         let sinks: Vec<RecordSink> = seats.iter().map(|(_, sink)| sink.clone()).collect();
         let task = WorkerTask::new(core, ops, settings, self.tracker(), Arc::clone(&self.clock), seats);
-        let task = task.observed_by(self.observer.clone());
+        let task = task.observed_by(self.observer.clone()).resuming(leftovers);
         let (requests, inbox) = mpsc::channel(REQUEST_CAPACITY);
         let application = self.config.application.clone();
         let task = async move {
@@ -373,5 +383,6 @@ fn host_name() -> String {
     hostname::get().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "unknown-host".to_owned())
 }
 
+mod replay;
 #[cfg(test)]
 mod tests;

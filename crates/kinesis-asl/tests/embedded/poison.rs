@@ -62,7 +62,11 @@ fn build(world: &World, policy: OnFailedRecord, place: Place) -> (Consumer, Batc
     let (ctx, seen) = (Setup::context(), Batches::default());
     let records = setup.input(&ctx).on_failed_record(policy).build_with_try_message_handler(move |record| {
         let number = number(record);
-        if place == Place::Handler && is_bad(number) { Err(format!("no order {number}").into()) } else { Ok(Noted::new(0, record)) }
+        if place == Place::Handler && is_bad(number) {
+            Err(format!("no order {number}").into())
+        } else {
+            Ok(Noted::new(0, record))
+        }
     });
     let records = records.unwrap().map(move |noted| {
         assert!(place != Place::Map || !is_bad(noted.number()), "no order {}", noted.number());
