@@ -67,7 +67,7 @@ pub(crate) struct FailedRecord {
     pub(crate) hand_over: HandOver,
 }
 
-type HandOver = Box<dyn Fn(Arc<Failure>) -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync>;
+pub(crate) type HandOver = Box<dyn Fn(Arc<Failure>) -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync>;
 
 /// How the program failed on a record.
 #[derive(Debug)]

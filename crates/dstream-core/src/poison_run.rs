@@ -17,7 +17,7 @@ use crate::block::StreamId;
 use crate::error::{BoxError, StreamingError, panic_message};
 use crate::event::Event;
 use crate::failed_records::LeftOutRecords;
-use crate::input::{FailedRecord, Failure};
+use crate::input::{FailedRecord, Failure, HandOver};
 use crate::left_out::{Candidates, LeftOut, RecordId, Window};
 use crate::output_run::{OutputEnd, OutputRun, OutputRunner, Probed};
 use crate::poison_search::{Next, PoisonSearch, TakenIn, Verdict};
@@ -187,7 +187,7 @@ impl<'a> PoisonRun<'a> {
             let unread = |source| self.not_handed_over(id.to_string().into(), source);
             let FailedRecord { place, name, fate, hand_over } = self.runner.look_up(*id).await.map_err(unread)?;
             let record: Arc<str> = place.into();
-            self.safely(&record, || hand_over(Arc::clone(failure))).await?;
+            self.safely(&record, &hand_over, failure).await?;
             counts.count(fate);
             let (batch, error) = (self.batch.time, Arc::clone(&failure.error));
             tracing::warn!(%batch, %record, ?fate, %error, "a record was left out: the program fails on it");
@@ -197,21 +197,17 @@ impl<'a> PoisonRun<'a> {
     }
 
     /// Tries as often as a batch is tried.
-    async fn safely<F>(&self, record: &Arc<str>, put: impl Fn() -> F) -> Result<(), OutputEnd>
-    where
-        F: Future<Output = Result<(), BoxError>>,
-    {
+    async fn safely(&self, record: &Arc<str>, hand_over: &HandOver, failure: &Arc<Failure>) -> Result<(), OutputEnd> {
         let control = self.runner.control();
         let mut failed = 0_u32;
         loop {
-            let put = AssertUnwindSafe(put()).catch_unwind();
+            let handed_over = AssertUnwindSafe(hand_over(Arc::clone(failure))).catch_unwind();
             let result = tokio::select! {
-                result = put => result,
+                result = handed_over => result,
                 () = control.urgent() => return Err(OutputEnd::GivenUp),
             };
-            let panicked =
-                |panic: Box<dyn std::any::Any + Send>| Err(format!("panicked: {}", panic_message(&*panic)).into());
-            let Err(error) = result.unwrap_or_else(panicked) else { return Ok(()) };
+            let result = result.unwrap_or_else(|panic| Err(format!("panicked: {}", panic_message(&*panic)).into()));
+            let Err(error) = result else { return Ok(()) };
             failed = failed.saturating_add(1);
             tracing::warn!(%record, %error, failed, "a record could not be handed to the dead letters");
             let retry::Verdict::RetryIn(wait) = self.runner.retry.judge(failed) else {
