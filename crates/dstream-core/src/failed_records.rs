@@ -95,6 +95,15 @@ impl LeftOutRecords {
 }
 
 /// How a receiver stream keeps its records, and what becomes of those that fail. A [`StorageLevel`] alone says the former.
+///
+/// ```
+/// use dstream_core::{OnFailedRecord, Receiver, ReceiverOptions, StorageLevel, StreamingContext};
+///
+/// fn numbers<R: Receiver<Record = String>>(ctx: &StreamingContext, receiver: R) {
+///     let options = ReceiverOptions::new(StorageLevel::MemoryAndDisk).on_failed_record(OnFailedRecord::Skip);
+///     ctx.receiver_stream("numbers", options, receiver, |line: &String| Ok(line.parse::<u64>()?)).print();
+/// }
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct ReceiverOptions<R> {

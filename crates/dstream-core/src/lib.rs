@@ -38,7 +38,8 @@
 //!   [`concurrent_jobs`](StreamingContextBuilder::concurrent_jobs) says otherwise; they are completed in order in any case.
 //! - A record is reported as processed only after all outputs of its batch succeeded, and no later record of its stream
 //!   before it. A failed batch is tried again with the same records, then the context stops with its error, unless
-//!   [`on_batch_failure`](StreamingContextBuilder::on_batch_failure) says otherwise.
+//!   [`on_batch_failure`](StreamingContextBuilder::on_batch_failure) says otherwise. With [`OnFailedRecord`], the records that it
+//!   fails on are found, and set aside or skipped.
 //! - What is in memory, stored and not processed, stays within the memory budget; when it is full, blocks go to disk if their
 //!   storage level allows it, and storing waits.
 //! - After [`stop`](StreamingContext::stop) has returned, no user code runs.

@@ -320,6 +320,33 @@ async fn dead_letters_that_are_refused_for_a_while_are_tried_again() {
     in_time(rig.ctx.stop(StopMode::Graceful)).await.unwrap();
 }
 
+/// Notes what had been processed when a letter came.
+struct Watching(Arc<Source>, Seeing<Vec<Span>>);
+
+#[async_trait]
+impl DeadLetters<Number> for Watching {
+    async fn put(&self, _letter: DeadLetter<'_, Number>) -> Result<(), BoxError> {
+        self.1.push(self.0.processed());
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_letter_is_safe_before_any_position_of_its_batch_moves() {
+    let (rig, source, seen) = (Rig::new(), Source::new(Fault::None), Seeing::new());
+    let watching = Arc::new(Watching(Arc::clone(&source), seen.clone()));
+    let options = ReceiverOptions::new(StorageLevel::MemoryOnly).on_failed_record(OnFailedRecord::DeadLetter(watching));
+    program(&rig.ctx, &source, options, Place::Output);
+    rig.ctx.start().await.unwrap();
+    source.put(Span(0, 10)).await;
+    rig.batch().await;
+    source.put(Span(10, 20)).await;
+    rig.batch().await;
+    assert_eq!(seen.all(), [vec![Span(0, 10)]]);
+    assert_eq!(source.processed(), [Span(0, 10), Span(10, 20)]);
+    in_time(rig.ctx.stop(StopMode::Graceful)).await.unwrap();
+}
+
 /// Counts per last digit, by both kinds of state, over windows, and by a window with an inverse.
 fn counting(orders: &DStream<u64>) -> DStream<(String, u64)> {
     let keyed = orders.map(|n| (n % 10, 1_u64));

@@ -17,6 +17,14 @@ use crate::record::KinesisRecord;
 /// What becomes of a record on which the message handler, an operator or an output operation fails, by an error or by a panic, as
 /// often as the context tries a batch. How such records are found, and what that may repeat, is told at
 /// [`dstream_core::OnFailedRecord`].
+///
+/// ```
+/// use kinesis_asl::{DeadLetterTarget, KinesisInputDStream, OnFailedRecord};
+///
+/// let letters = DeadLetterTarget::File("dead-letters.jsonl".into());
+/// let builder = KinesisInputDStream::builder().on_failed_record(OnFailedRecord::DeadLetter(letters));
+/// # drop(builder);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub enum OnFailedRecord {
     /// The application stops with an error that names the record; the checkpoint stays before it. The default.
