@@ -23,7 +23,8 @@ use crate::time::Time;
 ///
 /// If the output operation fails without any record as well, or with each one of the batch although no task knows why, or with
 /// more than [`most_failed_records`](ReceiverOptions::most_failed_records), no record is to blame, none is left out, and
-/// the batch has failed.
+/// the batch has failed. The only record of a batch is a special case, since a sink that is down looks the same: with `DeadLetter` it is
+/// blamed, for a letter can be put back, with `Skip` it is not.
 pub enum OnFailedRecord<R> {
     /// Nothing: the batch has failed, and what follows is a matter of
     /// [`BatchFailure`](crate::BatchFailure). The default.

@@ -49,6 +49,8 @@ pub(crate) trait Input: Send + Sync {
     fn spill(&self, block: BlockId) -> Result<(), BlockStoreError>;
     /// How many records of a batch may be left out, at most.
     fn may_leave_out(&self) -> usize;
+    /// What becomes of those that are.
+    fn fate(&self) -> RecordFate;
     /// A record of a block that was not released; blocks while it is read from disk.
     fn failed_record(&self, id: RecordId) -> Result<FailedRecord, BoxError>;
     /// Refuses pages from now on.
@@ -215,6 +217,13 @@ impl<Rc: Receiver> Input for ReceiverInput<Rc> {
         self.may_leave_out
     }
 
+    fn fate(&self) -> RecordFate {
+        match self.on_failed_record {
+            OnFailedRecord::DeadLetter(_) => RecordFate::DeadLettered,
+            OnFailedRecord::Stop | OnFailedRecord::Skip => RecordFate::Skipped,
+        }
+    }
+
     fn failed_record(&self, id: RecordId) -> Result<FailedRecord, BoxError> {
         let owned = Arc::new(self.owned(id)?);
         let raw = owned.record().ok_or_else(|| format!("there is no {id}; please report this"))?;
@@ -224,8 +233,7 @@ impl<Rc: Receiver> Input for ReceiverInput<Rc> {
             OnFailedRecord::DeadLetter(letters) => Some(Arc::clone(letters)),
             OnFailedRecord::Stop | OnFailedRecord::Skip => None,
         };
-        let fate = if letters.is_some() { RecordFate::DeadLettered } else { RecordFate::Skipped };
-        let of_letter = Arc::clone(&name);
+        let (fate, of_letter) = (self.fate(), Arc::clone(&name));
         let hand_over: HandOver = Box::new(move |failure| {
             let (owned, letters, name) = (Arc::clone(&owned), letters.clone(), Arc::clone(&of_letter));
             let put = async move {

@@ -16,11 +16,11 @@ use crate::batch_run::one_by_one;
 use crate::block::StreamId;
 use crate::error::{BoxError, StreamingError, panic_message};
 use crate::event::Event;
-use crate::failed_records::LeftOutRecords;
+use crate::failed_records::{LeftOutRecords, RecordFate};
 use crate::input::{FailedRecord, Failure, HandOver};
 use crate::left_out::{Candidates, LeftOut, RecordId, Window};
 use crate::output_run::{OutputEnd, OutputRun, OutputRunner, Probed};
-use crate::poison_search::{Next, PoisonSearch, TakenIn, Verdict};
+use crate::poison_search::{Lone, Next, PoisonSearch, TakenIn, Verdict};
 use crate::retry;
 use crate::scheduling::BatchFailure;
 
@@ -117,7 +117,8 @@ impl<'a> PoisonRun<'a> {
     async fn search(&mut self, run: &mut OutputRun<'_>) -> Searched {
         let gone: BTreeSet<usize> = self.bad.keys().filter_map(|id| self.candidates.number(*id)).collect();
         let Some(suspects) = self.numbers(&run.suspects) else { return Searched::NoRecord };
-        let mut search = PoisonSearch::new(self.candidates.len(), self.most, gone, &suspects);
+        let search = PoisonSearch::new(self.candidates.len(), self.most, gone, &suspects);
+        let mut search = search.with_lone(self.lone());
         let mut reasons: BTreeMap<usize, Arc<str>> = BTreeMap::new();
         tracing::warn!(batch = %self.batch.time, output = %run.output.name, "looking for the records that an output operation fails on");
         loop {
@@ -145,6 +146,12 @@ impl<'a> PoisonRun<'a> {
                 Probed::GivenUp => return Searched::GivenUp,
             }
         }
+    }
+
+    /// A letter can be taken back, what was skipped cannot.
+    fn lone(&self) -> Lone {
+        let mut brought = self.runner.inputs.iter().filter(|input| !self.batch.blocks_of(input.stream()).is_empty());
+        if brought.all(|input| input.fate() == RecordFate::DeadLettered) { Lone::Blamed } else { Lone::Spared }
     }
 
     /// `None` if one of them is of a stream that leaves none out.

@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub(crate) struct PoisonSearch {
     records: usize,
     most: usize,
+    lone: Lone,
     /// Left out before this search began.
     gone: BTreeSet<usize>,
     bad: BTreeMap<usize, Evidence>,
@@ -27,6 +28,14 @@ pub(crate) struct PoisonSearch {
     cleared: usize,
     floor: Floor,
     stage: Stage,
+}
+
+/// What is made of the only record of a batch, when the output fails with it and succeeds without it, and no task knows why: a sink
+/// that is down, and is not asked for empty batches, looks the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lone {
+    Blamed,
+    Spared,
 }
 
 /// Why a record is out.
@@ -111,11 +120,17 @@ impl PoisonSearch {
     /// The output failed with all records but those that are `gone`, and its tasks at `suspects`.
     pub(crate) fn new(records: usize, most: usize, gone: BTreeSet<usize>, suspects: &BTreeSet<usize>) -> Self {
         let (bad, acquitted, floor) = (BTreeMap::new(), BTreeSet::new(), Floor::Untried);
-        let mut search = Self { records, most, gone, bad, acquitted, cleared: 0, floor, stage: Stage::Whole };
+        let (lone, stage) = (Lone::Spared, Stage::Whole);
+        let mut search = Self { records, most, lone, gone, bad, acquitted, cleared: 0, floor, stage };
         if search.suspect(suspects) == Suspected::Nobody {
             search.stage = Stage::Floor;
         }
         search
+    }
+
+    /// Default: it is spared.
+    pub(crate) fn with_lone(self, lone: Lone) -> Self {
+        Self { lone, ..self }
     }
 
     /// What to do now. Asking changes nothing.
@@ -250,7 +265,8 @@ impl PoisonSearch {
         if open.is_empty() {
             return self.found();
         }
-        if self.left_out().len() >= self.records {
+        let blamed = self.records == 1 && self.lone == Lone::Blamed;
+        if self.left_out().len() >= self.records && !blamed {
             return Stage::Ended(Verdict::NoRecord(EVERY_ONE));
         }
         Stage::PutBack { open }

@@ -107,6 +107,21 @@ fn a_sink_that_refuses_every_record_is_no_records_fault() {
 }
 
 #[test]
+fn the_only_record_of_a_batch_is_blamed_by_choice() {
+    for (lone, verdict) in
+        [(Lone::Blamed, Verdict::Found(BTreeSet::from([0]))), (Lone::Spared, Verdict::NoRecord(EVERY_ONE))]
+    {
+        let mut search = PoisonSearch::new(1, 100, BTreeSet::new(), &BTreeSet::new()).with_lone(lone);
+        // Without it, it succeeds; so it does without the culprit; then the culprit fails again, if it comes to that.
+        search.passed();
+        search.passed();
+        search.failed(&BTreeSet::new());
+        search.passed();
+        assert_eq!(search.next(), Next::End(verdict));
+    }
+}
+
+#[test]
 fn a_program_that_fails_on_too_many_records_is_not_searched_to_the_end() {
     let all: BTreeSet<usize> = (0..1_000).collect();
     for known in [BTreeSet::new(), all.clone()] {

@@ -269,6 +269,26 @@ async fn an_output_that_fails_without_any_record_stops_the_context_and_none_is_b
 }
 
 #[tokio::test]
+async fn the_only_record_of_a_batch_is_set_aside_but_not_skipped_when_no_task_knows_that_it_is_bad() {
+    let (rig, source, letters) = (Rig::new(), Source::new(Fault::None), Letters::new(0));
+    program(&rig.ctx, &source, dead_letter(&letters), Place::Output);
+    rig.ctx.start().await.unwrap();
+    source.put(Span(17, 18)).await;
+    rig.batch().await;
+    assert_eq!((letters.numbers(), source.processed()), (vec![17], vec![Span(17, 18)]));
+    in_time(rig.ctx.stop(StopMode::Graceful)).await.unwrap();
+
+    let (rig, source) = (Rig::new(), Source::new(Fault::None));
+    program(&rig.ctx, &source, skip(), Place::Output);
+    rig.ctx.start().await.unwrap();
+    source.put(Span(17, 18)).await;
+    rig.clock.advance(SECOND);
+    let text = error_chain(&in_time(rig.ctx.await_termination()).await.unwrap_err());
+    assert!(text.ends_with("no order 17"), "{text}");
+    assert_eq!(source.processed(), []);
+}
+
+#[tokio::test]
 async fn more_failing_records_than_a_batch_may_leave_out_stop_the_context() {
     let rig = Rig::new();
     let (source, letters) = (Source::new(Fault::None), Letters::new(0));
