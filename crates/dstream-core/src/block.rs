@@ -54,6 +54,12 @@ pub trait BlockRecord: Sized + Send + Sync + 'static {
     /// # Errors
     /// When the bytes are no such record; the batch attempt that reads them fails.
     fn decode(bytes: Bytes) -> Result<Self, BoxError>;
+
+    /// Where the record came from, in the source's own terms, for errors and warnings about it. `None`, the default: its place in its
+    /// block is all that is said.
+    fn describe(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Where a page of records came from, in the source's own terms; for Kinesis a shard and two sequence numbers.
@@ -166,6 +172,11 @@ impl<'a, R> Records<'a, R> {
     /// One after the other, in the order of storing.
     pub fn iter(self) -> impl Iterator<Item = &'a R> {
         self.pages.iter().flatten()
+    }
+
+    /// The one at this place, counted from 0.
+    pub fn get(self, place: usize) -> Option<&'a R> {
+        self.iter().nth(place)
     }
 
     /// How many there are.

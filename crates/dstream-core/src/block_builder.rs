@@ -75,9 +75,20 @@ impl<R, M> BlockBuilder<R, M> {
             return None;
         }
         let OpenBlock { pages, ranges, bytes, reserved } = std::mem::take(&mut self.open);
+        Some(self.seal(pages, ranges, bytes, reserved))
+    }
+
+    /// Seals what was not pushed page by page, as the next block.
+    pub(crate) fn seal(
+        &mut self,
+        pages: Vec<Vec<R>>,
+        ranges: Vec<M>,
+        bytes: usize,
+        reserved: Reserved,
+    ) -> SealedBlock<R, M> {
         let id = BlockId::new(self.stream, self.next_number);
         self.next_number = self.next_number.saturating_add(1);
-        Some(SealedBlock { block: Block::new(id, pages, ranges, bytes), reserved })
+        SealedBlock { block: Block::new(id, pages, ranges, bytes), reserved }
     }
 
     /// Refuses pages from now on.

@@ -99,6 +99,12 @@ impl FairShares {
         self.hand_out(Wish { holder, bytes })
     }
 
+    /// Hands out what is there, at most `bytes`, whoever waits.
+    pub(crate) fn take_free(&mut self, holder: Holder, bytes: usize) -> Reserved {
+        let bytes = bytes.min(self.free);
+        self.hand_out(Wish { holder, bytes }).unwrap_or_default()
+    }
+
     fn hand_out(&mut self, wish: Wish) -> Option<Reserved> {
         self.free = self.free.checked_sub(wish.bytes)?;
         if wish.bytes > 0 {

@@ -80,6 +80,11 @@ impl MemoryBudget {
         if state.closed { None } else { state.shares.take_now(holder, bytes) }
     }
 
+    /// Takes for `holder` what is free, at most `bytes`, without waiting, and past those who wait.
+    pub(crate) fn take(&self, holder: Holder, bytes: usize) -> Reserved {
+        self.lock().shares.take_free(holder, bytes)
+    }
+
     fn ask(&self, holder: Holder, bytes: usize) -> Result<Waiting<'_>, BudgetClosed> {
         let (served, told) = oneshot::channel();
         let mut state = self.lock();
@@ -239,6 +244,15 @@ mod tests {
         assert!(take(&budget, ONE, 1).is_none());
         budget.give_back(oversized);
         assert!(take(&budget, ONE, 100).is_some());
+    }
+
+    #[test]
+    fn what_is_taken_without_waiting_is_what_is_free_and_no_more_than_asked_for() {
+        let budget = MemoryBudget::new(100);
+        let taken = [80; 3].map(|bytes| budget.take(ONE, bytes));
+        assert_eq!(taken.each_ref().map(Reserved::bytes), [80, 20, 0]);
+        taken.into_iter().for_each(|taken| budget.give_back(taken));
+        assert_eq!(budget.free(), 100);
     }
 
     #[test]

@@ -12,11 +12,12 @@ use crate::deposit::Deposit;
 use crate::error::StreamingError;
 use crate::event::Event;
 use crate::lock::lock;
-use crate::memory_budget::{Holder, MemoryBudget};
+use crate::memory_budget::{Holder, MemoryBudget, Reserved};
 use crate::page_slices::{Slice, bytes_at_once, first_slice};
 use crate::rate::{RateCap, RateGate, RecordsPerSecond};
 use crate::receiver::ReceiverError;
 use crate::room::Room;
+use crate::store_gate::StoreGate;
 
 /// What a receiver stores through. Cheap to clone; all clones feed the same stream, and have one share of the memory budget; see
 /// [`lane`](Self::lane).
@@ -42,9 +43,9 @@ impl<R: BlockRecord, M: BlockRange> ReceiverStore<R, M> {
     /// Stores one page of records, all from `range`. The page is atomic: it lands whole in one block. Pages of one task
     /// are stored in the order of its calls. A page may be empty; its range then counts as stored all the same.
     ///
-    /// Waits until the rate limit of the receiver lets the page pass, if there is one: a page passes whole, and the next one
-    /// waits until it is paid for. Then waits while the memory budget of the context is used up; a page larger than the whole
-    /// budget waits until it is alone. Whoever can cut a page in two asks for [`room`](Self::room) instead.
+    /// While unfinished batches of an earlier run are run again, it waits for their end. Then it waits until the rate limit of the
+    /// receiver lets the page pass, if there is one: a page passes whole, and the next one waits until it is paid for. Then it waits
+    /// while the memory budget of the context is used up; a page larger than the whole budget waits until it is alone. Whoever can cut a page in two asks for [`room`](Self::room) instead.
     ///
     /// # Errors
     /// [`StoreClosed`] when the context has stopped taking data: the page was not stored, and the caller should end.
@@ -60,8 +61,9 @@ impl<R: BlockRecord, M: BlockRange> ReceiverStore<R, M> {
     /// for them. As long as the deposit holds what the page needs, the next one may be fetched meanwhile, and the receiver has no more
     /// than one page outside of the budget.
     pub fn deposit(&self, bytes: usize) -> Deposit<'_> {
-        let budget = &self.intake.budget;
-        Deposit::new(budget, budget.reserve_now(self.holder, bytes).unwrap_or_default())
+        let Intake { gate, budget, .. } = &*self.intake;
+        let reserved = if gate.is_open() { budget.reserve_now(self.holder, bytes) } else { None };
+        Deposit::new(budget, reserved.unwrap_or_default())
     }
 
     /// Waits for room for as many of `records`, from the first on, as may be stored at once: no more than the rate limit lets come in a
@@ -74,7 +76,12 @@ impl<R: BlockRecord, M: BlockRange> ReceiverStore<R, M> {
     /// # Cancellation
     /// Safe: a dropped call, or a room that is dropped, has stored nothing.
     pub async fn room(&self, records: &[R], deposit: &mut Deposit<'_>) -> Result<Room<'_, R, M>, StoreClosed> {
-        let Intake { rates, budget, .. } = &*self.intake;
+        let Intake { rates, budget, gate, .. } = &*self.intake;
+        if !gate.is_open() {
+            // Memory belongs to others until it opens.
+            deposit.give_back();
+            gate.pass().await.map_err(|_| StoreClosed)?;
+        }
         let (rate, sizes) = (rates.limit(), || records.iter().map(BlockRecord::size_bytes));
         let all = first_slice(sizes(), rate, usize::MAX);
         let missing = all.bytes.saturating_sub(deposit.bytes());
@@ -90,7 +97,8 @@ impl<R: BlockRecord, M: BlockRange> ReceiverStore<R, M> {
     }
 
     async fn room_for(&self, slice: Slice, deposit: &mut Deposit<'_>) -> Result<Room<'_, R, M>, StoreClosed> {
-        let Intake { rates, budget, .. } = &*self.intake;
+        let Intake { rates, budget, gate, .. } = &*self.intake;
+        gate.pass().await.map_err(|_| StoreClosed)?;
         let records = u64::try_from(slice.records).unwrap_or(u64::MAX);
         let passed = rates.pass(records).await.map_err(|_| StoreClosed)?;
         let reserved = match deposit.take(slice.bytes) {
@@ -159,12 +167,13 @@ pub(crate) struct Intake<R, M> {
     budget: Arc<MemoryBudget>,
     control: Arc<Control>,
     rates: RateGate,
+    gate: StoreGate,
 }
 
 impl<R, M> Intake<R, M> {
     pub(crate) fn new(stream: StreamId, name: Arc<str>, budget: Arc<MemoryBudget>, control: Arc<Control>) -> Self {
         let (builder, rates) = (Mutex::new(BlockBuilder::new(stream)), RateGate::new(RateCap::default()));
-        Self { stream, name, builder, budget, control, rates }
+        Self { stream, name, builder, budget, control, rates, gate: StoreGate::default() }
     }
 
     /// The same, held to a rate.
@@ -193,12 +202,28 @@ impl<R, M> Intake<R, M> {
         &self.builder
     }
 
+    pub(crate) const fn gate(&self) -> &StoreGate {
+        &self.gate
+    }
+
+    /// Seals records that no page brought as the next block.
+    pub(crate) fn seal(
+        &self,
+        pages: Vec<Vec<R>>,
+        ranges: Vec<M>,
+        bytes: usize,
+        reserved: Reserved,
+    ) -> SealedBlock<R, M> {
+        lock(&self.builder).seal(pages, ranges, bytes, reserved)
+    }
+
     pub(crate) fn cut(&self) -> Option<SealedBlock<R, M>> {
         lock(&self.builder).cut()
     }
 
     /// Refuses pages from now on.
     pub(crate) fn close(&self) {
+        self.gate.close();
         self.rates.close();
         lock(&self.builder).close();
     }
