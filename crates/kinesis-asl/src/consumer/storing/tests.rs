@@ -13,6 +13,7 @@ use super::*;
 use crate::checkpoint::progress::CheckpointAfter;
 use crate::consumer::expand::Expander;
 use crate::consumer::scripted::{number, record};
+use crate::origin::Origin;
 
 type Probe = StoreProbe<KinesisRecord, SequenceRange>;
 
@@ -49,7 +50,8 @@ impl Rig {
 }
 
 fn expander(processed: Option<Position>) -> Expander {
-    Expander { shard: "s".into(), hash_range: None, policy: RangePolicy::KeepAll, processed }
+    let origin = Arc::new(Origin { stream: "words".into(), shard: "s".into() });
+    Expander { shard: "s".into(), origin, hash_range: None, policy: RangePolicy::KeepAll, processed }
 }
 
 fn plain(numbers: &[u64]) -> Expanded {

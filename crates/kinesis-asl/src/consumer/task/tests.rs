@@ -11,6 +11,7 @@ use crate::checkpoint::progress::CheckpointAfter;
 use crate::config::Tuning;
 use crate::consumer::board::ReadingBoard;
 use crate::consumer::scripted::{Asked, Scripted, page};
+use crate::origin::Origin;
 
 type Probe = StoreProbe<KinesisRecord, SequenceRange>;
 
@@ -32,9 +33,10 @@ impl Rig {
         let (stream, board, shard) = (Arc::new(stream), Arc::new(ReadingBoard::default()), ShardId::from("s"));
         let (sink, probe) = receiver_store(StreamId::new(0), record_cost() * records);
         board.begin(&shard, Instant::now().into_std());
+        let origin = Arc::new(Origin { stream: "words".into(), shard: "s".into() });
         let consumer = ShardConsumer {
             api: Arc::clone(&stream),
-            expander: Expander { shard, hash_range: None, policy: RangePolicy::KeepAll, processed: None },
+            expander: Expander { shard, origin, hash_range: None, policy: RangePolicy::KeepAll, processed: None },
             holding: Holding(1),
             start: Start { place: Place::TrimHorizon, processed: None },
             sink,
