@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::api::KinesisApi;
 use crate::aws_api::AwsKinesis;
+use crate::checkpoint::published::SnapshotLookup;
 use crate::checkpoint::tracker::ProgressTracker;
 use crate::config::KinesisConfig;
 use crate::consumer::board::ReadingBoard;
@@ -61,6 +62,8 @@ pub struct WorkerHub {
     /// What the worker's task runs inside of, if anything; simulations freeze a process with it.
     wrapper: Option<TaskWrapper>,
     observer: Option<Observer>,
+    /// Where snapshots are looked for that leases name.
+    snapshots: SnapshotLookup,
     /// Who the stream is, once the first receiver has opened the connections.
     stream: OnceLock<Option<StreamIdentity>>,
     /// Whether the task runs, or has.
@@ -129,6 +132,7 @@ impl WorkerHub {
             opening: Opening::default(),
             wrapper: None,
             observer: None,
+            snapshots: replay::snapshots(),
             stream: OnceLock::new(),
             running: watch::Sender::new(false),
             state: Mutex::default(),
@@ -331,6 +335,7 @@ impl WorkerHub {
             reading: self.reading.clone(),
             seed,
             cleanup: tuning.lease_cleanup,
+            snapshots: self.snapshots.clone(),
         };
         let predecessors = leftovers.workers().iter().filter(|worker| **worker != me).cloned().collect();
         let core = LeaseCore::new(me, policy, seed, Instant::now().into_std()).succeeding(predecessors);

@@ -10,6 +10,7 @@ use kinesis_endpoint::ServiceError;
 use tokio::sync::Semaphore;
 
 use crate::api::{KinesisApi, ShardFilter};
+use crate::checkpoint::published::{Published, SnapshotLookup};
 use crate::lease::cleanup::LeaseCleanup;
 use crate::lease::command::Ticket;
 use crate::lease::commit::{Commit, commit};
@@ -31,13 +32,15 @@ pub(crate) enum Done {
     Synced(Result<usize, ServiceError>),
     RangesNoted(Result<usize, ServiceError>),
     CleanedUp(Result<usize, ServiceError>),
+    LookedUp { shard: ShardId, holding: Holding, published: Published },
 }
 
 /// Writes that are sent at once; others wait their turn. A worker with thousands of leases would otherwise open as many
 /// connections; at 10 ms a write, this many renew 10 000 leases in under 2 s.
 const WRITES_AT_ONCE: usize = 64;
 
-/// Calls under way. Bounded by construction: one listing, one synchronisation, one cleanup, one write for each held or wanted lease.
+/// Calls under way. Bounded by construction: one listing, one synchronisation, one cleanup, one write and
+/// one look for a snapshot for each held or wanted lease.
 pub(crate) struct Ops {
     api: Arc<dyn KinesisApi>,
     store: Arc<dyn LeaseStore>,
@@ -112,6 +115,14 @@ impl Ops {
     pub(crate) fn note_ranges(&self) {
         let (api, store) = (self.api(), Arc::clone(&self.store));
         self.running.push(Box::pin(async move { Done::RangesNoted(note_hash_ranges(&*api, &*store).await) }));
+    }
+
+    /// Finds out whether a snapshot was published, for a lease that names it.
+    pub(crate) fn look_up(&self, shard: ShardId, holding: Holding, name: String, lookup: SnapshotLookup) {
+        self.running.push(Box::pin(async move {
+            let published = lookup.look(&name).await;
+            Done::LookedUp { shard, holding, published }
+        }));
     }
 
     /// Deletes leases that are needed no more.

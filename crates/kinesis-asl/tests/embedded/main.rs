@@ -25,6 +25,7 @@ mod lease_table;
 mod lease_table_options;
 mod parents;
 mod refused;
+mod reread;
 mod reshard;
 mod restart;
 mod seats;

@@ -60,6 +60,7 @@ impl WorkerTask {
             Done::Synced(result) => self.on_synced(result, "filled a hole in the leases"),
             Done::RangesNoted(result) => self.on_synced(result, "noted hash ranges that leases lacked"),
             Done::CleanedUp(result) => self.on_cleaned_up(result),
+            Done::LookedUp { shard, holding, published } => self.on_looked_up(&shard, holding, published),
         }
     }
 
