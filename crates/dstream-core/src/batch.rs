@@ -45,6 +45,16 @@ pub struct InputInfo {
     pub bytes: usize,
 }
 
+/// Where a batch comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BatchOrigin {
+    /// It was made in this run of the program.
+    #[default]
+    Live,
+    /// An earlier run left it unfinished; it has the time, the partitions and the records that it had then.
+    Unfinished,
+}
+
 /// What is known about a batch at the moment of an event. Times are those of the context's clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BatchInfo {
@@ -52,6 +62,8 @@ pub struct BatchInfo {
     pub batch: Time,
     /// What each receiver stream brought; streams that brought nothing are absent.
     pub inputs: BTreeMap<StreamId, InputInfo>,
+    /// Whether it is run for the first time, as far as this run of the program knows.
+    pub origin: BatchOrigin,
     /// When its blocks were allocated.
     pub submitted: Time,
     /// When its first output operation started; `None` before.
@@ -69,7 +81,8 @@ impl BatchInfo {
     pub(crate) fn submitted(batch: &Batch, now: Time) -> Self {
         let inputs = batch.blocks.iter().map(|(stream, blocks)| (*stream, input_info(blocks))).collect();
         let (started, ended, failed_attempts, outputs) = (None, None, 0, Vec::new());
-        Self { batch: batch.time, inputs, submitted: now, started, ended, failed_attempts, outputs }
+        let origin = BatchOrigin::Live;
+        Self { batch: batch.time, inputs, origin, submitted: now, started, ended, failed_attempts, outputs }
     }
 
     /// Raw records of all streams.

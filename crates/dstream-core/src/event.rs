@@ -22,7 +22,7 @@ use crate::time::Time;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// All receivers run; the first batch will have a time after this.
+    /// All receivers run; the first batch will have a time after this, apart from those that an earlier run left unfinished.
     StreamingStarted {
         /// The time of the start.
         time: Time,
@@ -91,6 +91,9 @@ pub enum Event {
         batch: Time,
         /// How many newer checkpoints are damaged, and were passed over.
         damaged: usize,
+        /// How many batches the earlier run left unfinished. Those of them in which something is left to do are run again
+        /// before others; see [`BatchInfo::origin`].
+        unfinished: usize,
     },
     /// A checkpoint is safe, and the positions of its batches were reported as processed.
     CheckpointWritten {

@@ -1,7 +1,8 @@
 //! A receiver stream as the scheduler sees it: start, cut, report, release, stop, close, without its types.
 
+use std::any::Any;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
@@ -14,8 +15,10 @@ use crate::held_blocks::{Content, HeldBlocks};
 use crate::rate::RecordsPerSecond;
 use crate::receiver::{Positions, Receiver, ReceiverError};
 use crate::receiver_store::{Intake, ReceiverStore};
+use crate::replay_desk::{ReplayDesk, TypedDesk};
 use crate::spill::{Candidate, SpillDesk};
 use crate::storage_level::StorageLevel;
+use crate::store_gate::StoreGate;
 use crate::time::Time;
 use crate::tracker::BlockInfo;
 
@@ -45,6 +48,10 @@ pub(crate) trait Input: Send + Sync {
     fn spillable(&self) -> Vec<Candidate>;
     /// Takes a block to disk; blocks.
     fn spill(&self, block: BlockId) -> Result<(), BlockStoreError>;
+    /// What reads the receiver's ranges again, if it can. Asked once, before the start.
+    async fn replay_desk(&self) -> Result<Option<Arc<dyn ReplayDesk>>, ReceiverError>;
+    /// Where pages wait while unfinished batches are run again.
+    fn gate(&self) -> &StoreGate;
     /// Refuses pages from now on.
     fn refuse_pages(&self);
     async fn stop_fetching(&self);
@@ -56,7 +63,7 @@ pub(crate) struct ReceiverInput<Rc: Receiver> {
     receiver: tokio::sync::Mutex<Rc>,
     positions: OnceLock<Arc<dyn Positions<Rc::Range>>>,
     intake: Arc<Intake<Rc::Record, Rc::Range>>,
-    held: HeldBlocks<Rc::Record, Rc::Range>,
+    held: Arc<HeldBlocks<Rc::Record, Rc::Range>>,
 }
 
 /// A sealed block of a receiver.
@@ -69,7 +76,7 @@ impl<Rc: Receiver> ReceiverInput<Rc> {
         desk: Arc<SpillDesk>,
         intake: Intake<Rc::Record, Rc::Range>,
     ) -> Self {
-        let held = HeldBlocks::new(level.placement(), desk, Arc::clone(intake.budget()));
+        let held = Arc::new(HeldBlocks::new(level.placement(), desk, Arc::clone(intake.budget())));
         let (receiver, intake) = (tokio::sync::Mutex::new(receiver), Arc::new(intake));
         Self { receiver, positions: OnceLock::new(), intake, held }
     }
@@ -154,6 +161,19 @@ impl<Rc: Receiver> Input for ReceiverInput<Rc> {
         self.intake.rates().update(rate)
     }
 
+    async fn replay_desk(&self) -> Result<Option<Arc<dyn ReplayDesk>>, ReceiverError> {
+        let receiver = self.receiver.lock().await;
+        let replay = catch_unwind(AssertUnwindSafe(|| receiver.replay())).map_err(|panic| panicked(&*panic))?;
+        Ok(replay.map(|replay| {
+            let desk = TypedDesk::new(replay, Arc::clone(&self.intake), Arc::clone(&self.held));
+            Arc::new(desk) as Arc<dyn ReplayDesk>
+        }))
+    }
+
+    fn gate(&self) -> &StoreGate {
+        self.intake.gate()
+    }
+
     fn refuse_pages(&self) {
         self.intake.close();
     }
@@ -172,7 +192,11 @@ impl<Rc: Receiver> Input for ReceiverInput<Rc> {
 }
 
 /// Turns a panic of a receiver into its error, so that the other receivers still get stopped and closed.
-async fn caught<R>(call: impl Future<Output = R> + Send) -> Result<R, ReceiverError> {
+pub(crate) async fn caught<R>(call: impl Future<Output = R> + Send) -> Result<R, ReceiverError> {
     let result = AssertUnwindSafe(call).catch_unwind().await;
-    result.map_err(|panic| ReceiverError::new(format!("the receiver panicked: {}", panic_message(&*panic))))
+    result.map_err(|panic| panicked(&*panic))
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> ReceiverError {
+    ReceiverError::new(format!("the receiver panicked: {}", panic_message(panic)))
 }

@@ -78,6 +78,7 @@ mod exchange;
 mod listeners;
 mod receiver;
 mod receiver_store;
+mod store_gate;
 
 // Datasets, and the engine that computes them.
 mod actions;
@@ -116,6 +117,7 @@ mod input;
 mod inputs;
 mod joining;
 mod kept;
+mod replay_desk;
 mod ops;
 mod scope;
 mod stream_node;
@@ -136,11 +138,13 @@ mod lock;
 mod memory_budget;
 mod output_run;
 mod receivers;
+mod rerun;
 mod running_batches;
 mod scheduler;
 mod settling;
 mod shared;
 mod signals;
+mod stop_deadline;
 mod supervisor;
 
 pub mod testing;
@@ -148,12 +152,14 @@ pub mod testing;
 #[cfg(test)]
 mod stepper;
 
-pub use batch::{BatchInfo, InputInfo};
+pub use batch::{BatchInfo, BatchOrigin, InputInfo};
 pub use batch_lines::BatchLines;
 pub use batch_report::{BatchReport, BatchStage, ReceiverReport, ReceiverStage};
 pub use block::{Block, BlockId, BlockRange, BlockRecord, StreamId};
 pub use block_store::{BlockStore, BlockStoreError, MemoryBlockStore};
-pub use checkpoint::{CheckpointSettingError, GraphChange, Recovery, RecoveryError};
+pub use checkpoint::{
+    CheckpointSettingError, GraphChange, Recovery, RecoveryError, SnapshotLookupError, snapshot_exists,
+};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use codec::CodecError;
 pub use config::StreamingContextBuilder;
@@ -188,6 +194,7 @@ pub use scheduling::BatchFailure;
 pub use state::State;
 pub use stateful::{StateSpec, UpdateSpec};
 pub use statistics::Statistics;
+pub use stop_deadline::CutShort;
 pub use storage_level::{ParseStorageLevelError, StorageLevel};
 pub use task_pool::PoolError;
 pub use text_output::SaveError;

@@ -9,7 +9,7 @@ use kinesis_endpoint::Credentials;
 use kpl_deagg::RangePolicy;
 
 use crate::checkpoint::progress::CheckpointAfter;
-use crate::config::{RawConfig, Tuning};
+use crate::config::{LeaseKeys, RawConfig, Tuning};
 use crate::consumer::board::ReadingBoard;
 use crate::consumer::retrieval::{OnExpired, ReadLimits, RereadRetry, Retrieval, SubscriptionTiming};
 use crate::error::{ConfigError, HandlerError};
@@ -90,6 +90,15 @@ impl KinesisInputDStreamBuilder {
     /// The Kinesis stream: 1 to 128 letters, digits, `_`, `-`, `.`. Required.
     pub fn stream_name(mut self, name: impl Into<String>) -> Self {
         self.raw.stream = Some(name.into());
+        self
+    }
+
+    /// Lets input streams of the application read different streams: call it on each of them. One worker then reads all, shards
+    /// are balanced over all streams together, and the lease table has the KCL's multi-stream keys, `account:stream:epoch:shardId`.
+    /// A table of the one kind cannot be used for the other. Each stream may have an initial position of its own. Needs
+    /// `kinesis:DescribeStreamSummary`. Default: one stream.
+    pub fn multi_stream(mut self) -> Self {
+        self.raw.keys = LeaseKeys::SeveralStreams;
         self
     }
 
@@ -308,7 +317,8 @@ impl KinesisInputDStreamBuilder {
         let level = self.storage_level.unwrap_or(StorageLevel::MemoryAndDisk2);
         let name = format!("Kinesis stream '{}' [{}]", config.stream, seat.0);
         let handler = move |record: &KinesisRecord| {
-            let place = |source| HandlerError { shard: record.shard().clone(), position: record.position(), source };
+            let (stream, shard) = (record.stream().to_owned(), record.shard().clone());
+            let place = |source| HandlerError { stream, shard, position: record.position(), source };
             handler(record).map_err(|source| place(source).into())
         };
         Ok(context.receiver_stream(&name, level, KinesisReceiver::new(hub, seat), handler))

@@ -44,7 +44,7 @@ impl RateController {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::InputInfo;
+    use crate::batch::{BatchOrigin, InputInfo};
     use crate::time::Time;
 
     fn batch(at: i64, records: &[(u32, usize)]) -> BatchInfo {
@@ -54,6 +54,7 @@ mod tests {
         BatchInfo {
             batch: Time::from_millis(at),
             inputs: records.iter().map(input).collect(),
+            origin: BatchOrigin::Live,
             submitted: Time::from_millis(at),
             started: Some(Time::from_millis(at)),
             ended: Some(Time::from_millis(at + 500)),

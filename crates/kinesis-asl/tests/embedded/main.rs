@@ -30,6 +30,7 @@ mod reshard;
 mod restart;
 mod seats;
 mod sharing;
+mod stop;
 mod stream_identity;
 mod support;
 mod totals;

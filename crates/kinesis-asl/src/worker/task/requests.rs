@@ -22,7 +22,7 @@ impl WorkerTask {
 
     fn stop_reading_for(&mut self, seat: SeatId) {
         self.readers.stop(|reading| reading.seat == seat);
-        if self.seats.open().next().is_none() {
+        if self.seats.any_stream_is_unattended() {
             self.core.stop_taking(now());
         }
     }
