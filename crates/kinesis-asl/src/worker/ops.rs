@@ -42,7 +42,11 @@ pub(crate) enum Done {
     RangesNoted(Arc<str>, Result<usize, ServiceError>),
     CleanedUp(Arc<str>, Result<usize, ServiceError>),
     StreamOpened(Box<Result<Stream, KinesisError>>),
-    LookedUp { shard: ShardId, holding: Holding, published: Published },
+    LookedUp {
+        shard: ShardId,
+        holding: Holding,
+        published: Published,
+    },
 }
 
 /// Writes that are sent at once; others wait their turn. A worker with thousands of leases would otherwise open as many

@@ -8,8 +8,8 @@ use dstream_core::testing::{StoreProbe, receiver_store};
 use dstream_core::{RangeReplay, Receiver, ReceiverError, StreamId};
 use kinesis_asl::worker::hub::WorkerHub;
 use kinesis_asl::{
-    InitialPosition, KinesisConfig, KinesisReceiver, KinesisRecord, OnExpired, RereadError, RereadRetry, SequenceRange,
-    Tuning,
+    InitialPosition, KinesisConfig, KinesisReceiver, KinesisRecord, LeaseKeys, OnExpired, RereadError, RereadRetry,
+    SequenceRange, Tuning,
 };
 use kinesis_local::faults::{Effect, Fault};
 use kpl_deagg::Aggregator;
@@ -45,6 +45,7 @@ fn receiver(world: &World, tuning: Tuning) -> (KinesisReceiver, Replay) {
         kinesis: access(&world.kinesis_url()),
         dynamodb: access(&world.dynamodb_url()),
         initial_position: InitialPosition::TrimHorizon,
+        keys: LeaseKeys::OneStream,
         tuning,
     };
     let hub = Arc::new(WorkerHub::new(config.clone()));
