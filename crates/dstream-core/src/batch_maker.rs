@@ -115,7 +115,7 @@ impl BatchMaker {
     /// The batch of all blocks that wait, and what is known about it; `None` if it was made before.
     pub(crate) fn make(&mut self, time: Time, outputs: &[Arc<Output>], now: Time) -> Option<Submitted> {
         let Allocated::Batch(blocks) = self.tracker.allocate(time) else { return None };
-        let batch = Arc::new(Batch { time, zero: self.zero, blocks });
+        let batch = Arc::new(Batch::new(time, self.zero, blocks));
         let mut info = BatchInfo::submitted(&batch, now);
         let outputs = due(outputs, &batch).filter(|(_, output)| output.role == Role::Program);
         info.outputs = outputs.map(|(id, output)| OutputInfo::waiting(id, output.name, time)).collect();

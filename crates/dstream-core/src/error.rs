@@ -59,6 +59,20 @@ pub enum StreamingError {
         #[source]
         source: Arc<dyn Error + Send + Sync>,
     },
+    /// A record on which the program fails could not be handed over to the [`DeadLetters`](crate::DeadLetters) of its stream. No
+    /// position moved over it: it is delivered again at the next start.
+    #[error(
+        "{record}, on which batch {batch} fails, could not be handed to the dead letters; it will be delivered again"
+    )]
+    DeadLetter {
+        /// The record: where it came from.
+        record: Arc<str>,
+        /// Its batch.
+        batch: Time,
+        /// What failed, on what, and what to do.
+        #[source]
+        source: Arc<dyn Error + Send + Sync>,
+    },
     /// A block whose level is `DISK_ONLY` could not be written.
     #[error("block {block} could not be stored")]
     BlockStore {

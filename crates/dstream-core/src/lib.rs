@@ -38,7 +38,8 @@
 //!   [`concurrent_jobs`](StreamingContextBuilder::concurrent_jobs) says otherwise; they are completed in order in any case.
 //! - A record is reported as processed only after all outputs of its batch succeeded, and no later record of its stream
 //!   before it. A failed batch is tried again with the same records, then the context stops with its error, unless
-//!   [`on_batch_failure`](StreamingContextBuilder::on_batch_failure) says otherwise.
+//!   [`on_batch_failure`](StreamingContextBuilder::on_batch_failure) says otherwise. With [`OnFailedRecord`], the records that it
+//!   fails on are found, and set aside or skipped.
 //! - What is in memory, stored and not processed, stays within the memory budget; when it is full, blocks go to disk if their
 //!   storage level allows it, and storing waits.
 //! - After [`stop`](StreamingContext::stop) has returned, no user code runs.
@@ -51,13 +52,16 @@ mod batch_timer;
 mod block;
 mod block_builder;
 mod error;
+mod failed_records;
 mod graph_error;
 mod history;
+mod left_out;
 mod master;
 mod metrics;
 mod operator;
 mod output_info;
 mod plain_records;
+mod poison_search;
 mod range_replay;
 mod rate;
 mod retry;
@@ -96,6 +100,7 @@ mod row_table;
 mod rows;
 mod shuffle;
 mod slices;
+mod suspects;
 mod task_pool;
 mod text_output;
 mod wide;
@@ -117,8 +122,8 @@ mod input;
 mod inputs;
 mod joining;
 mod kept;
-mod replay_desk;
 mod ops;
+mod replay_desk;
 mod scope;
 mod stream_node;
 
@@ -137,6 +142,7 @@ mod life;
 mod lock;
 mod memory_budget;
 mod output_run;
+mod poison_run;
 mod receivers;
 mod rerun;
 mod running_batches;
@@ -173,6 +179,7 @@ pub use dstream::DStream;
 pub use error::{BoxError, StartError, StreamingError, error_chain};
 pub use event::{Event, Listener};
 pub use exchange::ExchangeError;
+pub use failed_records::{DeadLetter, DeadLetters, LeftOutRecords, OnFailedRecord, ReceiverOptions, RecordFate};
 pub use graph_error::GraphError;
 pub use inputs::file_options::FileStreamOptions;
 pub use inputs::queue_stream::QueueOptions;

@@ -53,6 +53,7 @@ use crate::rerun::{Reloaded, Rerun};
 use crate::running_batches::RunningBatches;
 use crate::settling::Settling;
 use crate::stop_deadline::{CutShort, StopDeadline};
+use crate::stream_node::fed_by_receivers;
 use crate::supervisor::Parts;
 use crate::time::Time;
 
@@ -113,6 +114,8 @@ impl Scheduler {
             clock: Arc::clone(&clock),
             retry: settings.retry,
             permits: Semaphore::new(settings.scheduling.concurrent_jobs.get()),
+            inputs: receivers.inputs().to_vec(),
+            fed: fed_by_receivers(plan.nodes.clone()),
         };
         let settling = Settling {
             on_batch_failure: settings.scheduling.on_batch_failure,

@@ -186,9 +186,9 @@ async fn write(files: Files, entry: LogEntry) -> Result<(), LogFailure> {
 /// Removes entries; returns those that are gone. The others are tried again after the next snapshot.
 async fn remove(files: Files, batches: Vec<Time>) -> Vec<Time> {
     let files = &files;
-    let removals = batches.into_iter().map(|batch| async move {
-        files.removed(&BatchName(batch).to_string()).await.then_some(batch)
-    });
+    let removals = batches
+        .into_iter()
+        .map(|batch| async move { files.removed(&BatchName(batch).to_string()).await.then_some(batch) });
     stream::iter(removals).buffer_unordered(REMOVALS_AT_ONCE).filter_map(std::future::ready).collect().await
 }
 

@@ -117,7 +117,8 @@ impl CheckpointDir {
         let mut parts = Vec::with_capacity(refs.len());
         for part in refs {
             let file = part.name.to_string();
-            let sound = self.files.fetch(&file).await?.and_then(|bytes| envelope::open(bytes).ok()).map(|(_, bytes)| bytes);
+            let sound =
+                self.files.fetch(&file).await?.and_then(|bytes| envelope::open(bytes).ok()).map(|(_, bytes)| bytes);
             let bytes = sound.filter(|bytes| part.is(bytes));
             let damaged = || CheckpointError::DamagedPart { file: self.files.show(&name.to_string()), part: file };
             parts.push((part, bytes.ok_or_else(damaged)?));

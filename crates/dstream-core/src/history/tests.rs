@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::batch::{BatchOrigin, InputInfo};
+use crate::failed_records::LeftOutRecords;
 use crate::operator::OperatorName;
 use crate::output_info::OutputId;
 
@@ -26,6 +27,7 @@ fn info(batch: i64) -> BatchInfo {
         started: None,
         ended: None,
         failed_attempts: 0,
+        left_out: LeftOutRecords::default(),
         outputs: vec![output(batch)],
     }
 }

@@ -45,6 +45,7 @@ impl RateController {
 mod tests {
     use super::*;
     use crate::batch::{BatchOrigin, InputInfo};
+    use crate::failed_records::LeftOutRecords;
     use crate::time::Time;
 
     fn batch(at: i64, records: &[(u32, usize)]) -> BatchInfo {
@@ -59,6 +60,7 @@ mod tests {
             started: Some(Time::from_millis(at)),
             ended: Some(Time::from_millis(at + 500)),
             failed_attempts: 0,
+            left_out: LeftOutRecords::default(),
             outputs: Vec::new(),
         }
     }
