@@ -18,6 +18,7 @@ use tracing::info;
 use uuid::Uuid;
 
 use crate::api::KinesisApi;
+use crate::checkpoint::published::SnapshotLookup;
 use crate::checkpoint::tracker::ProgressTracker;
 use crate::config::{KinesisConfig, LeaseKeys};
 #[cfg(any(test, feature = "test-util"))]
@@ -62,6 +63,8 @@ pub struct WorkerHub {
     /// What the worker's task runs inside of, if anything; simulations freeze a process with it.
     wrapper: Option<TaskWrapper>,
     observer: Option<Observer>,
+    /// Where snapshots are looked for that leases name.
+    snapshots: SnapshotLookup,
     /// Whether the task runs, or has.
     running: watch::Sender<bool>,
     /// The streams, once the first receiver has opened them, until the worker's task gets them.
@@ -131,6 +134,7 @@ impl WorkerHub {
             opening: Opening::default(),
             wrapper: None,
             observer: None,
+            snapshots: replay::snapshots(),
             running: watch::Sender::new(false),
             opened: Mutex::default(),
             state: Mutex::default(),
@@ -342,6 +346,7 @@ impl WorkerHub {
             reading: self.reading.clone(),
             seed,
             cleanup: tuning.lease_cleanup,
+            snapshots: self.snapshots.clone(),
         };
         let predecessors = leftovers.workers().iter().filter(|worker| **worker != me).cloned().collect();
         let core = LeaseCore::new(me, policy, seed, Instant::now().into_std());
