@@ -1,5 +1,5 @@
 //! What the example programs share: log output, messages that survive a reader that has gone, the end of standard input as a
-//! request to stop, and exit codes.
+//! request to stop, exit codes, and counts by key that survive a restart.
 //!
 //! | exit code | what it means |
 //! |---|---|
@@ -7,6 +7,8 @@
 //! | 1 | a failure; standard error says which, and what to do. Records may be delivered again |
 //! | 2 | wrong arguments |
 //! | 3 | a graceful stop that was cut short, by a second signal or by its deadline. Records will be delivered again |
+
+pub mod key_counts;
 
 use std::error::Error;
 use std::fmt::Display;

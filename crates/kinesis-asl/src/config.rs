@@ -16,6 +16,16 @@ use crate::position::InitialPosition;
 /// Renewals, reads and the expiry of others all hang on the failover time; below this they would be late on a busy machine.
 const SHORTEST_FAILOVER: Duration = Duration::from_secs(1);
 
+/// What the keys of an application's lease table are: those of the KCL in its mode for one stream, or for several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LeaseKeys {
+    /// The names of the shards. All input streams of the application read one stream.
+    #[default]
+    OneStream,
+    /// `account:stream:epoch:shardId`. Input streams of the application may read different streams.
+    SeveralStreams,
+}
+
 /// Everything that the readers of one application and stream share.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KinesisConfig {
@@ -29,6 +39,8 @@ pub struct KinesisConfig {
     pub dynamodb: ServiceAccess,
     /// Where to begin without a checkpoint.
     pub initial_position: InitialPosition,
+    /// Whether the application reads one stream or several.
+    pub keys: LeaseKeys,
     /// How it is tuned.
     pub tuning: Tuning,
 }
@@ -132,6 +144,7 @@ pub(crate) struct RawConfig {
     pub(crate) region: Option<String>,
     pub(crate) dynamodb_endpoint: Option<String>,
     pub(crate) initial_position: InitialPosition,
+    pub(crate) keys: LeaseKeys,
     pub(crate) kinesis_credentials: Option<Credentials>,
     pub(crate) dynamodb_credentials: Option<Credentials>,
 }
@@ -149,7 +162,7 @@ impl RawConfig {
         let (Some(application), Some(stream)) = (self.application, self.stream) else {
             return Err(ConfigError::Missing { names });
         };
-        check_name("stream_name", &stream, 1..=STREAM_NAME_LENGTH, "1 to 128 letters, digits, '_', '-' and '.'")?;
+        check_stream_name("stream_name", &stream)?;
         let rule = "3 to 255 letters, digits, '_', '-' and '.', as for a DynamoDB table";
         check_name("checkpoint_app_name", &application, TABLE_NAME_LENGTH, rule)?;
         tuning.check()?;
@@ -172,18 +185,21 @@ impl RawConfig {
             kinesis: ServiceAccess { region: region.clone(), endpoint, credentials },
             dynamodb: ServiceAccess { region, endpoint: table_endpoint, credentials: table_credentials },
             initial_position: self.initial_position,
+            keys: self.keys,
             tuning,
         })
     }
 }
 
 impl KinesisConfig {
-    /// The first setting in which two configurations differ.
+    /// The first setting in which configurations of two input streams of an application differ, and may not. Different streams
+    /// may have different initial positions.
     pub(crate) fn difference(&self, other: &Self) -> Option<&'static str> {
         let differences = [
             ("the Kinesis endpoint, region or credentials", self.kinesis != other.kinesis),
             ("the DynamoDB endpoint, region or credentials", self.dynamodb != other.dynamodb),
-            ("the initial position", self.initial_position != other.initial_position),
+            ("multi_stream", self.keys != other.keys),
+            ("the initial position", self.stream == other.stream && self.initial_position != other.initial_position),
             ("the checkpoint interval or another setting of its kind", self.tuning != other.tuning),
         ];
         differences.into_iter().find(|(_, differs)| *differs).map(|(name, _)| name)
@@ -200,6 +216,10 @@ fn resolve(field: &'static str, endpoint: Option<&EndpointUrl>, given: Option<&R
         Some(endpoint) => endpoint.resolve_region(given).map_err(|source| ConfigError::Endpoint { field, source }),
         None => Ok(given.cloned().unwrap_or_else(Region::default_local)),
     }
+}
+
+pub(crate) fn check_stream_name(field: &'static str, value: &str) -> Result<(), ConfigError> {
+    check_name(field, value, 1..=STREAM_NAME_LENGTH, "1 to 128 letters, digits, '_', '-' and '.'")
 }
 
 fn check_name(

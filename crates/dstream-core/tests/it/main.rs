@@ -17,6 +17,7 @@ mod keyed_operators;
 mod keyed_properties;
 mod operators;
 mod partitions;
+mod poison;
 mod print;
 mod queues;
 mod rdd_actions;

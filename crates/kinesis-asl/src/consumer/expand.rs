@@ -1,10 +1,13 @@
 //! A page of Kinesis records → user records: aggregates taken apart, what was processed before left out. Pure; nothing
 //! is dropped without being counted.
 
+use std::sync::Arc;
+
 use bytestring::ByteString;
 use kpl_deagg::{Batch, Deaggregated, HashKeyRange, RangePolicy, deaggregate_all};
 
 use crate::api::RawRecord;
+use crate::origin::Origin;
 use crate::record::{Aggregation, KinesisRecord};
 use crate::sequence::Position;
 use crate::shard::ShardId;
@@ -12,8 +15,10 @@ use crate::shard::ShardId;
 /// How aggregates of a shard are taken apart.
 #[derive(Debug, Clone)]
 pub struct Expander {
-    /// The shard.
+    /// The shard, as the application names it.
     pub shard: ShardId,
+    /// The same as its records name it.
+    pub origin: Arc<Origin>,
     /// Its part of the hash key space, where known.
     pub hash_range: Option<HashKeyRange>,
     /// What becomes of user records outside of it.
@@ -69,7 +74,7 @@ impl Expander {
             position: Position::new(raw.sequence, 0),
             aggregation: Aggregation::Plain,
             arrival: raw.arrival,
-            shard: self.shard.clone(),
+            origin: Arc::clone(&self.origin),
         };
         expanded.reach(record.position, record.position, self.processed);
         self.add(record, expanded);
@@ -94,7 +99,7 @@ impl Expander {
                 position: Position::new(raw.sequence, last),
                 aggregation: Aggregation::Aggregated,
                 arrival: raw.arrival,
-                shard: self.shard.clone(),
+                origin: Arc::clone(&self.origin),
             };
             self.add(record, expanded);
         }
@@ -149,7 +154,8 @@ mod tests {
 
     fn expander(processed: Option<(&str, u64)>) -> Expander {
         let processed = processed.map(|(sequence, sub)| Position::new(sequence.parse().expect("digits"), sub));
-        Expander { shard: "s".into(), hash_range: None, policy: RangePolicy::KeepAll, processed }
+        let origin = Arc::new(Origin { stream: "words".into(), shard: "s".into() });
+        Expander { shard: "s".into(), origin, hash_range: None, policy: RangePolicy::KeepAll, processed }
     }
 
     fn texts(expanded: &Expanded) -> Vec<String> {

@@ -21,7 +21,7 @@ use crate::lease::pace::{Duty, Roster, watch_pause};
 use crate::lease::plan::TakeLimits;
 use crate::lease::snapshot::{Coverage, Snapshot};
 use crate::lease::store::Listing;
-use crate::position::Checkpoint;
+use crate::position::{Checkpoint, InitialPosition, Timestamp};
 use crate::range::Holding;
 use crate::shard::ShardId;
 
@@ -49,6 +49,8 @@ pub struct LeaseCore {
     snapshot: Snapshot,
     held: BTreeMap<ShardId, Held>,
     taking: BTreeSet<ShardId>,
+    /// The moments behind AT_TIMESTAMP of streams that have one, by the beginning of their shards' names.
+    moments: BTreeMap<String, Timestamp>,
     asks: Asks,
     roster: Roster,
     duty: Duty,
@@ -83,6 +85,7 @@ impl LeaseCore {
             snapshot: Snapshot::default(),
             held: BTreeMap::new(),
             taking: BTreeSet::new(),
+            moments: BTreeMap::new(),
             asks: Asks::default(),
             roster: Roster::default(),
             duty: Duty::StandBy,
@@ -102,6 +105,14 @@ impl LeaseCore {
     pub fn succeeding(mut self, predecessors: BTreeSet<WorkerId>) -> Self {
         self.snapshot.succeed(predecessors);
         self
+    }
+
+    /// Where reading of a stream begins, for leases of Java workers that do not say it. The stream is named by the scope of its
+    /// shards; empty where there is one.
+    pub fn begins_at(&mut self, scope: &str, position: InitialPosition) {
+        if let InitialPosition::AtTimestamp(at) = position {
+            self.moments.insert(scope.to_owned(), at);
+        }
     }
 
     /// What has to be done at `now`.

@@ -13,7 +13,7 @@ use kpl_deagg::HashKeyRange;
 use tokio::time::Instant;
 
 use crate::api::{KinesisApi, NextPage, Page, Place, ShardFilter, ShardIterator};
-use crate::config::{KinesisConfig, Tuning};
+use crate::config::{KinesisConfig, LeaseKeys, Tuning};
 use crate::consumer::scripted::{child, failure, page};
 use crate::lease::lease::{Claim, Lease, LeaseChange, WorkerId};
 use crate::lease::memory_store::MemoryLeaseStore;
@@ -187,6 +187,7 @@ impl Rig {
         let config = KinesisConfig {
             application: "word-count".into(),
             stream: "words".into(),
+            keys: LeaseKeys::OneStream,
             kinesis: nowhere.clone(),
             dynamodb: nowhere,
             initial_position: InitialPosition::TrimHorizon,

@@ -9,6 +9,7 @@ mod calls;
 mod cleanup;
 mod hand_over;
 mod resuming;
+mod streams;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,11 +25,11 @@ use tracing::{info, warn};
 
 use crate::checkpoint::tracker::ProgressTracker;
 use crate::consumer::expand::Expander;
-use crate::consumer::task::{ConsumerEnd, RecordSink, ShardConsumer, Started};
+use crate::consumer::task::{ConsumerEnd, ShardConsumer, Started};
 use crate::error::KinesisError;
 use crate::lease::command::{Command, LossReason};
 use crate::lease::core::LeaseCore;
-use crate::lease::hole::HoleWatch;
+use crate::origin::Origin;
 use crate::position::Checkpoint;
 use crate::range::{Holding, SequenceRange};
 use crate::shard::ShardId;
@@ -36,9 +37,11 @@ use crate::worker::leftovers::Leftovers;
 use crate::worker::ops::Ops;
 use crate::worker::readers::{Assignment, ReaderEvent, Readers};
 use crate::worker::reading::{HeldShard, Phase};
-use crate::worker::seat_table::SeatTable;
+use crate::worker::seat_table::{Joined, SeatTable};
 use crate::worker::seats::SeatId;
 use crate::worker::settings::WorkerSettings;
+use crate::worker::stream_opening::StreamOpening;
+use crate::worker::streams::Streams;
 
 /// Requests waiting for the task: each seat has at most one under way, and few processes have more than 64 seats.
 pub(crate) const REQUEST_CAPACITY: usize = 64;
@@ -62,13 +65,6 @@ enum Readings {
     Some,
 }
 
-/// Whether missing leases are being looked for: once at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum HoleFilling {
-    Idle,
-    UnderWay,
-}
-
 fn now() -> std::time::Instant {
     Instant::now().into_std()
 }
@@ -85,6 +81,8 @@ pub(crate) struct WorkerTask {
     core: LeaseCore,
     ops: Ops,
     settings: WorkerSettings,
+    opening: Arc<StreamOpening>,
+    streams: Streams,
     tracker: Arc<ProgressTracker>,
     clock: Arc<dyn Clock>,
     seats: SeatTable,
@@ -94,8 +92,6 @@ pub(crate) struct WorkerTask {
     readers: Readers,
     next_checkpoint: Instant,
     readings: Readings,
-    holes: HoleWatch,
-    hole_filling: HoleFilling,
     patience: PatienceWith,
     observer: Option<Observer>,
     cleanup: CleanupClock,
@@ -109,9 +105,10 @@ impl WorkerTask {
         core: LeaseCore,
         ops: Ops,
         settings: WorkerSettings,
+        (opening, streams): (Arc<StreamOpening>, Streams),
         tracker: Arc<ProgressTracker>,
         clock: Arc<dyn Clock>,
-        seats: Vec<(SeatId, RecordSink)>,
+        seats: Vec<Joined>,
     ) -> Self {
         let next_checkpoint = Instant::now() + settings.checkpoint_interval;
         let patience = PatienceWith::new(settings.give_up_after);
@@ -119,6 +116,8 @@ impl WorkerTask {
             core,
             ops,
             settings,
+            opening,
+            streams,
             tracker,
             clock,
             seats: SeatTable::new(seats),
@@ -128,8 +127,6 @@ impl WorkerTask {
             readers: Readers::new(),
             next_checkpoint,
             readings: Readings::NoneYet,
-            holes: HoleWatch::default(),
-            hole_filling: HoleFilling::Idle,
             patience,
             observer: None,
             cleanup: CleanupClock::new(Instant::now()),
@@ -182,7 +179,8 @@ impl WorkerTask {
         let core = self.core.deadline().map(Instant::from_std);
         let own = [self.next_checkpoint, self.cleanup.next()];
         let claims = self.claims.iter().map(WaitingClaim::deadline);
-        own.into_iter().chain(claims).fold(core.unwrap_or(self.next_checkpoint), Instant::min)
+        let looks = [core, self.streams.next_look()].into_iter().flatten();
+        own.into_iter().chain(claims).chain(looks).fold(self.next_checkpoint, Instant::min)
     }
 
     fn is_over(&self) -> bool {
@@ -197,6 +195,7 @@ impl WorkerTask {
             self.stage_checkpoints();
         }
         self.clean_up_when_due(now);
+        self.look_for_streams_when_due(now);
         self.start_readers();
         self.stage_ends();
         self.hand_over_what_is_done();
@@ -259,6 +258,7 @@ impl WorkerTask {
     fn start_readers(&mut self) {
         for held in self.shards.values_mut().filter(|held| held.phase == Phase::WaitingForParents) {
             let Some(sink) = self.seats.open_sink(held.seat) else { continue };
+            let Some(stream) = self.streams.of(&held.lease.shard) else { continue };
             if !self.core.parents_done(&held.lease.shard) {
                 continue;
             }
@@ -268,9 +268,10 @@ impl WorkerTask {
             };
             held.phase = Phase::Opening;
             let consumer = ShardConsumer {
-                api: self.ops.api(),
+                api: Arc::clone(&stream.api),
                 expander: Expander {
                     shard: held.lease.shard.clone(),
+                    origin: Origin::new(&stream.spec.name, &held.lease.shard).into(),
                     hash_range: held.lease.hash_range,
                     policy: self.settings.range_policy,
                     processed: start.processed,
@@ -280,7 +281,7 @@ impl WorkerTask {
                 sink,
                 tracker: Arc::clone(&self.tracker),
                 started: self.readers.notices(),
-                settings: self.settings.reading.clone(),
+                settings: stream.spec.reading.clone(),
                 seed: self.settings.seed ^ held.holding.0,
             };
             let assignment = Assignment { shard: held.lease.shard.clone(), holding: held.holding, seat: held.seat };
@@ -304,13 +305,14 @@ impl WorkerTask {
                 if let Some(held) = self.held(&reading.shard, reading.holding) {
                     held.phase = Phase::MakingChildren;
                     self.tracker.with(|progress| progress.on_end(&reading.shard, reading.holding));
-                    self.ops.make_children(reading.shard, reading.holding, children, Duration::ZERO);
+                    self.make_children(reading.shard, reading.holding, children, Duration::ZERO);
                 }
             }
             ReaderEvent::Ended(reading, Ok(ConsumerEnd::Stopped)) => self.on_stopped(&reading),
             ReaderEvent::Ended(reading, Ok(ConsumerEnd::Failed(error))) => {
                 self.on_stopped(&reading);
-                self.seats.fail(reading.seat, error);
+                let left = self.without_stream(reading.shard.scope(), error);
+                left.into_iter().for_each(|error| self.seats.fail(reading.seat, error));
             }
             ReaderEvent::Ended(reading, Err(source)) => {
                 self.on_stopped(&reading);
@@ -368,7 +370,7 @@ impl WorkerTask {
 
     fn stop_reading_for(&mut self, seat: SeatId) {
         self.readers.stop(|reading| reading.seat == seat);
-        if self.seats.open().next().is_none() {
+        if self.seats.any_stream_is_unattended() {
             self.core.stop_taking(now());
         }
     }

@@ -24,6 +24,7 @@ mod latest;
 mod lease_table;
 mod lease_table_options;
 mod parents;
+mod poison;
 mod refused;
 mod reshard;
 mod restart;

@@ -2,15 +2,15 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
-    PutResult, Result,
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use proptest::prelude::*;
 
@@ -132,7 +132,7 @@ fn location(store: &Arc<Faulty>) -> Location {
 }
 
 async fn open_faulty(store: &Arc<Faulty>) -> CheckpointDir {
-    CheckpointDir::open_at(location(store)).await.unwrap()
+    CheckpointDir::open_at(Files::new(location(store))).await.unwrap()
 }
 
 #[tokio::test]
@@ -415,12 +415,12 @@ async fn a_sound_file_of_another_format_stops_the_start_instead_of_going_back() 
     let mut directory = open_faulty(&store).await;
     directory.write(at(1), bytes("one")).await.unwrap();
     let name = CheckpointName { sequence: 1, time: at(2) };
-    // As a later version would write it: format 2, no payload.
+    // As a later version would write it: format 3, no payload.
     let mut checksum = crc32fast::Hasher::new();
-    checksum.update(&[2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    let file = [&b"dstrmckp\x02\0\0\0\0\0\0\0\0\0\0\0"[..], &checksum.finalize().to_le_bytes()].concat();
+    checksum.update(&[3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let file = [&b"dstrmckp\x03\0\0\0\0\0\0\0\0\0\0\0"[..], &checksum.finalize().to_le_bytes()].concat();
     store.put(&location(&store).path(&name.to_string()), file.into()).await.unwrap();
-    let error = CheckpointDir::open_at(location(&store)).await.unwrap_err();
+    let error = CheckpointDir::open_at(Files::new(location(&store))).await.unwrap_err();
     assert!(error.to_string().contains("was written by another version of dstream"), "{error}");
 }
 

@@ -63,10 +63,13 @@ impl<'a> Collected<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use bytes::Bytes;
     use kpl_deagg::{Aggregator, RangePolicy};
 
     use super::*;
+    use crate::origin::Origin;
     use crate::range::Holding;
     use crate::sequence::Position;
 
@@ -88,7 +91,13 @@ mod tests {
     }
 
     fn expander() -> Expander {
-        Expander { shard: "s".into(), hash_range: None, policy: RangePolicy::KeepAll, processed: None }
+        Expander {
+            shard: "s".into(),
+            origin: Arc::new(Origin::new(&"words".into(), &"s".into())),
+            hash_range: None,
+            policy: RangePolicy::KeepAll,
+            processed: None,
+        }
     }
 
     fn read(range: &SequenceRange) -> Result<Vec<String>, OtherCount> {

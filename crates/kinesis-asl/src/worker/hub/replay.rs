@@ -1,16 +1,19 @@
 //! What receivers ask of their worker so that batches of an earlier run can be run again: whose the ranges are, and their records.
 
+use std::sync::Arc;
+
 use dstream_core::{Claim, Leftover};
 use kpl_deagg::{HashKeyRange, RangePolicy};
 use tracing::warn;
 
-use super::{WorkerHub, connect};
+use super::WorkerHub;
 use crate::consumer::expand::Expander;
 use crate::consumer::reread::error::RereadError;
 use crate::consumer::reread::reader::RangeReader;
 use crate::consumer::retrieval::OnExpired;
 use crate::error::KinesisError;
 use crate::lease::lease::WorkerId;
+use crate::origin::Origin;
 use crate::range::SequenceRange;
 use crate::record::KinesisRecord;
 use crate::shard::ShardId;
@@ -59,17 +62,25 @@ impl WorkerHub {
     /// # Cancellation
     /// Safe.
     pub async fn reread(&self, range: &SequenceRange) -> Result<Vec<KinesisRecord>, RereadError> {
-        let backend = self.backend.get_or_init(|| connect(&self.config)).await;
+        let services = self.services.get_or_init(|| self.connect()).await;
+        let (spec, api) =
+            services.stream_of(&range.shard).ok_or_else(|| RereadError::NotRead { range: range.clone() })?;
         let policy = self.config.tuning.range_policy;
         let hash_range = match policy {
             RangePolicy::KeepAll => None,
             _ => self.hash_range_of(&range.shard).await,
         };
-        let expander = Expander { shard: range.shard.clone(), hash_range, policy, processed: None };
-        let (budget, retry) = (self.reading.budgets.of(&range.shard), self.reading.reread);
-        let read = RangeReader { api: &*backend.api, range, expander, budget, retry }.read().await;
+        let expander = Expander {
+            shard: range.shard.clone(),
+            origin: Arc::new(Origin::new(&spec.name, &range.shard)),
+            hash_range,
+            policy,
+            processed: None,
+        };
+        let (budget, retry) = (spec.reading.budgets.of(&range.shard), spec.reading.reread);
+        let read = RangeReader { api: &*api, range, expander, budget, retry }.read().await;
         match read {
-            Err(error @ RereadError::Expired { .. }) if self.reading.on_expired == OnExpired::Continue => {
+            Err(error @ RereadError::Expired { .. }) if spec.reading.on_expired == OnExpired::Continue => {
                 self.reading.board.on_loss(&range.shard);
                 warn!(%error, "going on without them");
                 Ok(Vec::new())
@@ -80,8 +91,8 @@ impl WorkerHub {
 
     /// A shard's part of the hash key space as its lease says it, by which aggregates were taken apart at the first read.
     async fn hash_range_of(&self, shard: &ShardId) -> Option<HashKeyRange> {
-        let backend = self.backend.get()?;
-        match backend.store.get(shard).await {
+        let services = self.services.get()?;
+        match services.opening.store.get(shard).await {
             Ok(lease) => lease.and_then(|lease| lease.hash_range),
             // If records were left out by it, their number differs, and that is an error of its own.
             Err(error) => {

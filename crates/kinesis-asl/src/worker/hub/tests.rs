@@ -7,7 +7,7 @@ use kinesis_endpoint::{Credentials, Region, ServiceAccess};
 use kpl_deagg::HashKeyRange;
 
 use super::*;
-use crate::config::Tuning;
+use crate::config::{LeaseKeys, Tuning};
 use crate::lease::memory_store::MemoryLeaseStore;
 use crate::shard::{Shard, ShardState};
 use crate::worker::stand_in::StandIn;
@@ -22,6 +22,7 @@ fn config() -> KinesisConfig {
         kinesis: nowhere.clone(),
         dynamodb: nowhere,
         initial_position: InitialPosition::TrimHorizon,
+        keys: LeaseKeys::OneStream,
         tuning: Tuning::new(Duration::from_secs(1)),
     }
 }

@@ -13,7 +13,7 @@ use crate::lease::lease::Lease;
 use crate::range::{Holding, SequenceRange};
 use crate::shard::ShardId;
 use crate::worker::reading::{HeldShard, Phase};
-use crate::worker::seats::{SeatId, seat_for};
+use crate::worker::seats::SeatId;
 
 /// What a claim is waited for beyond the failover time, after which an owner that died is found out and its lease is taken.
 const BEYOND_FAILOVER: Duration = Duration::from_secs(5);
@@ -37,9 +37,9 @@ impl WaitingClaim {
 
 impl WorkerTask {
     pub(super) fn on_gained(&mut self, lease: Lease, holding: Holding) {
-        let former = self.leftovers.seat_of(&lease.shard).filter(|seat| self.seats.open().any(|open| open == *seat));
-        let seat = former.or_else(|| seat_for(self.seats.open(), self.shards.values().map(|held| held.seat)));
-        let Some(seat) = seat else {
+        let former =
+            self.leftovers.seat_of(&lease.shard).filter(|seat| self.seats.open().any(|(open, _)| open == *seat));
+        let Some(seat) = former.or_else(|| self.seat_of(&lease.shard)) else {
             self.core.release(&lease.shard, holding);
             return;
         };

@@ -143,7 +143,7 @@ impl Setup {
 }
 
 impl Noted {
-    fn new(input: usize, record: &KinesisRecord) -> Self {
+    pub(crate) fn new(input: usize, record: &KinesisRecord) -> Self {
         Self {
             input,
             shard: record.shard().to_string(),

@@ -7,6 +7,7 @@ use kpl_deagg::RangePolicy;
 use super::*;
 use crate::consumer::retrieval::ReadLimits;
 use crate::consumer::scripted::{Asked, Scripted, child, failure, number, page};
+use crate::origin::Origin;
 use crate::range::Holding;
 use crate::sequence::Position;
 use crate::sequence::SequenceNumber;
@@ -20,7 +21,13 @@ fn range(from: u64, to: u64, records: usize) -> SequenceRange {
 }
 
 async fn read(stream: &Scripted, range: &SequenceRange) -> Result<Vec<SequenceNumber>, RereadError> {
-    let expander = Expander { shard: "s".into(), hash_range: None, policy: RangePolicy::KeepAll, processed: None };
+    let expander = Expander {
+        shard: "s".into(),
+        origin: Arc::new(Origin::new(&"words".into(), &"s".into())),
+        hash_range: None,
+        policy: RangePolicy::KeepAll,
+        processed: None,
+    };
     let budget = Arc::new(SharedBudget::new(ReadLimits::Service));
     let reader = RangeReader { api: stream, range, expander, budget, retry: RETRY };
     Ok(reader.read().await?.iter().map(|record| record.position().sequence).collect())
