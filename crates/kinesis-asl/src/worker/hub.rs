@@ -34,7 +34,9 @@ use crate::lease::core::{LeaseCore, LeasePolicy};
 use crate::lease::lease::WorkerId;
 use crate::lease::plan::TakeLimits;
 use crate::lease::store::LeaseStore;
-use crate::position::{InitialPosition, Timestamp};
+#[cfg(any(test, feature = "test-util"))]
+use crate::position::InitialPosition;
+use crate::position::Timestamp;
 use crate::range::SequenceRange;
 use crate::worker::leftovers::Leftovers;
 use crate::worker::opening::Opening;
