@@ -58,6 +58,10 @@ struct Options {
     /// After which time without a sign of life others take this process's shards over, in milliseconds; at least 1000.
     #[arg(long, value_name = "MS", default_value_t = 10_000)]
     failover_ms: u64,
+    /// How long a graceful stop may take, in milliseconds; by default as long as it takes. When it is over, the stop is cut short
+    /// and the exit code is 3.
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
+    stop_deadline_ms: Option<u64>,
     /// Count the records of each partition key as well, with state and files of counts in this directory. It belongs to one
     /// process at a time; whoever is started on it goes on with the counts that are there.
     #[arg(long, value_name = "DIRECTORY")]
@@ -87,7 +91,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             examples::say(format!("KinesisRecordLog: {}", error_chain(&*error)));
-            ExitCode::FAILURE
+            examples::Failure::of(&*error).into()
         }
     }
 }
@@ -128,6 +132,9 @@ async fn run(options: &Options) -> Result<(), BoxError> {
 fn context(options: &Options) -> Result<StreamingContext, BoxError> {
     let batch = Duration::from_millis(options.batch_ms);
     let mut builder = StreamingContext::builder("KinesisRecordLog").master("local[2]").batch_interval(batch);
+    if let Some(millis) = options.stop_deadline_ms {
+        builder = builder.stop_deadline(Duration::from_millis(millis));
+    }
     if let Some(directory) = &options.count_by_key {
         // Positions wait for the checkpoint of the state. Counts are small, so there is one for each batch, and little is
         // done again after a crash.

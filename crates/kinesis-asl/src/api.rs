@@ -9,6 +9,7 @@ use crate::position::Timestamp;
 use crate::sequence::SequenceNumber;
 use crate::shard::{ChildShard, Shard, ShardId};
 use crate::stream_identity::StreamIdentity;
+use crate::stream_key::StreamKey;
 use crate::subscription::{ConsumerArn, RegisteredConsumer, Subscription, not_supported};
 
 /// One stream of Kinesis, read shard by shard.
@@ -19,6 +20,15 @@ pub trait KinesisApi: Send + Sync + 'static {
     /// # Errors
     /// When the stream does not exist or may not be asked.
     async fn identity(&self) -> Result<StreamIdentity, ServiceError>;
+
+    /// Who the stream is among all of its account: what lease keys of an application of several streams begin with.
+    ///
+    /// # Errors
+    /// When the stream does not exist or may not be asked. Where accounts are not known: always.
+    async fn key(&self) -> Result<StreamKey, ServiceError> {
+        let reason = "its account is not known here: read one stream with each application";
+        Err(ServiceError::invalid_response("DescribeStreamSummary", "the stream", reason))
+    }
 
     /// The shards that the stream shows through a filter, all pages.
     ///

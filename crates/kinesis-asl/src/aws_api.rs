@@ -18,7 +18,10 @@ use crate::position::Timestamp;
 use crate::sequence::SequenceNumber;
 use crate::shard::{ChildShard, Shard, ShardId, ShardState};
 use crate::stream_identity::StreamIdentity;
+use crate::stream_key::StreamKey;
 use crate::subscription::{ConsumerArn, RegisteredConsumer, Subscription};
+
+const DESCRIBE: &str = "DescribeStreamSummary";
 
 /// One stream, through the AWS SDK.
 #[derive(Debug, Clone)]
@@ -36,13 +39,11 @@ impl AwsKinesis {
         Self { client: Client::new(&access.sdk_config().await), stream: stream.to_owned() }
     }
 
-    async fn stream_arn(&self) -> Result<String, ServiceError> {
-        const CALL: &str = "DescribeStreamSummary";
+    async fn summary(&self) -> Result<sdk::StreamDescriptionSummary, ServiceError> {
         let request = self.client.describe_stream_summary().stream_name(&self.stream);
-        let answer = request.send().await.map_err(|e| ServiceError::from_sdk(CALL, self.subject(), e))?;
+        let answer = request.send().await.map_err(|e| ServiceError::from_sdk(DESCRIBE, self.subject(), e))?;
         let summary = answer.stream_description_summary;
-        let arn = summary.map(|summary| summary.stream_arn);
-        arn.ok_or_else(|| ServiceError::invalid_response(CALL, self.subject(), "no stream in the answer"))
+        summary.ok_or_else(|| ServiceError::invalid_response(DESCRIBE, self.subject(), "no description in the answer"))
     }
 
     fn consumer_subject(&self, name: &str) -> String {
@@ -61,12 +62,18 @@ impl AwsKinesis {
 #[async_trait]
 impl KinesisApi for AwsKinesis {
     async fn identity(&self) -> Result<StreamIdentity, ServiceError> {
-        const CALL: &str = "DescribeStreamSummary";
-        let request = self.client.describe_stream_summary().stream_name(&self.stream);
-        let answer = request.send().await.map_err(|e| ServiceError::from_sdk(CALL, self.subject(), e))?;
-        let created = answer.stream_description_summary.map(|summary| summary.stream_creation_timestamp.secs());
-        let created = created.ok_or_else(|| ServiceError::invalid_response(CALL, self.subject(), "no description"))?;
-        Ok(StreamIdentity::new(&self.stream, created))
+        Ok(StreamIdentity::new(&self.stream, self.summary().await?.stream_creation_timestamp.secs()))
+    }
+
+    async fn key(&self) -> Result<StreamKey, ServiceError> {
+        let summary = self.summary().await?;
+        let stream = StreamIdentity::new(&self.stream, summary.stream_creation_timestamp.secs());
+        // arn:aws:kinesis:region:account:stream/name
+        let account = summary.stream_arn.split(':').nth(4).unwrap_or_default();
+        StreamKey::new(account, &stream).ok_or_else(|| {
+            let why = format!("the ARN '{}' has no account", summary.stream_arn);
+            ServiceError::invalid_response(DESCRIBE, self.subject(), why)
+        })
     }
 
     async fn list_shards(&self, filter: ShardFilter) -> Result<Vec<Shard>, ServiceError> {
@@ -136,7 +143,7 @@ impl KinesisApi for AwsKinesis {
 
     async fn find_consumer(&self, name: &str) -> Result<Option<RegisteredConsumer>, ServiceError> {
         const CALL: &str = "DescribeStreamConsumer";
-        let stream = self.stream_arn().await?;
+        let stream = self.summary().await?.stream_arn;
         let request = self.client.describe_stream_consumer().stream_arn(stream).consumer_name(name);
         let answer = request.send().await.map_err(|e| ServiceError::from_sdk(CALL, self.consumer_subject(name), e));
         match answer {
@@ -152,7 +159,7 @@ impl KinesisApi for AwsKinesis {
 
     async fn register_consumer(&self, name: &str) -> Result<RegisteredConsumer, ServiceError> {
         const CALL: &str = "RegisterStreamConsumer";
-        let stream = self.stream_arn().await?;
+        let stream = self.summary().await?.stream_arn;
         let request = self.client.register_stream_consumer().stream_arn(stream).consumer_name(name);
         let answer = request.send().await.map_err(|e| ServiceError::from_sdk(CALL, self.consumer_subject(name), e))?;
         let made = answer.consumer.map(|made| registered(made.consumer_arn, &made.consumer_status));

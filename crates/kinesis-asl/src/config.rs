@@ -6,7 +6,7 @@ use kinesis_endpoint::{Credentials, EndpointUrl, Region, ServiceAccess};
 use kpl_deagg::RangePolicy;
 
 use crate::checkpoint::progress::CheckpointAfter;
-use crate::consumer::retrieval::{OnExpired, ReadLimits, Retrieval, SubscriptionTiming};
+use crate::consumer::retrieval::{OnExpired, ReadLimits, RereadRetry, Retrieval, SubscriptionTiming};
 use crate::error::ConfigError;
 use crate::lease::cleanup::LeaseCleanup;
 use crate::lease::table_options::TableOptions;
@@ -15,6 +15,16 @@ use crate::position::InitialPosition;
 
 /// Renewals, reads and the expiry of others all hang on the failover time; below this they would be late on a busy machine.
 const SHORTEST_FAILOVER: Duration = Duration::from_secs(1);
+
+/// What the keys of an application's lease table are: those of the KCL in its mode for one stream, or for several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LeaseKeys {
+    /// The names of the shards. All input streams of the application read one stream.
+    #[default]
+    OneStream,
+    /// `account:stream:epoch:shardId`. Input streams of the application may read different streams.
+    SeveralStreams,
+}
 
 /// Everything that the readers of one application and stream share.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +39,8 @@ pub struct KinesisConfig {
     pub dynamodb: ServiceAccess,
     /// Where to begin without a checkpoint.
     pub initial_position: InitialPosition,
+    /// Whether the application reads one stream or several.
+    pub keys: LeaseKeys,
     /// How it is tuned.
     pub tuning: Tuning,
 }
@@ -60,6 +72,9 @@ pub struct Tuning {
     pub subscription_timing: SubscriptionTiming,
     /// What to do when records have expired before they were read. Default [`OnExpired::Fail`].
     pub on_expired: OnExpired,
+    /// How often and how long a call is tried that reads the records of an unfinished batch again. Default: three times, 100 ms and
+    /// 200 ms apart, within the batch interval.
+    pub reread: RereadRetry,
     /// After which time without a page a shard is named in the log, with the reason. Default 1 minute.
     pub stuck_after: Duration,
     /// What becomes of leases of shards that have ended. Default: they are deleted when the shards that follow have started.
@@ -84,6 +99,7 @@ impl Tuning {
             read_limits: ReadLimits::default(),
             subscription_timing: SubscriptionTiming::default(),
             on_expired: OnExpired::default(),
+            reread: RereadRetry::new(batch_interval),
             stuck_after: Duration::from_secs(60),
             lease_cleanup: LeaseCleanup::default(),
             lease_table: TableOptions::default(),
@@ -96,6 +112,7 @@ impl Tuning {
             ("idle_between_reads", self.idle_between_reads),
             ("give_up_after", self.give_up_after),
             ("stuck_after", self.stuck_after),
+            ("retry_wait_time", self.reread.wait_time),
             ("subscription_timing.renew_after", self.subscription_timing.renew_after),
             ("subscription_timing.silence", self.subscription_timing.silence),
         ] {
@@ -106,6 +123,9 @@ impl Tuning {
         if self.failover < SHORTEST_FAILOVER {
             let (field, value) = ("failover", self.failover);
             return Err(ConfigError::InvalidDuration { field, value, rule: "at least 1 s" });
+        }
+        if self.reread.max_attempts == 0 {
+            return Err(ConfigError::InvalidCount { field: "retry_max_attempts", value: 0, rule: "at least 1" });
         }
         if let Retrieval::FanOut { consumer_name, .. } = &self.retrieval {
             let rule = "1 to 128 letters, digits, '_', '-' and '.'";
@@ -124,6 +144,7 @@ pub(crate) struct RawConfig {
     pub(crate) region: Option<String>,
     pub(crate) dynamodb_endpoint: Option<String>,
     pub(crate) initial_position: InitialPosition,
+    pub(crate) keys: LeaseKeys,
     pub(crate) kinesis_credentials: Option<Credentials>,
     pub(crate) dynamodb_credentials: Option<Credentials>,
 }
@@ -141,7 +162,7 @@ impl RawConfig {
         let (Some(application), Some(stream)) = (self.application, self.stream) else {
             return Err(ConfigError::Missing { names });
         };
-        check_name("stream_name", &stream, 1..=STREAM_NAME_LENGTH, "1 to 128 letters, digits, '_', '-' and '.'")?;
+        check_stream_name("stream_name", &stream)?;
         let rule = "3 to 255 letters, digits, '_', '-' and '.', as for a DynamoDB table";
         check_name("checkpoint_app_name", &application, TABLE_NAME_LENGTH, rule)?;
         tuning.check()?;
@@ -164,18 +185,21 @@ impl RawConfig {
             kinesis: ServiceAccess { region: region.clone(), endpoint, credentials },
             dynamodb: ServiceAccess { region, endpoint: table_endpoint, credentials: table_credentials },
             initial_position: self.initial_position,
+            keys: self.keys,
             tuning,
         })
     }
 }
 
 impl KinesisConfig {
-    /// The first setting in which two configurations differ.
+    /// The first setting in which configurations of two input streams of an application differ, and may not. Different streams
+    /// may have different initial positions.
     pub(crate) fn difference(&self, other: &Self) -> Option<&'static str> {
         let differences = [
             ("the Kinesis endpoint, region or credentials", self.kinesis != other.kinesis),
             ("the DynamoDB endpoint, region or credentials", self.dynamodb != other.dynamodb),
-            ("the initial position", self.initial_position != other.initial_position),
+            ("multi_stream", self.keys != other.keys),
+            ("the initial position", self.stream == other.stream && self.initial_position != other.initial_position),
             ("the checkpoint interval or another setting of its kind", self.tuning != other.tuning),
         ];
         differences.into_iter().find(|(_, differs)| *differs).map(|(name, _)| name)
@@ -192,6 +216,10 @@ fn resolve(field: &'static str, endpoint: Option<&EndpointUrl>, given: Option<&R
         Some(endpoint) => endpoint.resolve_region(given).map_err(|source| ConfigError::Endpoint { field, source }),
         None => Ok(given.cloned().unwrap_or_else(Region::default_local)),
     }
+}
+
+pub(crate) fn check_stream_name(field: &'static str, value: &str) -> Result<(), ConfigError> {
+    check_name(field, value, 1..=STREAM_NAME_LENGTH, "1 to 128 letters, digits, '_', '-' and '.'")
 }
 
 fn check_name(
@@ -218,6 +246,14 @@ mod tests {
 
     fn tuning() -> Tuning {
         Tuning::new(Duration::from_secs(2))
+    }
+
+    fn waits_no_time() -> Tuning {
+        Tuning { reread: RereadRetry { wait_time: Duration::ZERO, ..tuning().reread }, ..tuning() }
+    }
+
+    fn tries_nothing() -> Tuning {
+        Tuning { reread: RereadRetry { max_attempts: 0, ..tuning().reread }, ..tuning() }
     }
 
     fn message(raw: RawConfig) -> String {
@@ -282,6 +318,8 @@ mod tests {
             ("checkpoint_interval", Tuning { checkpoint_interval: Duration::ZERO, ..tuning() }),
             ("idle_between_reads", Tuning { idle_between_reads: Duration::ZERO, ..tuning() }),
             ("give_up_after", Tuning { give_up_after: Duration::ZERO, ..tuning() }),
+            ("retry_wait_time is 0ns", waits_no_time()),
+            ("retry_max_attempts is 0", tries_nothing()),
             ("failover", Tuning { failover: Duration::from_millis(999), ..tuning() }),
         ] {
             let error = raw().parse(tuning).expect_err(field).to_string();

@@ -68,10 +68,13 @@ fn names(shards: &[ShardId]) -> String {
 /// batch knows only the range that it came with.
 #[derive(Debug, Error)]
 #[error(
-    "record {position} of shard '{shard}' could not be handled: correct the handler, or let it leave the record out"
+    "record {position} of shard '{shard}' of stream '{stream}' could not be handled: correct the handler, let it leave the record \
+     out, or set it aside by on_failed_record"
 )]
 pub struct HandlerError {
-    /// The shard.
+    /// The stream.
+    pub stream: String,
+    /// The shard, by its name within the stream.
     pub shard: ShardId,
     /// Sequence number and sub-sequence number.
     pub position: Position,
@@ -109,6 +112,16 @@ pub enum ConfigError {
         /// What is allowed.
         rule: &'static str,
     },
+    /// A count that makes no sense.
+    #[error("{field} is {value}: give {rule}")]
+    InvalidCount {
+        /// The builder's method.
+        field: &'static str,
+        /// What was given.
+        value: u64,
+        /// What is allowed.
+        rule: &'static str,
+    },
     /// Region and endpoint do not hold together.
     #[error("{field}: {source}")]
     Endpoint {
@@ -126,10 +139,25 @@ pub enum ConfigError {
         /// The Kinesis endpoint.
         endpoint: String,
     },
-    /// One application was to read two streams: the shards of both have the same names, so they would share leases.
+    /// Dead letters were to go to what names no file.
+    #[error("on_failed_record's file '{}' has no name: give the path of a file in a folder that exists", path.display())]
+    DeadLetterFile {
+        /// What was given.
+        path: std::path::PathBuf,
+    },
+    /// Dead letters were to go back to where they came from, and would fail again and again.
     #[error(
-        "application '{application}' reads stream '{first}' already: give stream '{second}' a checkpoint_app_name of its own, \
-         a lease table belongs to one stream"
+        "on_failed_record would put dead letters into stream '{stream}', which is being read: give them a stream of their own"
+    )]
+    DeadLettersToThemselves {
+        /// The stream.
+        stream: String,
+    },
+    /// One application was to read two streams without saying so: the shards of both have the same names, so they would share
+    /// leases.
+    #[error(
+        "application '{application}' reads stream '{first}' already: give stream '{second}' a checkpoint_app_name of its own, or \
+         call multi_stream() on every input stream of the application (its lease table then has other keys)"
     )]
     TwoStreams {
         /// The application.

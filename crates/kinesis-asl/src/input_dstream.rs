@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dstream_core::{BoxError, DStream, StorageLevel, StreamingContext};
+use dstream_core::{BoxError, DStream, ReceiverOptions, StorageLevel, StreamingContext};
 use kinesis_endpoint::Credentials;
 use kpl_deagg::RangePolicy;
 
 use crate::checkpoint::progress::CheckpointAfter;
-use crate::config::{RawConfig, Tuning};
+use crate::config::{LeaseKeys, RawConfig, Tuning};
 use crate::consumer::board::ReadingBoard;
-use crate::consumer::retrieval::{OnExpired, ReadLimits, Retrieval, SubscriptionTiming};
+use crate::consumer::retrieval::{OnExpired, ReadLimits, RereadRetry, Retrieval, SubscriptionTiming};
+use crate::dead_letters::{OnFailedRecord, core_policy};
 use crate::error::{ConfigError, HandlerError};
 use crate::lease::cleanup::LeaseCleanup;
 use crate::lease::table_options::TableOptions;
@@ -73,9 +74,13 @@ pub struct KinesisInputDStreamBuilder {
     read_limits: Option<ReadLimits>,
     subscription_timing: Option<SubscriptionTiming>,
     on_expired: Option<OnExpired>,
+    retry_wait_time: Option<Duration>,
+    retry_max_attempts: Option<u32>,
     stuck_after: Option<Duration>,
     lease_cleanup: LeaseCleanup,
     lease_table: TableOptions,
+    on_failed_record: OnFailedRecord,
+    most_failed_records: Option<usize>,
 }
 
 impl KinesisInputDStreamBuilder {
@@ -88,6 +93,15 @@ impl KinesisInputDStreamBuilder {
     /// The Kinesis stream: 1 to 128 letters, digits, `_`, `-`, `.`. Required.
     pub fn stream_name(mut self, name: impl Into<String>) -> Self {
         self.raw.stream = Some(name.into());
+        self
+    }
+
+    /// Lets input streams of the application read different streams: call it on each of them. One worker then reads all, shards
+    /// are balanced over all streams together, and the lease table has the KCL's multi-stream keys, `account:stream:epoch:shardId`.
+    /// A table of the one kind cannot be used for the other. Each stream may have an initial position of its own. Needs
+    /// `kinesis:DescribeStreamSummary`. Default: one stream.
+    pub fn multi_stream(mut self) -> Self {
+        self.raw.keys = LeaseKeys::SeveralStreams;
         self
     }
 
@@ -209,6 +223,19 @@ impl KinesisInputDStreamBuilder {
         self
     }
 
+    /// The pause before a call that failed is made again, while the records of unfinished batches are read again after a restart; it
+    /// doubles with each further attempt. Default 100 ms. Spark's `spark.streaming.kinesis.retry.waitTime`.
+    pub fn retry_wait_time(mut self, pause: Duration) -> Self {
+        self.retry_wait_time = Some(pause);
+        self
+    }
+
+    /// How often such a call is tried, within the batch interval. Default 3. Spark's `spark.streaming.kinesis.retry.maxAttempts`.
+    pub fn retry_max_attempts(mut self, most: u32) -> Self {
+        self.retry_max_attempts = Some(most);
+        self
+    }
+
     /// After which time without a page a shard is named in the log, with the reason. Default 1 minute.
     pub fn stuck_after(mut self, time: Duration) -> Self {
         self.stuck_after = Some(time);
@@ -225,6 +252,20 @@ impl KinesisInputDStreamBuilder {
     /// Options of the lease table: point-in-time recovery, protection against deletion, tags. Default: none.
     pub fn lease_table(mut self, options: TableOptions) -> Self {
         self.lease_table = options;
+        self
+    }
+
+    /// What becomes of a record on which the message handler, an operator or an output operation fails again and again. Default:
+    /// [`OnFailedRecord::Stop`], no record is skipped, and the application stops.
+    pub fn on_failed_record(mut self, policy: OnFailedRecord) -> Self {
+        self.on_failed_record = policy;
+        self
+    }
+
+    /// The most records of a batch that may be set aside or skipped. Default: 100. When more fail, the program, or a service that it
+    /// needs, is likelier to be at fault than the records, and the application stops.
+    pub fn most_failed_records(mut self, most: usize) -> Self {
+        self.most_failed_records = Some(most);
         self
     }
 
@@ -250,7 +291,7 @@ impl KinesisInputDStreamBuilder {
 
     /// Like [`build_with_message_handler`](Self::build_with_message_handler), for a handler that can fail. A failure fails
     /// the batch, which is tried again and then stops the application with the record's shard and position (a
-    /// [`HandlerError`]); no record is skipped.
+    /// [`HandlerError`]); no record is skipped, unless [`on_failed_record`](Self::on_failed_record) says so.
     ///
     /// # Errors
     /// [`ConfigError`] names the value and the fix; nothing was started or sent.
@@ -277,20 +318,31 @@ impl KinesisInputDStreamBuilder {
             read_limits: self.read_limits.unwrap_or(defaults.read_limits),
             subscription_timing: self.subscription_timing.unwrap_or(defaults.subscription_timing),
             on_expired: self.on_expired.unwrap_or(defaults.on_expired),
+            reread: RereadRetry {
+                wait_time: self.retry_wait_time.unwrap_or(defaults.reread.wait_time),
+                max_attempts: self.retry_max_attempts.unwrap_or(defaults.reread.max_attempts),
+                ..defaults.reread
+            },
             stuck_after: self.stuck_after.unwrap_or(defaults.stuck_after),
             lease_cleanup: self.lease_cleanup,
             lease_table: self.lease_table,
         };
         let config = self.raw.parse(tuning)?;
+        let on_failed_record = core_policy(self.on_failed_record, &config)?;
         let board = KinesisInputDStream::readings(&context, &config.application);
         let hub = context.shared(&config.application, || WorkerHub::new(config.clone()).with_board(board));
         let seat = hub.register(&config)?;
         let level = self.storage_level.unwrap_or(StorageLevel::MemoryAndDisk2);
+        let mut options = ReceiverOptions::new(level).on_failed_record(on_failed_record);
+        if let Some(most) = self.most_failed_records {
+            options = options.most_failed_records(most);
+        }
         let name = format!("Kinesis stream '{}' [{}]", config.stream, seat.0);
         let handler = move |record: &KinesisRecord| {
-            let place = |source| HandlerError { shard: record.shard().clone(), position: record.position(), source };
+            let (stream, shard) = (record.stream().to_owned(), record.shard().clone());
+            let place = |source| HandlerError { stream, shard, position: record.position(), source };
             handler(record).map_err(|source| place(source).into())
         };
-        Ok(context.receiver_stream(&name, level, KinesisReceiver::new(hub, seat), handler))
+        Ok(context.receiver_stream(&name, options, KinesisReceiver::new(hub, seat), handler))
     }
 }

@@ -10,6 +10,7 @@
 //! | [`lease`] | who reads which shard: pure rules, the table, writes that recognise themselves |
 //! | [`consumer`] | reading one shard |
 //! | [`checkpoint`] | how far a shard may be checkpointed |
+//! | [`dead_letters`] | what becomes of records on which the program fails |
 //! | [`worker`] | the one task of a process that owns leases and readers |
 //! | [`api`], [`subscription`], [`lease::store`] | the seams to Kinesis and to the lease table |
 //!
@@ -33,27 +34,35 @@ mod backoff;
 pub mod checkpoint;
 mod config;
 pub mod consumer;
+pub mod dead_letters;
 mod error;
 mod input_dstream;
 pub mod lease;
 mod limits;
+pub mod origin;
 mod patience;
 pub mod position;
 mod range;
+mod range_bytes;
 mod receiver;
 mod record;
 mod record_bytes;
+mod replay;
+mod scoped_stream;
 pub mod sequence;
 pub mod shard;
 pub mod stream_identity;
+pub mod stream_key;
 pub mod subscription;
 pub mod worker;
 
 pub use aws_api::AwsKinesis;
 pub use checkpoint::progress::CheckpointAfter;
-pub use config::{KinesisConfig, Tuning};
+pub use config::{KinesisConfig, LeaseKeys, Tuning};
 pub use consumer::board::{Doing, ReadingBoard, ShardReading};
-pub use consumer::retrieval::{Lifecycle, OnExpired, ReadLimits, Retrieval, SubscriptionTiming};
+pub use consumer::reread::error::RereadError;
+pub use consumer::retrieval::{Lifecycle, OnExpired, ReadLimits, RereadRetry, Retrieval, SubscriptionTiming};
+pub use dead_letters::{DeadLetterFile, DeadLetterStream, DeadLetterTarget, DeadLetters, Letter, OnFailedRecord};
 pub use error::{ConfigError, HandlerError, KinesisError};
 pub use input_dstream::{KinesisInputDStream, KinesisInputDStreamBuilder};
 pub use kinesis_endpoint::{Credentials, ServiceError, ServiceErrorKind};
@@ -67,3 +76,4 @@ pub use record::{Aggregation, KinesisRecord};
 pub use sequence::{Position, SequenceNumber, SequenceNumberError};
 pub use shard::ShardId;
 pub use stream_identity::StreamIdentity;
+pub use stream_key::StreamKey;

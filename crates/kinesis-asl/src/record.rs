@@ -1,9 +1,12 @@
 //! A record as the message handler gets it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use bytestring::ByteString;
 use dstream_core::{BlockRecord, BoxError};
 
+use crate::origin::Origin;
 use crate::position::Timestamp;
 use crate::record_bytes;
 use crate::sequence::Position;
@@ -22,7 +25,7 @@ pub struct KinesisRecord {
     pub(crate) position: Position,
     pub(crate) aggregation: Aggregation,
     pub(crate) arrival: Option<Timestamp>,
-    pub(crate) shard: ShardId,
+    pub(crate) origin: Arc<Origin>,
 }
 
 /// Whether a user record was part of a KPL aggregate.
@@ -71,10 +74,16 @@ impl KinesisRecord {
         self.arrival
     }
 
-    /// The shard it was read from.
+    /// The shard it was read from, by its name within the stream.
     #[must_use]
     pub fn shard(&self) -> &ShardId {
-        &self.shard
+        &self.origin.shard
+    }
+
+    /// The name of the stream it was read from.
+    #[must_use]
+    pub fn stream(&self) -> &str {
+        &self.origin.stream
     }
 }
 
@@ -89,5 +98,9 @@ impl BlockRecord for KinesisRecord {
 
     fn decode(bytes: Bytes) -> Result<Self, BoxError> {
         Ok(record_bytes::decode(bytes)?)
+    }
+
+    fn describe(&self) -> Option<String> {
+        Some(format!("record {} of shard '{}'", self.position, self.shard))
     }
 }

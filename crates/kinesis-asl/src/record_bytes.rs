@@ -1,10 +1,13 @@
 //! A record as bytes, for blocks that leave the memory. Read by the same process only, so there is no version.
 
+use std::sync::Arc;
+
 use bytes::{Buf, BufMut, Bytes, TryGetError};
 use bytestring::ByteString;
 use dstream_core::BoxError;
 use thiserror::Error;
 
+use crate::origin::Origin;
 use crate::position::Timestamp;
 use crate::record::{Aggregation, KinesisRecord};
 use crate::sequence::{Position, SequenceNumber};
@@ -45,7 +48,8 @@ pub(crate) fn encode(record: &KinesisRecord, into: &mut Vec<u8>) -> Result<(), B
     if let Some(arrival) = record.arrival {
         into.put_i64_le(arrival.as_millis());
     }
-    put_text(record.shard.as_str(), into)?;
+    put_text(&record.origin.stream, into)?;
+    put_text(record.origin.shard.as_str(), into)?;
     put_text(&record.partition_key, into)?;
     if let Some(key) = &record.explicit_hash_key {
         put_text(key, into)?;
@@ -61,11 +65,13 @@ pub(crate) fn decode(mut bytes: Bytes) -> Result<KinesisRecord, RecordBytesError
     let limbs = [bytes.try_get_u64_le()?, bytes.try_get_u64_le()?, bytes.try_get_u64_le()?];
     let position = Position::new(SequenceNumber::from_limbs(limbs), bytes.try_get_u64_le()?);
     let arrival = if has(part::ARRIVAL) { Some(Timestamp::from_millis(bytes.try_get_i64_le()?)) } else { None };
+    let stream = Arc::from(&*take_text(&mut bytes)?);
     let shard = ShardId::from(&*take_text(&mut bytes)?);
+    let origin = Arc::new(Origin { stream, shard });
     let partition_key = take_text(&mut bytes)?;
     let explicit_hash_key = if has(part::HASH_KEY) { Some(take_text(&mut bytes)?) } else { None };
     let aggregation = if has(part::AGGREGATED) { Aggregation::Aggregated } else { Aggregation::Plain };
-    Ok(KinesisRecord { data: bytes, partition_key, explicit_hash_key, position, aggregation, arrival, shard })
+    Ok(KinesisRecord { data: bytes, partition_key, explicit_hash_key, position, aggregation, arrival, origin })
 }
 
 fn put_text(text: &str, into: &mut Vec<u8>) -> Result<(), BoxError> {
@@ -92,10 +98,10 @@ mod tests {
     use super::*;
 
     fn record() -> impl Strategy<Value = KinesisRecord> {
-        let keys = (".{0,20}", proptest::option::of("[0-9]{1,39}"), "shardId-[0-9]{12}");
+        let keys = (".{0,20}", proptest::option::of("[0-9]{1,39}"), "[a-z.]{1,20}", "shardId-[0-9]{12}");
         let place = (any::<[u64; 3]>(), any::<u64>(), proptest::option::of(any::<i64>()), any::<bool>());
         let data = proptest::collection::vec(any::<u8>(), 0..100);
-        (keys, place, data).prop_map(|((key, hash_key, shard), (limbs, sub, arrival, aggregated), data)| {
+        (keys, place, data).prop_map(|((key, hash_key, stream, shard), (limbs, sub, arrival, aggregated), data)| {
             KinesisRecord {
                 data: data.into(),
                 partition_key: key.into(),
@@ -103,7 +109,7 @@ mod tests {
                 position: Position::new(SequenceNumber::from_limbs(limbs), sub),
                 aggregation: if aggregated { Aggregation::Aggregated } else { Aggregation::Plain },
                 arrival: arrival.map(Timestamp::from_millis),
-                shard: ShardId::from(&*shard),
+                origin: Arc::new(Origin { stream: stream.into(), shard: ShardId::from(&*shard) }),
             }
         })
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kinesis_asl::{InitialPosition, KinesisConfig, Tuning};
+use kinesis_asl::{InitialPosition, KinesisConfig, LeaseKeys, Tuning};
 use kinesis_endpoint::{Credentials, Region, ServiceAccess};
 
 use crate::faults::Faults;
@@ -77,6 +77,7 @@ impl Setup {
             kinesis: nowhere.clone(),
             dynamodb: nowhere,
             initial_position: self.initial_position,
+            keys: LeaseKeys::OneStream,
             tuning: Tuning {
                 failover: self.failover,
                 checkpoint_after: self.weakness.checkpoint_after(),

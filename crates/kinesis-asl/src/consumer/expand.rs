@@ -1,10 +1,13 @@
 //! A page of Kinesis records → user records: aggregates taken apart, what was processed before left out. Pure; nothing
 //! is dropped without being counted.
 
+use std::sync::Arc;
+
 use bytestring::ByteString;
 use kpl_deagg::{Batch, Deaggregated, HashKeyRange, RangePolicy, deaggregate_all};
 
 use crate::api::RawRecord;
+use crate::origin::Origin;
 use crate::record::{Aggregation, KinesisRecord};
 use crate::sequence::Position;
 use crate::shard::ShardId;
@@ -12,8 +15,10 @@ use crate::shard::ShardId;
 /// How aggregates of a shard are taken apart.
 #[derive(Debug, Clone)]
 pub struct Expander {
-    /// The shard.
+    /// The shard, as the application names it.
     pub shard: ShardId,
+    /// The same as its records name it.
+    pub origin: Arc<Origin>,
     /// Its part of the hash key space, where known.
     pub hash_range: Option<HashKeyRange>,
     /// What becomes of user records outside of it.
@@ -27,7 +32,8 @@ pub struct Expander {
 pub struct Expanded {
     /// The user records, in order.
     pub records: Vec<KinesisRecord>,
-    /// The first and the last position of the page, records that were left out included.
+    /// The first and the last position of the page, records that were left out included; but what was processed before the
+    /// first is not, unless there is nothing else.
     pub span: Option<(Position, Position)>,
     /// What was left out or found damaged.
     pub counts: ExpandCounts,
@@ -68,9 +74,9 @@ impl Expander {
             position: Position::new(raw.sequence, 0),
             aggregation: Aggregation::Plain,
             arrival: raw.arrival,
-            shard: self.shard.clone(),
+            origin: Arc::clone(&self.origin),
         };
-        expanded.reach(record.position);
+        expanded.reach(record.position, record.position, self.processed);
         self.add(record, expanded);
     }
 
@@ -93,13 +99,18 @@ impl Expander {
                 position: Position::new(raw.sequence, last),
                 aggregation: Aggregation::Aggregated,
                 arrival: raw.arrival,
-                shard: self.shard.clone(),
+                origin: Arc::clone(&self.origin),
             };
             self.add(record, expanded);
         }
         // The position of the whole aggregate: what was left out of it must not come again.
-        expanded.reach(Position::new(raw.sequence, 0));
-        expanded.reach(Position::new(raw.sequence, last));
+        let from = match self.processed {
+            Some(processed) if processed.sequence == raw.sequence && processed.sub_sequence < last => {
+                processed.sub_sequence + 1
+            }
+            _ => 0,
+        };
+        expanded.reach(Position::new(raw.sequence, from), Position::new(raw.sequence, last), self.processed);
     }
 
     fn add(&self, record: KinesisRecord, expanded: &mut Expanded) {
@@ -112,10 +123,12 @@ impl Expander {
 }
 
 impl Expanded {
-    fn reach(&mut self, position: Position) {
+    /// The page has come from here to there.
+    fn reach(&mut self, from: Position, to: Position, processed: Option<Position>) {
         self.span = Some(match self.span {
-            None => (position, position),
-            Some((from, to)) => (from, to.max(position)),
+            Some((first, last)) if processed.is_none_or(|processed| first > processed) => (first, last.max(to)),
+            // Nothing so far, or nothing new.
+            _ => (from, to),
         });
     }
 }
@@ -141,7 +154,8 @@ mod tests {
 
     fn expander(processed: Option<(&str, u64)>) -> Expander {
         let processed = processed.map(|(sequence, sub)| Position::new(sequence.parse().expect("digits"), sub));
-        Expander { shard: "s".into(), hash_range: None, policy: RangePolicy::KeepAll, processed }
+        let origin = Arc::new(Origin { stream: "words".into(), shard: "s".into() });
+        Expander { shard: "s".into(), origin, hash_range: None, policy: RangePolicy::KeepAll, processed }
     }
 
     fn texts(expanded: &Expanded) -> Vec<String> {
@@ -171,6 +185,15 @@ mod tests {
         assert!(expanded.records.is_empty());
         let position = |sub| Position::new("6".parse().expect("digits"), sub);
         assert_eq!(expanded.span, Some((position(0), position(1))));
+    }
+
+    #[test]
+    fn a_page_begins_at_its_first_record_that_was_not_processed_before() {
+        let position = |sequence: &str, sub| Position::new(sequence.parse().expect("digits"), sub);
+        let page = [raw("9", "old".into()), raw("10", aggregate(&["x", "y", "z"])), raw("11", "new".into())];
+        let spans = [Some(("9", 0)), Some(("10", 0)), Some(("10", 2)), None];
+        let begins = spans.map(|processed| expander(processed).expand(&page).span.map(|(from, _)| from));
+        assert_eq!(begins, [position("10", 0), position("10", 1), position("11", 0), position("9", 0)].map(Some));
     }
 
     #[test]

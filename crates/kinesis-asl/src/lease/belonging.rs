@@ -42,6 +42,28 @@ pub enum WrongStream {
         /// When the stream that exists was created.
         now: i64,
     },
+    /// The leases are those of an application of several streams, and one stream was to be read.
+    #[error(
+        "lease table '{table}' belongs to an application of several streams, its keys are such as '{key}': call multi_stream() on \
+         every input stream, or use another application name (checkpoint_app_name)"
+    )]
+    KeysOfSeveral {
+        /// The table.
+        table: String,
+        /// A key that shows it.
+        key: String,
+    },
+    /// The leases are those of an application of one stream, and several were to be read.
+    #[error(
+        "lease table '{table}' belongs to an application of one stream, its keys are such as '{key}': leave multi_stream() out, or use \
+         another application name (checkpoint_app_name); positions cannot be carried over"
+    )]
+    KeysOfOne {
+        /// The table.
+        table: String,
+        /// A key that shows it.
+        key: String,
+    },
     /// The leases say nothing about their stream, and cannot be of the one that exists.
     #[error(
         "lease table '{table}' cannot be of stream '{stream}' as it is now: {evidence}. The table belongs to another stream, or the \
@@ -55,6 +77,18 @@ pub enum WrongStream {
         /// What does not fit.
         evidence: String,
     },
+}
+
+/// Checks that the leases of a table are those of an application of several streams. Which of them belong to which stream their keys
+/// say.
+///
+/// # Errors
+/// [`WrongStream::KeysOfOne`].
+pub fn check_keys_of_several(table: &str, leases: &[Lease]) -> Result<(), WrongStream> {
+    match leases.iter().find(|lease| lease.shard.scope().is_empty()) {
+        Some(lease) => Err(WrongStream::KeysOfOne { table: table.to_owned(), key: lease.shard.to_string() }),
+        None => Ok(()),
+    }
 }
 
 /// Checks leases against the stream that exists: who it is, and every shard that it lists. `identity` is `None` where the
@@ -76,6 +110,10 @@ pub fn check_belonging(
     let shards: BTreeMap<&ShardId, &Shard> = listed.iter().map(|shard| (&shard.id, shard)).collect();
     let (table, stream) = (table.to_owned(), stream.to_owned());
     for lease in leases {
+        let is_named_differently = |shard: &Shard| shard.id.scope().is_empty() && !lease.shard.scope().is_empty();
+        if listed.first().is_some_and(is_named_differently) {
+            return Err(WrongStream::KeysOfSeveral { table, key: lease.shard.to_string() });
+        }
         if let Some(owner) = &lease.stream {
             if *owner.name != *stream {
                 return Err(WrongStream::Another { table, owner: owner.name.to_string(), stream });
@@ -156,6 +194,16 @@ mod tests {
                 "{another}"
             );
         }
+    }
+
+    #[test]
+    fn a_table_of_several_streams_is_refused_for_one_and_a_table_of_one_for_several() {
+        let several = lease("1:words:20:s3", at(150));
+        let refused = check(None, several.clone()).expect_err("refused");
+        assert!(refused.contains("several streams") && refused.contains("call multi_stream()"), "{refused}");
+        assert_eq!(check_keys_of_several("app", &[several.clone()]), Ok(()));
+        let refused = check_keys_of_several("app", &[several, lease("s3", at(150))]).expect_err("refused").to_string();
+        assert!(refused.contains("such as 's3': leave multi_stream() out"), "{refused}");
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::lease::pace::{Duty, Roster, watch_pause};
 use crate::lease::plan::TakeLimits;
 use crate::lease::snapshot::{Coverage, Snapshot};
 use crate::lease::store::Listing;
-use crate::position::Checkpoint;
+use crate::position::{Checkpoint, InitialPosition, Timestamp};
 use crate::range::Holding;
 use crate::shard::ShardId;
 
@@ -49,6 +49,8 @@ pub struct LeaseCore {
     snapshot: Snapshot,
     held: BTreeMap<ShardId, Held>,
     taking: BTreeSet<ShardId>,
+    /// The moments behind AT_TIMESTAMP of streams that have one, by the beginning of their shards' names.
+    moments: BTreeMap<String, Timestamp>,
     asks: Asks,
     roster: Roster,
     duty: Duty,
@@ -83,6 +85,7 @@ impl LeaseCore {
             snapshot: Snapshot::default(),
             held: BTreeMap::new(),
             taking: BTreeSet::new(),
+            moments: BTreeMap::new(),
             asks: Asks::default(),
             roster: Roster::default(),
             duty: Duty::StandBy,
@@ -94,6 +97,21 @@ impl LeaseCore {
             list_backoff: Backoff::default(),
             holdings: 0,
             outbox: Vec::new(),
+        }
+    }
+
+    /// The same worker as the successor of others that have ended: it takes what they own without waiting for the failover time.
+    #[must_use]
+    pub fn succeeding(mut self, predecessors: BTreeSet<WorkerId>) -> Self {
+        self.snapshot.succeed(predecessors);
+        self
+    }
+
+    /// Where reading of a stream begins, for leases of Java workers that do not say it. The stream is named by the scope of its
+    /// shards; empty where there is one.
+    pub fn begins_at(&mut self, scope: &str, position: InitialPosition) {
+        if let InitialPosition::AtTimestamp(at) = position {
+            self.moments.insert(scope.to_owned(), at);
         }
     }
 
@@ -219,6 +237,18 @@ impl LeaseCore {
     /// Reads the table at the next poll: something is known to have changed.
     pub fn list_soon(&mut self, now: Instant) {
         self.next_listing = self.next_listing.min(now);
+    }
+
+    /// After which time without a renewal others take a lease over.
+    #[must_use]
+    pub fn failover(&self) -> Duration {
+        self.policy.limits.failover
+    }
+
+    /// The name of this worker.
+    #[must_use]
+    pub fn me(&self) -> &WorkerId {
+        &self.me
     }
 
     /// Whether the parents of a held shard are out of the way.

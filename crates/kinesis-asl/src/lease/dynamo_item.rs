@@ -13,6 +13,7 @@ use crate::position::{Checkpoint, Timestamp};
 use crate::sequence::Position;
 use crate::shard::ShardId;
 use crate::stream_identity::StreamIdentity;
+use crate::stream_key::StreamKey;
 
 pub(crate) const LEASE_KEY: &str = "leaseKey";
 pub(crate) const LEASE_OWNER: &str = "leaseOwner";
@@ -39,6 +40,10 @@ pub(crate) const OUR_OWNER: &str = "dstreamOwner";
 pub(crate) const ASKED_BY: &str = "dstreamAskedBy";
 /// Our own attribute: the worker of ours that last called the owner, because it leaves.
 pub(crate) const CALLED_BY: &str = "dstreamCalledBy";
+/// The stream's key and the shard's plain name, on leases of an application of several streams only. The KCL names the
+/// shards before and after such a lease by their plain names, too.
+const STREAM_NAME: &str = "streamName";
+const SHARD_ID: &str = "shardId";
 /// Tells leases from other rows in tables of KCL 3.5 and later; absent on older leases.
 const ENTITY_TYPE: &str = "entityType";
 const ENTITY_LEASE: &str = "LEASE";
@@ -74,6 +79,7 @@ fn lease(item: &Item) -> Result<Lease, String> {
     let shard = ShardId::from(text(item, LEASE_KEY).ok_or("leaseKey is missing or no string")?);
     let counter = number(item, LEASE_COUNTER)?.ok_or("leaseCounter is missing")?;
     let checkpoint = checkpoint(item)?;
+    let key = StreamKey::parse(shard.scope());
     Ok(Lease {
         shard,
         owner: text(item, LEASE_OWNER).map(WorkerId::from),
@@ -84,11 +90,14 @@ fn lease(item: &Item) -> Result<Lease, String> {
         checkpoint,
         start_at: number(item, START_AT)?.map(Timestamp::from_millis),
         owner_switches: number(item, OWNER_SWITCHES)?.unwrap_or(0),
-        parents: shards(item, PARENT_SHARD_ID),
-        children: shards(item, CHILD_SHARD_IDS),
+        parents: shards(item, PARENT_SHARD_ID, key.as_ref()),
+        children: shards(item, CHILD_SHARD_IDS, key.as_ref()),
         hash_range: hash_range(item)?,
         // A text that is none of ours says nothing.
-        stream: text(item, STREAM).and_then(StreamIdentity::parse),
+        stream: match key {
+            Some(key) => key.identity(),
+            None => text(item, STREAM).and_then(StreamIdentity::parse),
+        },
     })
 }
 
@@ -112,7 +121,13 @@ pub(crate) fn new_item(lease: &Lease) -> Item {
     put(ASKED_BY, lease.asked_by.as_ref().map(|asker| string(asker.as_str())));
     put(CALLED_BY, lease.called_by.as_ref().map(|caller| string(caller.as_str())));
     put(START_AT, lease.start_at.map(|at| numeric(at.as_millis())));
-    put(STREAM, lease.stream.as_ref().map(|stream| string(&stream.to_string())));
+    match StreamKey::parse(lease.shard.scope()) {
+        Some(key) => {
+            put(STREAM_NAME, Some(string(key.as_str())));
+            put(SHARD_ID, Some(string(lease.shard.plain())));
+        }
+        None => put(STREAM, lease.stream.as_ref().map(|stream| string(&stream.to_string()))),
+    }
     put(PARENT_SHARD_ID, shard_set(&lease.parents));
     put(CHILD_SHARD_IDS, shard_set(&lease.children));
     put(STARTING_HASH_KEY, lease.hash_range.map(|range| string(&range.start().to_string())));
@@ -172,15 +187,19 @@ fn number<N: std::str::FromStr>(item: &Item, name: &str) -> Result<Option<N>, St
     }
 }
 
-fn shards(item: &Item, name: &str) -> BTreeSet<ShardId> {
+fn shards(item: &Item, name: &str, stream: Option<&StreamKey>) -> BTreeSet<ShardId> {
+    let named = |name: &String| {
+        let plain = ShardId::from(name.as_str());
+        stream.map_or_else(|| plain.clone(), |stream| plain.in_scope(stream))
+    };
     match item.get(name) {
-        Some(AttributeValue::Ss(names)) => names.iter().map(|name| name.as_str().into()).collect(),
+        Some(AttributeValue::Ss(names)) => names.iter().map(named).collect(),
         _ => BTreeSet::new(),
     }
 }
 
 pub(crate) fn shard_set(shards: &BTreeSet<ShardId>) -> Option<AttributeValue> {
-    (!shards.is_empty()).then(|| AttributeValue::Ss(shards.iter().map(ToString::to_string).collect()))
+    (!shards.is_empty()).then(|| AttributeValue::Ss(shards.iter().map(|shard| shard.plain().to_owned()).collect()))
 }
 
 pub(crate) fn string(text: &str) -> AttributeValue {
@@ -223,6 +242,31 @@ mod tests {
             let lease = Lease { checkpoint, ..full() };
             assert_eq!(read(&new_item(&lease)), Row::Lease(Box::new(lease)));
         }
+    }
+
+    #[test]
+    fn a_lease_among_several_streams_has_the_kcls_key_and_attributes_and_plain_names_elsewhere_se_1() {
+        let words = StreamKey::parse("123456789012:words:1700000000").expect("a key");
+        let named = |shards: BTreeSet<ShardId>| shards.iter().map(|shard| shard.in_scope(&words)).collect();
+        let plain = full();
+        let lease = Lease {
+            shard: plain.shard.in_scope(&words),
+            parents: named(plain.parents.clone()),
+            children: named(plain.children.clone()),
+            ..plain.clone()
+        };
+        let item = new_item(&lease);
+        let mut expected = new_item(&plain);
+        expected.remove(STREAM);
+        for (name, value) in [
+            (LEASE_KEY, "123456789012:words:1700000000:shardId-000000000003"),
+            ("streamName", "123456789012:words:1700000000"),
+            ("shardId", "shardId-000000000003"),
+        ] {
+            expected.insert(name.to_owned(), string(value));
+        }
+        assert_eq!(item, expected);
+        assert_eq!(read(&item), Row::Lease(Box::new(lease)));
     }
 
     #[test]

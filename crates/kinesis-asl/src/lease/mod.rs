@@ -19,6 +19,7 @@
 //! | [`store`] | the seam to the table |
 //! | [`commit`] | a conditional write that recognises its own retried effect |
 //! | [`memory_store`], [`dynamo_store`] | the two versions of the table |
+//! | `scoped_store` | what one of several streams sees of the table that they share |
 //! | `store_cases`, `faulty_store` | for tests: what each version of the table must do, and a table with faults |
 //! | [`table_options`], `dynamo_table` | how the table in DynamoDB is made |
 //! | `dynamo_item`, `dynamo_update` | items and updates; the only place with attribute names |
@@ -46,6 +47,7 @@ pub mod lineage;
 pub mod memory_store;
 pub mod pace;
 pub mod plan;
+pub(crate) mod scoped_store;
 pub mod shard_sync;
 pub mod snapshot;
 pub mod store;

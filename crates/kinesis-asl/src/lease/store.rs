@@ -59,6 +59,15 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// What it says of the streams whose [`StreamKey`](crate::StreamKey) texts are chosen; the text is empty for leases of an
+    /// application of one stream.
+    #[must_use]
+    pub fn of(mut self, is_chosen: impl Fn(&str) -> bool) -> Self {
+        self.leases.retain(|lease| is_chosen(lease.shard.scope()));
+        self.unreadable.retain(|(key, _)| is_chosen(ShardId::from(key.as_str()).scope()));
+        self
+    }
+
     /// The shards whose rows cannot be read.
     #[must_use]
     pub fn unreadable_shards(&self) -> BTreeSet<ShardId> {

@@ -4,12 +4,9 @@
 use std::time::Duration;
 
 use kinesis_endpoint::{ServiceError, ServiceErrorKind};
-use rand::{SeedableRng, rngs::StdRng};
-use tokio::time::Instant;
 use tracing::warn;
 
 use crate::api::{KinesisApi, ShardFilter};
-use crate::backoff::Backoff;
 use crate::error::KinesisError;
 use crate::lease::belonging::check_belonging;
 use crate::lease::hole::{Cover, cover};
@@ -37,35 +34,6 @@ pub(crate) struct Bootstrap<'a> {
 }
 
 impl Bootstrap<'_> {
-    /// Like [`run`](Self::run), waiting out what many processes that start together, or a stream that was made just now, meet:
-    /// throttling, and a stream that is not active yet.
-    ///
-    /// # Errors
-    /// The first other error, or the last one when `give_up_after` is over.
-    ///
-    /// # Cancellation
-    /// Safe: every step can be done again.
-    pub(crate) async fn patiently(
-        self,
-        give_up_after: Duration,
-        seed: u64,
-    ) -> Result<Option<StreamIdentity>, KinesisError> {
-        let (begun, mut backoff) = (Instant::now(), Backoff::default());
-        let mut rng = StdRng::seed_from_u64(seed);
-        loop {
-            // The moment behind LATEST stays that of the first attempt.
-            let error = match self.run().await {
-                Err(KinesisError::Service(error)) if may_pass(&error) => error,
-                outcome => return outcome,
-            };
-            if begun.elapsed() > give_up_after {
-                return Err(error.into());
-            }
-            warn!(%error, "the start has to wait");
-            tokio::time::sleep(backoff.next_pause(&mut rng)).await;
-        }
-    }
-
     /// Checks the stream, prepares the table and creates the leases that are missing. Returns who the stream is, if that may
     /// be asked.
     ///
@@ -129,10 +97,6 @@ impl Bootstrap<'_> {
             tokio::time::sleep(PAUSE_BETWEEN_LISTINGS).await;
         }
     }
-}
-
-fn may_pass(error: &ServiceError) -> bool {
-    matches!(error.kind, ServiceErrorKind::Throttled | ServiceErrorKind::InUse)
 }
 
 #[cfg(test)]

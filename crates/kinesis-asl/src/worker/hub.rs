@@ -1,4 +1,4 @@
-//! How the receivers of one process, application and stream find their common worker, join it and leave it.
+//! How the receivers of one process and application find their common worker, join it and leave it.
 //!
 //! Order: every input stream registers when it is built; the first receiver that starts opens the connections and
 //! prepares table and leases; when all registered receivers have joined, the worker's task starts; the last to leave waits
@@ -6,21 +6,20 @@
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dstream_core::{Clock, ReceiverError, SystemClock};
+use dstream_core::{Clock, Leftover, ReceiverError, SystemClock};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use tokio::sync::{OnceCell, mpsc, oneshot};
+use tokio::sync::{OnceCell, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::info;
 use uuid::Uuid;
 
 use crate::api::KinesisApi;
-use crate::aws_api::AwsKinesis;
 use crate::checkpoint::tracker::ProgressTracker;
-use crate::config::KinesisConfig;
+use crate::config::{KinesisConfig, LeaseKeys};
 use crate::consumer::board::ReadingBoard;
 use crate::consumer::settings::ReaderSettings;
 use crate::consumer::task::RecordSink;
@@ -29,17 +28,19 @@ use crate::error::{ConfigError, KinesisError};
 use crate::lease::command::Command;
 use crate::lease::command::Unresolved;
 use crate::lease::core::{LeaseCore, LeasePolicy};
-use crate::lease::dynamo_store::DynamoLeaseStore;
 use crate::lease::lease::WorkerId;
 use crate::lease::plan::TakeLimits;
 use crate::lease::store::LeaseStore;
 use crate::position::{InitialPosition, Timestamp};
-use crate::stream_identity::StreamIdentity;
-use crate::worker::bootstrap::Bootstrap;
+use crate::range::SequenceRange;
+use crate::worker::leftovers::Leftovers;
 use crate::worker::opening::Opening;
 use crate::worker::ops::Ops;
+use crate::worker::seat_table::Joined;
 use crate::worker::seats::SeatId;
+use crate::worker::services::Services;
 use crate::worker::settings::WorkerSettings;
+use crate::worker::streams::{Opened, Stream, Streams};
 use crate::worker::task::{Observer, REQUEST_CAPACITY, Request, WorkerTask};
 
 /// A worker that was asked for a lease has this many failover times to hand it over, as in KCL 3,
@@ -47,20 +48,22 @@ const PATIENCE_WITH_OWNERS: u32 = 3;
 /// and the time of the batches that may be under way, or wait, with what it has read.
 const BATCHES_TO_FINISH: u32 = 3;
 
-/// The worker of one process, application and stream.
+/// The worker of one process and application.
 pub struct WorkerHub {
     config: KinesisConfig,
     tracker: Arc<ProgressTracker>,
     reading: ReaderSettings,
     clock: Arc<dyn Clock>,
     identity: Identity,
-    backend: OnceCell<Backend>,
+    services: OnceCell<Services>,
     opening: Opening,
     /// What the worker's task runs inside of, if anything; simulations freeze a process with it.
     wrapper: Option<TaskWrapper>,
     observer: Option<Observer>,
-    /// Who the stream is, once the first receiver has opened the connections.
-    stream: OnceLock<Option<StreamIdentity>>,
+    /// Whether the task runs, or has.
+    running: watch::Sender<bool>,
+    /// The streams, once the first receiver has opened them, until the worker's task gets them.
+    opened: Mutex<Option<Opened>>,
     /// Held for a few assignments, never across an await.
     state: Mutex<HubState>,
 }
@@ -75,7 +78,7 @@ struct Identity {
     seed: u64,
 }
 
-/// The two services of a worker.
+/// The two services of a worker on one stream.
 #[derive(Clone)]
 pub struct Backend {
     /// The stream.
@@ -92,9 +95,12 @@ impl fmt::Debug for Backend {
 
 #[derive(Default)]
 struct HubState {
-    registered: usize,
-    joined: Vec<(SeatId, RecordSink)>,
+    /// What the receivers were built with; a seat is a place in this list.
+    registered: Vec<KinesisConfig>,
+    joined: Vec<Joined>,
     left: usize,
+    /// What an earlier run left to each seat.
+    leftovers: Vec<(SeatId, Leftover<SequenceRange>)>,
     worker: Option<Worker>,
 }
 
@@ -119,11 +125,12 @@ impl WorkerHub {
             config,
             clock: Arc::new(SystemClock),
             identity: Identity::fresh(),
-            backend: OnceCell::new(),
+            services: OnceCell::new(),
             opening: Opening::default(),
             wrapper: None,
             observer: None,
-            stream: OnceLock::new(),
+            running: watch::Sender::new(false),
+            opened: Mutex::default(),
             state: Mutex::default(),
         }
     }
@@ -132,7 +139,22 @@ impl WorkerHub {
     #[cfg(any(test, feature = "test-util"))]
     #[must_use]
     pub fn with_backend(config: KinesisConfig, backend: Backend, clock: Arc<dyn Clock>) -> Self {
-        Self { backend: OnceCell::new_with(Some(backend)), clock, ..Self::new(config) }
+        let streams = vec![(config.stream.clone(), config.initial_position, backend.api)];
+        Self::with_streams(config, streams, backend.store, clock)
+    }
+
+    /// The same with streams of which each has a name and an initial position of its own.
+    #[cfg(any(test, feature = "test-util"))]
+    #[must_use]
+    pub fn with_streams(
+        config: KinesisConfig,
+        streams: Vec<(String, InitialPosition, Arc<dyn KinesisApi>)>,
+        store: Arc<dyn LeaseStore>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let hub = Self { clock, ..Self::new(config) };
+        let services = Services::new(&hub.config, streams, store, &*hub.clock, &hub.reading.board);
+        Self { services: OnceCell::new_with(Some(services)), ..hub }
     }
 
     /// The same worker with a given name and seed in place of fresh ones, so that a simulation can be played again. The
@@ -173,21 +195,25 @@ impl WorkerHub {
     /// [`ConfigError::TwoStreams`] and [`ConfigError::Disagreement`] when its stream or its settings differ from those of the
     /// receivers before it.
     pub fn register(&self, config: &KinesisConfig) -> Result<SeatId, ConfigError> {
-        self.check_stream(config)?;
-        if let Some(field) = self.config.difference(config) {
-            let (application, stream) = (self.config.application.clone(), self.config.stream.clone());
-            return Err(ConfigError::Disagreement { application, stream, field });
-        }
         let mut state = self.lock();
-        state.registered += 1;
-        Ok(SeatId(state.registered - 1))
+        // The first one is the hub's own, which it was made with.
+        for before in [&self.config].into_iter().chain(&state.registered) {
+            self.check_stream(before, config)?;
+            if let Some(field) = before.difference(config) {
+                let (application, stream) = (self.config.application.clone(), config.stream.clone());
+                return Err(ConfigError::Disagreement { application, stream, field });
+            }
+        }
+        state.registered.push(config.clone());
+        Ok(SeatId(state.registered.len() - 1))
     }
 
-    fn check_stream(&self, config: &KinesisConfig) -> Result<(), ConfigError> {
-        if self.config.stream == config.stream {
+    fn check_stream(&self, before: &KinesisConfig, config: &KinesisConfig) -> Result<(), ConfigError> {
+        let several = before.keys == LeaseKeys::SeveralStreams || config.keys == LeaseKeys::SeveralStreams;
+        if before.stream == config.stream || several {
             return Ok(());
         }
-        let (first, second) = (self.config.stream.clone(), config.stream.clone());
+        let (first, second) = (before.stream.clone(), config.stream.clone());
         Err(ConfigError::TwoStreams { application: self.config.application.clone(), first, second })
     }
 
@@ -205,12 +231,15 @@ impl WorkerHub {
     /// # Cancellation
     /// Safe: the seat is not taken, and what was prepared is used by the next.
     pub async fn join(&self, seat: SeatId, sink: RecordSink) -> Result<(), Arc<KinesisError>> {
-        let backend = self.backend.get_or_init(|| connect(&self.config)).await;
-        self.opening.run(self.open(backend)).await?;
+        let services = self.services.get_or_init(|| self.connect()).await;
+        self.opening.run(self.open(services)).await?;
         let mut state = self.lock();
-        state.joined.push((seat, sink));
-        if state.joined.len() == state.registered {
-            state.worker = Some(self.spawn(backend, state.joined.clone()));
+        let stream = state.registered.get(seat.0).map_or(&*self.config.stream, |config| &*config.stream).into();
+        state.joined.push(Joined { seat, stream, sink });
+        if state.joined.len() == state.registered.len() {
+            let leftovers = Leftovers::new(std::mem::take(&mut state.leftovers));
+            state.worker = Some(self.spawn(services, state.joined.clone(), leftovers));
+            self.running.send_replace(true);
         }
         Ok(())
     }
@@ -241,24 +270,11 @@ impl WorkerHub {
             drop(requests);
             // A panic was reported by the task itself.
             let _ = task.await;
-            self.deregister().await;
+            if let Some(services) = self.services.get() {
+                services.deregister().await;
+            }
         }
         if unwritten.is_empty() { Ok(()) } else { Err(KinesisError::NotReleased { shards: unwritten }) }
-    }
-
-    /// Deregisters the consumer of enhanced fan-out, if this process registered it and no other worker holds a lease.
-    async fn deregister(&self) {
-        let (Some(registration), Some(backend)) = (&self.reading.registration, self.backend.get()) else { return };
-        let Some(consumer) = registration.ours().await else { return };
-        match backend.store.list().await {
-            Ok(listing) if listing.leases.iter().all(|lease| lease.owner.is_none()) => {
-                registration.deregister(&*backend.api, &consumer).await;
-            }
-            Ok(_) => info!(%consumer, "the consumer of enhanced fan-out stays registered: other workers use it"),
-            Err(error) => {
-                warn!(%consumer, %error, "the consumer of enhanced fan-out stays registered: others may use it");
-            }
-        }
     }
 
     /// Ends the worker's task and its readers at once, as a crash of the process does: nothing is checkpointed or
@@ -284,38 +300,39 @@ impl WorkerHub {
         answer.await.ok()
     }
 
-    async fn open(&self, backend: &Backend) -> Result<(), Arc<KinesisError>> {
-        let bootstrap = Bootstrap {
-            api: &*backend.api,
-            store: &*backend.store,
-            application: &self.config.application,
-            stream: &self.config.stream,
-            position: self.config.initial_position,
-            now: Timestamp::from_millis(self.clock.now().as_millis()),
-        };
-        let stream = bootstrap.patiently(self.config.tuning.give_up_after, self.identity.seed).await?;
-        self.stream.get_or_init(|| stream);
+    async fn open(&self, services: &Services) -> Result<(), Arc<KinesisError>> {
+        let patience = self.config.tuning.give_up_after;
+        let opened = services.opening.patiently(&services.streams, patience, self.identity.seed).await?;
+        *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(opened);
         Ok(())
     }
 
-    fn spawn(&self, backend: &Backend, seats: Vec<(SeatId, RecordSink)>) -> Worker {
+    /// The services that the configuration names, and each stream that a receiver was built for, once.
+    async fn connect(&self) -> Services {
+        let streams = {
+            let state = self.lock();
+            let configs = [&self.config].into_iter().chain(&state.registered);
+            configs.map(|config| (config.stream.clone(), config.initial_position)).collect()
+        };
+        Services::connect(&self.config, streams, &*self.clock, &self.reading.board).await
+    }
+
+    fn spawn(&self, services: &Services, seats: Vec<Joined>, leftovers: Leftovers) -> Worker {
         let tuning = &self.config.tuning;
         let Identity { id: me, seed } = self.identity.clone();
-        info!(worker = %me, application = %self.config.application, stream = %self.config.stream, "worker starts");
-        let unresolved = Unresolved {
-            latest: Timestamp::from_millis(self.clock.now().as_millis()),
-            at_timestamp: match self.config.initial_position {
-                InitialPosition::AtTimestamp(at) => Some(at),
-                InitialPosition::Latest | InitialPosition::TrimHorizon => None,
-            },
-        };
+        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+        for Stream { spec, scope, .. } in opened.streams.iter().map(|stream| &**stream) {
+            info!(worker = %me, application = %self.config.application, stream = %spec.name, %scope, "worker starts");
+        }
+        // Those of streams with AT_TIMESTAMP are told below.
+        let unresolved =
+            Unresolved { latest: Timestamp::from_millis(self.clock.now().as_millis()), at_timestamp: None };
         let policy = LeasePolicy {
             limits: TakeLimits { failover: tuning.failover, max_leases: tuning.max_leases },
             hand_over_within: tuning.failover * PATIENCE_WITH_OWNERS + tuning.checkpoint_interval * BATCHES_TO_FINISH,
             unresolved,
         };
         let settings = WorkerSettings {
-            position: self.config.initial_position,
             range_policy: tuning.range_policy,
             checkpoint_interval: tuning.checkpoint_interval,
             give_up_after: tuning.give_up_after,
@@ -323,12 +340,15 @@ impl WorkerHub {
             seed,
             cleanup: tuning.lease_cleanup,
         };
+        let predecessors = leftovers.workers().iter().filter(|worker| **worker != me).cloned().collect();
         let core = LeaseCore::new(me, policy, seed, Instant::now().into_std());
-        let ops = Ops::new(Arc::clone(&backend.api), Arc::clone(&backend.store));
-        let ops = ops.about(self.stream.get().cloned().flatten());
-        let sinks: Vec<RecordSink> = seats.iter().map(|(_, sink)| sink.clone()).collect();
-        let task = WorkerTask::new(core, ops, settings, self.tracker(), Arc::clone(&self.clock), seats);
-        let task = task.observed_by(self.observer.clone());
+        let mut core = core.succeeding(predecessors);
+        opened.streams.iter().for_each(|stream| core.begins_at(&stream.scope, stream.spec.position));
+        let ops = Ops::new(Arc::clone(&services.opening.store));
+        let streams = (Arc::clone(&services.opening), Streams::new(opened, tuning.failover));
+        let sinks: Vec<RecordSink> = seats.iter().map(|joined| joined.sink.clone()).collect();
+        let task = WorkerTask::new(core, ops, settings, streams, self.tracker(), Arc::clone(&self.clock), seats);
+        let task = task.observed_by(self.observer.clone()).resuming(leftovers);
         let (requests, inbox) = mpsc::channel(REQUEST_CAPACITY);
         let application = self.config.application.clone();
         let task = async move {
@@ -358,20 +378,10 @@ impl Identity {
     }
 }
 
-async fn connect(config: &KinesisConfig) -> Backend {
-    Backend {
-        api: Arc::new(AwsKinesis::connect(&config.kinesis, &config.stream).await),
-        store: Arc::new(
-            DynamoLeaseStore::connect(&config.dynamodb, &config.application, config.tuning.failover)
-                .await
-                .with_options(config.tuning.lease_table.clone()),
-        ),
-    }
-}
-
 fn host_name() -> String {
     hostname::get().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "unknown-host".to_owned())
 }
 
+mod replay;
 #[cfg(test)]
 mod tests;

@@ -10,39 +10,47 @@ use kinesis_endpoint::ServiceError;
 use tokio::sync::Semaphore;
 
 use crate::api::{KinesisApi, ShardFilter};
+use crate::error::KinesisError;
 use crate::lease::cleanup::LeaseCleanup;
 use crate::lease::command::Ticket;
 use crate::lease::commit::{Commit, commit};
 use crate::lease::lease::LeaseChange;
 use crate::lease::shard_sync::{child_leases, is_ready_for_a_lease};
 use crate::lease::store::{LeaseStore, Listing};
-use crate::position::{InitialPosition, Timestamp};
+use crate::position::Timestamp;
 use crate::range::Holding;
 use crate::shard::{ChildShard, ShardId, children_of};
 use crate::stream_identity::StreamIdentity;
 use crate::worker::cleanup::{Rows, clean_up};
+use crate::worker::stream_opening::StreamOpening;
+use crate::worker::streams::{Stream, StreamSpec};
 use crate::worker::sync::{SyncRules, create, create_missing, note_hash_ranges};
 
 /// A call that ended.
 pub(crate) enum Done {
     Listed(Result<Listing, ServiceError>),
     Written(Ticket, Box<Commit>),
-    ChildrenMade { shard: ShardId, holding: Holding, children: Vec<ChildShard>, result: Result<(), ServiceError> },
-    Synced(Result<usize, ServiceError>),
-    RangesNoted(Result<usize, ServiceError>),
-    CleanedUp(Result<usize, ServiceError>),
+    ChildrenMade {
+        shard: ShardId,
+        holding: Holding,
+        children: Vec<ChildShard>,
+        result: Result<(), ServiceError>,
+    },
+    /// Of the stream with this scope.
+    Synced(Arc<str>, Result<usize, ServiceError>),
+    RangesNoted(Arc<str>, Result<usize, ServiceError>),
+    CleanedUp(Arc<str>, Result<usize, ServiceError>),
+    StreamOpened(Box<Result<Stream, KinesisError>>),
 }
 
 /// Writes that are sent at once; others wait their turn. A worker with thousands of leases would otherwise open as many
 /// connections; at 10 ms a write, this many renew 10 000 leases in under 2 s.
 const WRITES_AT_ONCE: usize = 64;
 
-/// Calls under way. Bounded by construction: one listing, one synchronisation, one cleanup, one write for each held or wanted lease.
+/// Calls under way. Bounded by construction: one listing, one write for each held or wanted lease; for each stream
+/// one synchronisation, one cleanup, one look whether it exists.
 pub(crate) struct Ops {
-    api: Arc<dyn KinesisApi>,
     store: Arc<dyn LeaseStore>,
-    /// Whose shards they are.
-    stream: Option<StreamIdentity>,
     turns: Arc<Semaphore>,
     running: FuturesUnordered<BoxFuture<'static, Done>>,
 }
@@ -54,18 +62,9 @@ impl fmt::Debug for Ops {
 }
 
 impl Ops {
-    pub(crate) fn new(api: Arc<dyn KinesisApi>, store: Arc<dyn LeaseStore>) -> Self {
+    pub(crate) fn new(store: Arc<dyn LeaseStore>) -> Self {
         let turns = Arc::new(Semaphore::new(WRITES_AT_ONCE));
-        Self { api, store, stream: None, turns, running: FuturesUnordered::new() }
-    }
-
-    /// The same on a stream that is known.
-    pub(crate) fn about(self, stream: Option<StreamIdentity>) -> Self {
-        Self { stream, ..self }
-    }
-
-    pub(crate) fn api(&self) -> Arc<dyn KinesisApi> {
-        Arc::clone(&self.api)
+        Self { store, turns, running: FuturesUnordered::new() }
     }
 
     /// The next call that ends; never, while none is under way.
@@ -92,32 +91,55 @@ impl Ops {
     }
 
     /// Creates the leases of the shards that follow an ended one, and notes them at its own lease, after a pause.
-    pub(crate) fn make_children(&self, shard: ShardId, holding: Holding, children: Vec<ChildShard>, pause: Duration) {
-        let (api, store, stream) = (self.api(), Arc::clone(&self.store), self.stream.clone());
+    pub(crate) fn make_children(
+        &self,
+        stream: &Arc<Stream>,
+        shard: ShardId,
+        holding: Holding,
+        children: Vec<ChildShard>,
+        pause: Duration,
+    ) {
+        let stream = Arc::clone(stream);
         self.running.push(Box::pin(async move {
             tokio::time::sleep(pause).await;
-            let result = make_children(&*api, &*store, &shard, &children, stream.as_ref()).await;
+            let (api, store, owner) = (&*stream.api, &*stream.store, stream.identity.as_ref());
+            let result = make_children(api, store, &shard, &children, owner).await;
             Done::ChildrenMade { shard, holding, children, result }
         }));
     }
 
-    /// Fills a hole in the leases.
-    pub(crate) fn sync(&self, position: InitialPosition, now: Timestamp) {
-        let (api, store) = (self.api(), Arc::clone(&self.store));
-        let rules = SyncRules { position, now, stream: self.stream.clone() };
-        self.running.push(Box::pin(async move { Done::Synced(create_missing(&*api, &*store, &rules).await) }));
+    /// Fills a hole in the leases of a stream.
+    pub(crate) fn sync(&self, stream: &Arc<Stream>, now: Timestamp) {
+        let stream = Arc::clone(stream);
+        let rules = SyncRules { position: stream.spec.position, now, stream: stream.identity.clone() };
+        self.running.push(Box::pin(async move {
+            let result = create_missing(&*stream.api, &*stream.store, &rules).await;
+            Done::Synced(Arc::clone(&stream.scope), result)
+        }));
     }
 
-    /// Notes the hash ranges that leases lack.
-    pub(crate) fn note_ranges(&self) {
-        let (api, store) = (self.api(), Arc::clone(&self.store));
-        self.running.push(Box::pin(async move { Done::RangesNoted(note_hash_ranges(&*api, &*store).await) }));
+    /// Notes the hash ranges that leases of a stream lack.
+    pub(crate) fn note_ranges(&self, stream: &Arc<Stream>) {
+        let stream = Arc::clone(stream);
+        self.running.push(Box::pin(async move {
+            let result = note_hash_ranges(&*stream.api, &*stream.store).await;
+            Done::RangesNoted(Arc::clone(&stream.scope), result)
+        }));
     }
 
-    /// Deletes leases that are needed no more.
-    pub(crate) fn clean_up(&self, rows: Rows, rule: LeaseCleanup) {
-        let (api, store) = (self.api(), Arc::clone(&self.store));
-        self.running.push(Box::pin(async move { Done::CleanedUp(clean_up(&*api, &*store, &rows, rule).await) }));
+    /// Deletes leases of a stream that are needed no more.
+    pub(crate) fn clean_up(&self, stream: &Arc<Stream>, rows: Rows, rule: LeaseCleanup) {
+        let stream = Arc::clone(stream);
+        self.running.push(Box::pin(async move {
+            let result = clean_up(&*stream.api, &*stream.store, &rows, rule).await;
+            Done::CleanedUp(Arc::clone(&stream.scope), result)
+        }));
+    }
+
+    /// Opens a stream that did not exist.
+    pub(crate) fn open_stream(&self, opening: &Arc<StreamOpening>, spec: StreamSpec) {
+        let opening = Arc::clone(opening);
+        self.running.push(Box::pin(async move { Done::StreamOpened(Box::new(opening.one(&spec).await)) }));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The receivers at a worker's seats: what each has asked for, and when it has its answer.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use dstream_core::ReceiverError;
 use tokio::sync::oneshot;
@@ -16,8 +17,18 @@ pub(crate) struct SeatTable {
     seats: BTreeMap<SeatId, Seat>,
 }
 
+/// A receiver that has taken its seat.
+#[derive(Debug, Clone)]
+pub(crate) struct Joined {
+    pub(crate) seat: SeatId,
+    /// The name of the stream that it reads.
+    pub(crate) stream: Arc<str>,
+    pub(crate) sink: RecordSink,
+}
+
 #[derive(Debug)]
 struct Seat {
+    stream: Arc<str>,
     sink: RecordSink,
     state: SeatState,
 }
@@ -40,14 +51,21 @@ enum SeatState {
 }
 
 impl SeatTable {
-    pub(crate) fn new(seats: Vec<(SeatId, RecordSink)>) -> Self {
-        let seats = seats.into_iter().map(|(id, sink)| (id, Seat { sink, state: SeatState::Open }));
-        Self { seats: seats.collect() }
+    pub(crate) fn new(seats: Vec<Joined>) -> Self {
+        let seat = |Joined { seat, stream, sink }| (seat, Seat { stream, sink, state: SeatState::Open });
+        Self { seats: seats.into_iter().map(seat).collect() }
     }
 
-    /// Seats that take shards.
-    pub(crate) fn open(&self) -> impl Iterator<Item = SeatId> {
-        self.seats.iter().filter(|(_, seat)| matches!(seat.state, SeatState::Open)).map(|(id, _)| *id)
+    /// Seats that take shards, with the names of their streams.
+    pub(crate) fn open(&self) -> impl Iterator<Item = (SeatId, &str)> {
+        let open = self.seats.iter().filter(|(_, seat)| matches!(seat.state, SeatState::Open));
+        open.map(|(id, seat)| (*id, &*seat.stream))
+    }
+
+    /// Whether nobody takes shards of some stream any more. All seats of a process are about to stop then: a worker that went on
+    /// to take leases would take those that it has just released.
+    pub(crate) fn any_stream_is_unattended(&self) -> bool {
+        self.seats.values().any(|seat| !self.open().any(|(_, stream)| *stream == *seat.stream))
     }
 
     /// Where the records of an open seat go.

@@ -6,12 +6,10 @@ use kpl_deagg::RangePolicy;
 
 use crate::consumer::settings::ReaderSettings;
 use crate::lease::cleanup::LeaseCleanup;
-use crate::position::InitialPosition;
 
 /// How a worker reads.
 #[derive(Debug, Clone)]
 pub(crate) struct WorkerSettings {
-    pub(crate) position: InitialPosition,
     pub(crate) range_policy: RangePolicy,
     pub(crate) checkpoint_interval: Duration,
     pub(crate) give_up_after: Duration,

@@ -8,6 +8,7 @@ use kinesis_endpoint::ServiceError;
 use crate::api::{KinesisApi, Page, Place, ShardFilter, ShardIterator};
 use crate::shard::{Shard, ShardId};
 use crate::stream_identity::StreamIdentity;
+use crate::stream_key::StreamKey;
 
 type Answer = Box<dyn Fn(ShardFilter, usize) -> Result<Vec<Shard>, ServiceError> + Send + Sync>;
 
@@ -24,6 +25,11 @@ impl StandIn {
         answer: impl Fn(ShardFilter, usize) -> Result<Vec<Shard>, ServiceError> + Send + Sync + 'static,
     ) -> Self {
         Self { identity: Ok(StreamIdentity::new("words", 20)), answer: Box::new(answer), asked: Mutex::default() }
+    }
+
+    /// The same stream under another name.
+    pub(crate) fn named(self, name: &str) -> Self {
+        Self { identity: Ok(StreamIdentity::new(name, 20)), ..self }
     }
 
     /// The same stream, which may not be described.
@@ -45,6 +51,11 @@ fn not_here(call: &'static str) -> ServiceError {
 impl KinesisApi for StandIn {
     async fn identity(&self) -> Result<StreamIdentity, ServiceError> {
         self.identity.clone().map_err(|kind| ServiceError { kind, ..not_here("DescribeStreamSummary") })
+    }
+
+    async fn key(&self) -> Result<StreamKey, ServiceError> {
+        let identity = self.identity().await?;
+        StreamKey::new("1", &identity).ok_or_else(|| not_here("DescribeStreamSummary"))
     }
 
     async fn list_shards(&self, filter: ShardFilter) -> Result<Vec<Shard>, ServiceError> {

@@ -8,6 +8,8 @@
 mod calls;
 mod cleanup;
 mod hand_over;
+mod resuming;
+mod streams;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,29 +17,31 @@ use std::time::Duration;
 
 use calls::PatienceWith;
 use cleanup::CleanupClock;
-use dstream_core::Clock;
+use dstream_core::{Claim, Clock};
+use resuming::WaitingClaim;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::checkpoint::tracker::ProgressTracker;
 use crate::consumer::expand::Expander;
-use crate::consumer::start::start_of;
-use crate::consumer::task::{ConsumerEnd, RecordSink, ShardConsumer, Started};
+use crate::consumer::task::{ConsumerEnd, ShardConsumer, Started};
 use crate::error::KinesisError;
 use crate::lease::command::{Command, LossReason};
 use crate::lease::core::LeaseCore;
-use crate::lease::hole::HoleWatch;
-use crate::lease::lease::Lease;
+use crate::origin::Origin;
 use crate::position::Checkpoint;
-use crate::range::Holding;
+use crate::range::{Holding, SequenceRange};
 use crate::shard::ShardId;
+use crate::worker::leftovers::Leftovers;
 use crate::worker::ops::Ops;
 use crate::worker::readers::{Assignment, ReaderEvent, Readers};
 use crate::worker::reading::{HeldShard, Phase};
-use crate::worker::seat_table::SeatTable;
-use crate::worker::seats::{SeatId, seat_for};
+use crate::worker::seat_table::{Joined, SeatTable};
+use crate::worker::seats::SeatId;
 use crate::worker::settings::WorkerSettings;
+use crate::worker::stream_opening::StreamOpening;
+use crate::worker::streams::Streams;
 
 /// Requests waiting for the task: each seat has at most one under way, and few processes have more than 64 seats.
 pub(crate) const REQUEST_CAPACITY: usize = 64;
@@ -50,6 +54,8 @@ pub(crate) enum Request {
     /// Checkpoint and release the seat's shards; the answer comes when none is held, and names those for which that could
     /// not be written.
     Leave(SeatId, oneshot::Sender<Vec<ShardId>>),
+    /// Say of each of a seat's unfinished ranges whose it is; the answer comes when that is known, or was waited for long enough.
+    Claim(SeatId, Vec<SequenceRange>, oneshot::Sender<Vec<Claim<SequenceRange>>>),
 }
 
 /// Whether the lease table has been read since the start.
@@ -57,13 +63,6 @@ pub(crate) enum Request {
 enum Readings {
     NoneYet,
     Some,
-}
-
-/// Whether missing leases are being looked for: once at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum HoleFilling {
-    Idle,
-    UnderWay,
 }
 
 fn now() -> std::time::Instant {
@@ -82,15 +81,17 @@ pub(crate) struct WorkerTask {
     core: LeaseCore,
     ops: Ops,
     settings: WorkerSettings,
+    opening: Arc<StreamOpening>,
+    streams: Streams,
     tracker: Arc<ProgressTracker>,
     clock: Arc<dyn Clock>,
     seats: SeatTable,
     shards: BTreeMap<ShardId, HeldShard>,
+    leftovers: Leftovers,
+    claims: Vec<WaitingClaim>,
     readers: Readers,
     next_checkpoint: Instant,
     readings: Readings,
-    holes: HoleWatch,
-    hole_filling: HoleFilling,
     patience: PatienceWith,
     observer: Option<Observer>,
     cleanup: CleanupClock,
@@ -104,9 +105,10 @@ impl WorkerTask {
         core: LeaseCore,
         ops: Ops,
         settings: WorkerSettings,
+        (opening, streams): (Arc<StreamOpening>, Streams),
         tracker: Arc<ProgressTracker>,
         clock: Arc<dyn Clock>,
-        seats: Vec<(SeatId, RecordSink)>,
+        seats: Vec<Joined>,
     ) -> Self {
         let next_checkpoint = Instant::now() + settings.checkpoint_interval;
         let patience = PatienceWith::new(settings.give_up_after);
@@ -114,15 +116,17 @@ impl WorkerTask {
             core,
             ops,
             settings,
+            opening,
+            streams,
             tracker,
             clock,
             seats: SeatTable::new(seats),
             shards: BTreeMap::new(),
+            leftovers: Leftovers::default(),
+            claims: Vec::new(),
             readers: Readers::new(),
             next_checkpoint,
             readings: Readings::NoneYet,
-            holes: HoleWatch::default(),
-            hole_filling: HoleFilling::Idle,
             patience,
             observer: None,
             cleanup: CleanupClock::new(Instant::now()),
@@ -132,6 +136,11 @@ impl WorkerTask {
     /// The same task, observed.
     pub(crate) fn observed_by(self, observer: Option<Observer>) -> Self {
         Self { observer, ..self }
+    }
+
+    /// The same task as the successor of an earlier run.
+    pub(crate) fn resuming(self, leftovers: Leftovers) -> Self {
+        Self { leftovers, ..self }
     }
 
     /// Runs until every seat has left. When all senders of requests are gone, every seat leaves.
@@ -168,7 +177,10 @@ impl WorkerTask {
 
     fn deadline(&self) -> Instant {
         let core = self.core.deadline().map(Instant::from_std);
-        core.map_or(self.next_checkpoint, |core| core.min(self.next_checkpoint)).min(self.cleanup.next())
+        let own = [self.next_checkpoint, self.cleanup.next()];
+        let claims = self.claims.iter().map(WaitingClaim::deadline);
+        let looks = [core, self.streams.next_look()].into_iter().flatten();
+        own.into_iter().chain(claims).chain(looks).fold(self.next_checkpoint, Instant::min)
     }
 
     fn is_over(&self) -> bool {
@@ -183,6 +195,7 @@ impl WorkerTask {
             self.stage_checkpoints();
         }
         self.clean_up_when_due(now);
+        self.look_for_streams_when_due(now);
         self.start_readers();
         self.stage_ends();
         self.hand_over_what_is_done();
@@ -194,6 +207,7 @@ impl WorkerTask {
             commands.into_iter().for_each(|command| self.carry_out(command));
         }
         self.start_readers();
+        self.answer_claims(now);
         self.say_ready(now);
         self.settings.reading.board.watch(now.into_std(), self.settings.reading.stuck_after);
         let (readers, shards) = (&self.readers, &self.shards);
@@ -230,23 +244,12 @@ impl WorkerTask {
         }
     }
 
-    fn on_gained(&mut self, lease: Lease, holding: Holding) {
-        let Some(seat) = seat_for(self.seats.open(), self.shards.values().map(|held| held.seat)) else {
-            self.core.release(&lease.shard, holding);
-            return;
-        };
-        info!(shard = %lease.shard, checkpoint = %lease.checkpoint, seat = seat.0, "gained a lease");
-        self.tracker.with(|progress| progress.begin(lease.shard.clone(), holding));
-        self.settings.reading.board.begin(&lease.shard, now());
-        let held = HeldShard { lease, holding, seat, phase: Phase::WaitingForParents };
-        self.shards.insert(held.lease.shard.clone(), held);
-    }
-
     fn forget(&mut self, shard: &ShardId, holding: Holding) {
         if self.shards.get(shard).is_some_and(|held| held.holding == holding) {
             self.shards.remove(shard);
             self.settings.reading.board.end(shard);
         }
+        self.leftovers.on_lost(shard, holding);
         self.tracker.with(|progress| progress.forget(shard, holding));
         self.readers.stop(|reading| reading.shard == *shard && reading.holding == holding);
     }
@@ -255,18 +258,20 @@ impl WorkerTask {
     fn start_readers(&mut self) {
         for held in self.shards.values_mut().filter(|held| held.phase == Phase::WaitingForParents) {
             let Some(sink) = self.seats.open_sink(held.seat) else { continue };
+            let Some(stream) = self.streams.of(&held.lease.shard) else { continue };
             if !self.core.parents_done(&held.lease.shard) {
                 continue;
             }
-            let Some(start) = start_of(&held.lease) else {
+            let Some(start) = held.start else {
                 held.phase = Phase::Stopped;
                 continue;
             };
             held.phase = Phase::Opening;
             let consumer = ShardConsumer {
-                api: self.ops.api(),
+                api: Arc::clone(&stream.api),
                 expander: Expander {
                     shard: held.lease.shard.clone(),
+                    origin: Origin::new(&stream.spec.name, &held.lease.shard).into(),
                     hash_range: held.lease.hash_range,
                     policy: self.settings.range_policy,
                     processed: start.processed,
@@ -276,7 +281,7 @@ impl WorkerTask {
                 sink,
                 tracker: Arc::clone(&self.tracker),
                 started: self.readers.notices(),
-                settings: self.settings.reading.clone(),
+                settings: stream.spec.reading.clone(),
                 seed: self.settings.seed ^ held.holding.0,
             };
             let assignment = Assignment { shard: held.lease.shard.clone(), holding: held.holding, seat: held.seat };
@@ -300,13 +305,14 @@ impl WorkerTask {
                 if let Some(held) = self.held(&reading.shard, reading.holding) {
                     held.phase = Phase::MakingChildren;
                     self.tracker.with(|progress| progress.on_end(&reading.shard, reading.holding));
-                    self.ops.make_children(reading.shard, reading.holding, children, Duration::ZERO);
+                    self.make_children(reading.shard, reading.holding, children, Duration::ZERO);
                 }
             }
             ReaderEvent::Ended(reading, Ok(ConsumerEnd::Stopped)) => self.on_stopped(&reading),
             ReaderEvent::Ended(reading, Ok(ConsumerEnd::Failed(error))) => {
                 self.on_stopped(&reading);
-                self.seats.fail(reading.seat, error);
+                let left = self.without_stream(reading.shard.scope(), error);
+                left.into_iter().for_each(|error| self.seats.fail(reading.seat, error));
             }
             ReaderEvent::Ended(reading, Err(source)) => {
                 self.on_stopped(&reading);
@@ -358,12 +364,13 @@ impl WorkerTask {
                 self.stop_reading_for(seat);
                 self.release_shards_of(seat);
             }
+            Request::Claim(seat, ranges, answer) => self.on_claim(seat, ranges, answer),
         }
     }
 
     fn stop_reading_for(&mut self, seat: SeatId) {
         self.readers.stop(|reading| reading.seat == seat);
-        if self.seats.open().next().is_none() {
+        if self.seats.any_stream_is_unattended() {
             self.core.stop_taking(now());
         }
     }

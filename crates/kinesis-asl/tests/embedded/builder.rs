@@ -136,7 +136,13 @@ fn one_application_on_two_streams_is_refused_because_their_shards_would_share_le
     let ctx = context();
     required(&ctx).build().unwrap();
     let text = refusal(required(&ctx).stream_name("sentences").build());
-    for part in ["application 'word-count'", "stream 'words'", "stream 'sentences'", "checkpoint_app_name of its own"] {
+    for part in [
+        "application 'word-count'",
+        "stream 'words'",
+        "stream 'sentences'",
+        "checkpoint_app_name of its own",
+        "multi_stream()",
+    ] {
         assert!(text.contains(part), "{part} in: {text}");
     }
 }

@@ -12,6 +12,7 @@
 )]
 
 mod aggregates;
+mod bad_days;
 mod builder;
 mod errors;
 mod expired;
@@ -23,11 +24,13 @@ mod latest;
 mod lease_table;
 mod lease_table_options;
 mod parents;
+mod poison;
 mod refused;
 mod reshard;
 mod restart;
 mod seats;
 mod sharing;
+mod stop;
 mod stream_identity;
 mod support;
 mod totals;

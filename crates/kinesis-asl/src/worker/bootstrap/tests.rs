@@ -112,29 +112,3 @@ async fn a_caller_who_may_not_describe_the_stream_reads_it_all_the_same() {
     let api = StandIn::new(|_, _| Ok(both_halves())).without_identity(ServiceErrorKind::Credentials);
     start(&api, &store, InitialPosition::Latest).await.expect_err("an error of another kind is one");
 }
-
-fn throttled(call: &'static str) -> ServiceError {
-    ServiceError {
-        kind: ServiceErrorKind::Throttled,
-        ..ServiceError::invalid_response(call, "stream 'words'", "slow down")
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_start_that_is_throttled_is_tried_again_and_given_up_when_its_time_is_over_sc_1() {
-    let (application, stream, position, now) = ("word-count", "words", InitialPosition::TrimHorizon, NOW);
-    let store = MemoryLeaseStore::default();
-    let api = StandIn::new(|filter, call| match (filter, call) {
-        (ShardFilter::All, 1..=3) => Err(throttled("ListShards")),
-        _ => Ok(both_halves()),
-    });
-    let bootstrap = Bootstrap { api: &api, store: &store, application, stream, position, now };
-    bootstrap.patiently(Duration::from_secs(300), 1).await.expect("started in the end");
-    assert_eq!((api.asked(ShardFilter::All), leases(&store).await.len()), (4, 2));
-
-    let api = StandIn::new(|_, _| Err(throttled("ListShards")));
-    let (begun, bootstrap) = (Instant::now(), Bootstrap { api: &api, ..bootstrap });
-    let error = bootstrap.patiently(Duration::from_secs(60), 1).await.expect_err("given up");
-    assert!(matches!(error, KinesisError::Service(error) if error.kind == ServiceErrorKind::Throttled));
-    assert!(begun.elapsed() > Duration::from_secs(60) && begun.elapsed() < Duration::from_secs(90));
-}

@@ -1,11 +1,12 @@
 //! What the worker does about calls that have ended: readings of the table, writes to leases, leases of following shards.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use kinesis_endpoint::ServiceError;
 use tracing::{info, warn};
 
-use super::{HoleFilling, Readings, WorkerTask, now};
+use super::{Readings, WorkerTask, now};
 use crate::error::KinesisError;
 use crate::lease::command::{Reading, Ticket};
 use crate::lease::commit::Commit;
@@ -15,6 +16,7 @@ use crate::patience::{Advice, Patience};
 use crate::position::Timestamp;
 use crate::worker::ops::Done;
 use crate::worker::reading::Phase;
+use crate::worker::streams::HoleFilling;
 
 /// The pause before the leases of following shards are tried again. They are not urgent enough to hurry a service in trouble.
 const CHILDREN_RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -48,23 +50,27 @@ impl WorkerTask {
                 }
             }
             Done::ChildrenMade { shard, holding, children, result: Err(error) } => {
+                let Some(error) = self.service_error_without_stream(shard.scope(), error) else { return };
                 match self.patience.children.on_failure(&error, now()) {
                     Advice::GiveUp => self.seats.fail_any(KinesisError::Service(error)),
                     Advice::TryAgain if self.held(&shard, holding).is_some() => {
                         warn!(%shard, %error, "the leases of the following shards could not be made; trying again");
-                        self.ops.make_children(shard, holding, children, CHILDREN_RETRY_PAUSE);
+                        self.make_children(shard, holding, children, CHILDREN_RETRY_PAUSE);
                     }
                     Advice::TryAgain => {}
                 }
             }
-            Done::Synced(result) => self.on_synced(result, "filled a hole in the leases"),
-            Done::RangesNoted(result) => self.on_synced(result, "noted hash ranges that leases lacked"),
-            Done::CleanedUp(result) => self.on_cleaned_up(result),
+            Done::Synced(scope, result) => self.on_synced(&scope, result, "filled a hole in the leases"),
+            Done::RangesNoted(scope, result) => self.on_synced(&scope, result, "noted hash ranges that leases lacked"),
+            Done::CleanedUp(scope, result) => self.on_cleaned_up(&scope, result),
+            Done::StreamOpened(opened) => self.on_stream_opened(*opened),
         }
     }
 
-    fn on_synced(&mut self, result: Result<usize, ServiceError>, what: &'static str) {
-        self.hole_filling = HoleFilling::Idle;
+    fn on_synced(&mut self, scope: &str, result: Result<usize, ServiceError>, what: &'static str) {
+        if let Some(read) = self.streams.get_mut(scope) {
+            read.filling = HoleFilling::Idle;
+        }
         match result {
             // A hole may rightly stay: a child waits for its other parent.
             Ok(0) => {}
@@ -72,7 +78,10 @@ impl WorkerTask {
             Err(error) if error.kind.is_transient() => {
                 warn!(%error, "could not look for missing leases; trying again later");
             }
-            Err(error) => self.seats.fail_any(KinesisError::Service(error)),
+            Err(error) => {
+                let left = self.without_stream(scope, KinesisError::Service(error));
+                left.into_iter().for_each(|error| self.seats.fail_any(error));
+            }
         }
     }
 
@@ -93,11 +102,13 @@ impl WorkerTask {
         match listing {
             Ok(listing) => {
                 self.patience.readings.on_success();
+                let listing = self.streams.own(listing);
                 self.report_unreadable(&listing);
                 match self.core.on_listing(listing, now()) {
                     Reading::TooOld => warn!("reading the lease table took longer than the failover time"),
                     Reading::Used => {
                         self.readings = Readings::Some;
+                        self.leftovers.on_listing(self.core.snapshot(), self.core.me());
                         self.look_for_holes();
                     }
                 }
@@ -121,22 +132,28 @@ impl WorkerTask {
     }
 
     fn look_for_holes(&mut self) {
-        let cover = cover(self.core.snapshot().leases());
+        let scopes: Vec<Arc<str>> = self.streams.read().map(|stream| Arc::clone(&stream.scope)).collect();
+        scopes.iter().for_each(|scope| self.look_for_holes_of(scope));
+    }
+
+    /// The shards of a stream cover its hash keys, whatever others there are.
+    fn look_for_holes_of(&mut self, scope: &str) {
+        let cover = cover(self.core.snapshot().leases().filter(|lease| lease.shard.scope() == scope));
         // Who leads costs a sort of all owners, and matters only when something is wrong.
         let role = if cover != Cover::Complete && self.core.leads() { Role::Leader } else { Role::Other };
-        let verdict = self.holes.on_listing(&cover, role);
+        let Some(read) = self.streams.get_mut(scope) else { return };
+        let verdict = read.holes.on_listing(&cover, role);
         match verdict {
             Verdict::Wait => {}
             Verdict::LookSoon => self.core.list_soon(now() + NEXT_LOOK_AT_A_HOLE),
-            Verdict::Fill | Verdict::NoteRanges if self.hole_filling == HoleFilling::UnderWay => {}
+            Verdict::Fill | Verdict::NoteRanges if read.filling == HoleFilling::UnderWay => {}
             Verdict::Fill => {
-                self.hole_filling = HoleFilling::UnderWay;
-                let wall = Timestamp::from_millis(self.clock.now().as_millis());
-                self.ops.sync(self.settings.position, wall);
+                read.filling = HoleFilling::UnderWay;
+                self.ops.sync(&read.stream, Timestamp::from_millis(self.clock.now().as_millis()));
             }
             Verdict::NoteRanges => {
-                self.hole_filling = HoleFilling::UnderWay;
-                self.ops.note_ranges();
+                read.filling = HoleFilling::UnderWay;
+                self.ops.note_ranges(&read.stream);
             }
         }
     }

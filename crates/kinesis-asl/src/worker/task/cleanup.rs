@@ -8,6 +8,7 @@ use tracing::{debug, warn};
 
 use super::WorkerTask;
 use crate::lease::lease::Lease;
+use crate::shard::ShardId;
 use crate::worker::cleanup::Rows;
 
 /// The pause between two looks; the KCL's.
@@ -21,19 +22,13 @@ const LOOKS_OF_OTHERS: u32 = 3;
 pub(super) struct CleanupClock {
     next: Instant,
     looks: u32,
-    work: Work,
-}
-
-/// Whether a look is under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Work {
-    Idle,
-    UnderWay,
+    /// Streams that are being cleaned up.
+    under_way: usize,
 }
 
 impl CleanupClock {
     pub(super) fn new(now: Instant) -> Self {
-        Self { next: now + CLEANUP_EVERY, looks: 0, work: Work::Idle }
+        Self { next: now + CLEANUP_EVERY, looks: 0, under_way: 0 }
     }
 
     pub(super) fn next(&self) -> Instant {
@@ -52,23 +47,31 @@ impl WorkerTask {
         let snapshot = self.core.snapshot();
         let is_on_duty = self.core.leads()
             || (self.cleanup.looks.is_multiple_of(LOOKS_OF_OTHERS) && snapshot.leases().any(Lease::is_ended));
-        if is_on_duty && self.cleanup.work == Work::Idle {
-            self.cleanup.work = Work::UnderWay;
-            let rows = Rows { leases: snapshot.leases().cloned().collect(), unreadable: snapshot.unreadable().clone() };
-            self.ops.clean_up(rows, self.settings.cleanup);
+        if !is_on_duty || self.cleanup.under_way > 0 {
+            return;
+        }
+        for stream in self.streams.read() {
+            let is_its = |shard: &ShardId| shard.scope() == &*stream.scope;
+            let leases = snapshot.leases().filter(|lease| is_its(&lease.shard)).cloned().collect();
+            let unreadable = snapshot.unreadable().iter().filter(|shard| is_its(shard)).cloned().collect();
+            self.ops.clean_up(stream, Rows { leases, unreadable }, self.settings.cleanup);
+            self.cleanup.under_way += 1;
         }
     }
 
-    pub(super) fn on_cleaned_up(&mut self, result: Result<usize, ServiceError>) {
-        self.cleanup.work = Work::Idle;
-        match result {
-            Ok(deleted) => debug!(deleted, "cleaned up the lease table"),
+    pub(super) fn on_cleaned_up(&mut self, scope: &str, result: Result<usize, ServiceError>) {
+        self.cleanup.under_way = self.cleanup.under_way.saturating_sub(1);
+        let error = match result {
+            Ok(deleted) => return debug!(deleted, "cleaned up the lease table"),
+            Err(error) => self.service_error_without_stream(scope, error),
+        };
+        if let Some(error) = error {
             // A lease too many harms nobody: not even a denied call is a reason to stop.
-            Err(error) => warn!(
+            warn!(
                 %error,
                 "could not clean up the lease table; trying again later (to leave it as it is, set lease_cleanup to \
                  LeaseCleanup::Keep)"
-            ),
+            );
         }
     }
 }
