@@ -74,8 +74,8 @@ pub enum Event {
         /// fails on have been left out.
         retry_in: Option<Duration>,
     },
-    /// The program fails on a record, as often as the record is tried; it was left out, and its batch succeeded without it. Comes
-    /// right before the batch is completed.
+    /// The program fails on a record, as often as the record is tried; it was left out, and set aside or skipped. Its output operations
+    /// have succeeded without it; the batch is completed next, unless another record of it cannot be set aside.
     RecordLeftOut {
         /// Its batch.
         batch: Time,

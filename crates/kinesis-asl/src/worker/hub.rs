@@ -18,6 +18,7 @@ use tracing::info;
 use uuid::Uuid;
 
 use crate::api::KinesisApi;
+use crate::checkpoint::published::SnapshotLookup;
 use crate::checkpoint::tracker::ProgressTracker;
 use crate::config::{KinesisConfig, LeaseKeys};
 #[cfg(any(test, feature = "test-util"))]
@@ -33,7 +34,9 @@ use crate::lease::core::{LeaseCore, LeasePolicy};
 use crate::lease::lease::WorkerId;
 use crate::lease::plan::TakeLimits;
 use crate::lease::store::LeaseStore;
-use crate::position::{InitialPosition, Timestamp};
+#[cfg(any(test, feature = "test-util"))]
+use crate::position::InitialPosition;
+use crate::position::Timestamp;
 use crate::range::SequenceRange;
 use crate::worker::leftovers::Leftovers;
 use crate::worker::opening::Opening;
@@ -62,6 +65,8 @@ pub struct WorkerHub {
     /// What the worker's task runs inside of, if anything; simulations freeze a process with it.
     wrapper: Option<TaskWrapper>,
     observer: Option<Observer>,
+    /// Where snapshots are looked for that leases name.
+    snapshots: SnapshotLookup,
     /// Whether the task runs, or has.
     running: watch::Sender<bool>,
     /// The streams, once the first receiver has opened them, until the worker's task gets them.
@@ -131,6 +136,7 @@ impl WorkerHub {
             opening: Opening::default(),
             wrapper: None,
             observer: None,
+            snapshots: replay::snapshots(),
             running: watch::Sender::new(false),
             opened: Mutex::default(),
             state: Mutex::default(),
@@ -342,6 +348,7 @@ impl WorkerHub {
             reading: self.reading.clone(),
             seed,
             cleanup: tuning.lease_cleanup,
+            snapshots: self.snapshots.clone(),
         };
         let predecessors = leftovers.workers().iter().filter(|worker| **worker != me).cloned().collect();
         let core = LeaseCore::new(me, policy, seed, Instant::now().into_std());
