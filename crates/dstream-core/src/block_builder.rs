@@ -79,7 +79,13 @@ impl<R, M> BlockBuilder<R, M> {
     }
 
     /// Seals what was not pushed page by page, as the next block.
-    pub(crate) fn seal(&mut self, records: Vec<R>, ranges: Vec<M>, bytes: usize, reserved: Reserved) -> SealedBlock<R, M> {
+    pub(crate) fn seal(
+        &mut self,
+        records: Vec<R>,
+        ranges: Vec<M>,
+        bytes: usize,
+        reserved: Reserved,
+    ) -> SealedBlock<R, M> {
         let id = BlockId::new(self.stream, self.next_number);
         self.next_number = self.next_number.saturating_add(1);
         SealedBlock { block: Block::new(id, records, ranges, bytes), reserved }

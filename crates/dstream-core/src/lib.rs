@@ -117,8 +117,8 @@ mod input;
 mod inputs;
 mod joining;
 mod kept;
-mod replay_desk;
 mod ops;
+mod replay_desk;
 mod scope;
 mod stream_node;
 

@@ -106,7 +106,8 @@ impl<R: BlockRecord, M: BlockRange> ReplayDesk for TypedDesk<R, M> {
     }
 
     fn logged(&self, blocks: &[BlockInfo]) -> LoggedBlocks {
-        let ranges = |block: &BlockInfo| self.held.ranges(block.id).iter().map(|range| self.replay.encode(range)).collect();
+        let ranges =
+            |block: &BlockInfo| self.held.ranges(block.id).iter().map(|range| self.replay.encode(range)).collect();
         blocks.iter().map(ranges).collect()
     }
 
@@ -149,7 +150,9 @@ impl<R: BlockRecord, M: BlockRange> ReplayDesk for TypedDesk<R, M> {
         let claims = caught(self.replay.claim(ranges)).await??;
         let answered = claims.len();
         let ours = ours(unfinished, claims).ok_or_else(|| {
-            ReceiverError::new(format!("the receiver claimed {answered} ranges of {asked}; correct its RangeReplay::claim"))
+            ReceiverError::new(format!(
+                "the receiver claimed {answered} ranges of {asked}; correct its RangeReplay::claim"
+            ))
         })?;
         let batches = ours.keys().copied().collect();
         *lock(&self.unfinished) = ours;

@@ -77,11 +77,7 @@ async fn prepare(parts: &mut Parts) -> Result<Option<Recovered>, StartError> {
     };
     if let Some(Recovered { point: Some(point), log, .. }) = &mut recovered {
         let left = log.as_ref().map_or(&[][..], |left| &left.unfinished);
-        engine.control.emit(&Event::Recovered {
-            batch: point.through,
-            damaged: point.damaged,
-            unfinished: left.len(),
-        });
+        engine.control.emit(&Event::Recovered { batch: point.through, damaged: point.damaged, unfinished: left.len() });
         if settings.rates.controller.is_some() {
             point.rates.iter().for_each(|(stream, rate)| receivers.limit_rate(*stream, *rate));
         }
@@ -103,8 +99,7 @@ fn hand_over(covered: &Covered, left: &LeftEntries, receivers: &Receivers) -> Re
         let stream = desk.stream();
         let ranges = covered.of(stream).into_iter().chain(left.done_ranges(stream)).collect();
         let known = desk.resume(ranges, left.unfinished_blocks(stream));
-        let known = known
-            .map_err(|source| RecoveryError::Range { stream, name: Arc::clone(desk.name()), source })?;
+        let known = known.map_err(|source| RecoveryError::Range { stream, name: Arc::clone(desk.name()), source })?;
         accounted.extend(&known);
     }
     Ok(accounted)

@@ -71,7 +71,8 @@ impl Checkpointer {
         (directory, point): (CheckpointDir, Option<ResumePoint>),
         desks: Vec<Arc<dyn ReplayDesk>>,
     ) -> Self {
-        let (rates, covered) = point.as_ref().map(|point| (point.rates.clone(), point.covered.clone())).unwrap_or_default();
+        let (rates, covered) =
+            point.as_ref().map(|point| (point.rates.clone(), point.covered.clone())).unwrap_or_default();
         let schedule = SnapshotSchedule::new(settings.checkpoint.interval, zero);
         let identity = Identity {
             app: settings.app_name.to_string(),

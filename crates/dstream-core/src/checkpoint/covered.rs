@@ -37,9 +37,9 @@ impl Covered {
 
     /// Every range, those of a stream in the order in which their sources were heard of.
     pub(crate) fn ranges(&self) -> impl Iterator<Item = (StreamId, &str, &Bytes)> {
-        self.streams.iter().flat_map(|(stream, sources)| {
-            sources.in_order().map(move |(source, range)| (*stream, source, range))
-        })
+        self.streams
+            .iter()
+            .flat_map(|(stream, sources)| sources.in_order().map(move |(source, range)| (*stream, source, range)))
     }
 
     /// The ranges of one stream.

@@ -2,12 +2,14 @@
 
 use bytes::Bytes;
 
+use crate::checkpoint::done_mark;
 use crate::checkpoint::draft::Draft;
 use crate::checkpoint::envelope::{self, Damage, Format};
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::files::Files;
 use crate::checkpoint::ledger::{Known, Ledger};
 use crate::checkpoint::location::Location;
+use crate::checkpoint::log_entry::BatchName;
 use crate::checkpoint::manifest::{self, PartRef};
 use crate::checkpoint::name::{CheckpointName, PartName};
 use crate::time::Time;
@@ -54,6 +56,7 @@ impl CheckpointDir {
     }
 
     async fn open_at(files: Files) -> Result<Self, CheckpointError> {
+        files.sweep(is_ours).await;
         let mut ledger = list(&files).await?;
         let mut directory = Self { files, ledger: Ledger::default(), next: ledger.next_sequence() };
         for (name, known) in &mut ledger.checkpoints {
@@ -117,7 +120,8 @@ impl CheckpointDir {
         let mut parts = Vec::with_capacity(refs.len());
         for part in refs {
             let file = part.name.to_string();
-            let sound = self.files.fetch(&file).await?.and_then(|bytes| envelope::open(bytes).ok()).map(|(_, bytes)| bytes);
+            let sound =
+                self.files.fetch(&file).await?.and_then(|bytes| envelope::open(bytes).ok()).map(|(_, bytes)| bytes);
             let bytes = sound.filter(|bytes| part.is(bytes));
             let damaged = || CheckpointError::DamagedPart { file: self.files.show(&name.to_string()), part: file };
             parts.push((part, bytes.ok_or_else(damaged)?));
@@ -185,6 +189,12 @@ impl CheckpointDir {
             }
         })
     }
+}
+
+/// Whether a file is of a checkpoint directory.
+fn is_ours(file: &str) -> bool {
+    let log = || BatchName::parse(file).is_some() || file == done_mark::FILE;
+    CheckpointName::parse(file).is_some() || PartName::parse(file).is_some() || log()
 }
 
 /// What is there of ours; names that are not ours are passed over.

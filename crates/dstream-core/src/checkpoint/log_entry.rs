@@ -36,7 +36,9 @@ impl LogEntry {
     }
 
     pub(crate) fn encode(&self) -> Result<Bytes, CodecError> {
-        let written = |blocks: &LoggedBlocks| blocks.iter().map(|ranges| ranges.iter().map(|range| range.to_vec()).collect()).collect();
+        let written = |blocks: &LoggedBlocks| {
+            blocks.iter().map(|ranges| ranges.iter().map(|range| range.to_vec()).collect()).collect()
+        };
         codec::encode(&Written {
             batch_millis: self.batch.as_millis(),
             previous_millis: self.previous.map(Time::as_millis),

@@ -82,7 +82,10 @@ async fn read_entry(files: &Files, batch: Time) -> Result<(Time, Option<LogEntry
 async fn remove(files: &Files, batches: impl Iterator<Item = &Time>) {
     for batch in batches {
         let file = BatchName(*batch).to_string();
-        tracing::warn!(file = files.show(&file), "an entry of the batch log is of no use; its records come again as new ones");
+        tracing::warn!(
+            file = files.show(&file),
+            "an entry of the batch log is of no use; its records come again as new ones"
+        );
         files.removed(&file).await;
     }
 }

@@ -96,7 +96,10 @@ async fn announce(desks: &[Arc<dyn ReplayDesk>], name: &str, through: &Covered) 
         (!ranges.is_empty()).then(|| desk.prepare(name, ranges))
     });
     if tokio::time::timeout(PREPARE_AT_MOST, join_all(told)).await.is_err() {
-        tracing::warn!(snapshot = name, "receivers took too long to prepare for a checkpoint; it is written all the same");
+        tracing::warn!(
+            snapshot = name,
+            "receivers took too long to prepare for a checkpoint; it is written all the same"
+        );
     }
 }
 
