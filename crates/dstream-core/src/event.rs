@@ -91,7 +91,7 @@ pub enum Event {
         error: Arc<str>,
     },
     /// All output operations of a batch succeeded, and its positions were reported as processed; if they wait for a checkpoint,
-    /// [`CheckpointWritten`](Self::CheckpointWritten) says when.
+    /// [`CheckpointWritten`](Self::CheckpointWritten) says when; if they wait for the batch log, it is a matter of milliseconds.
     BatchCompleted(BatchInfo),
     /// An output operation of a batch failed for good; what follows is a matter of
     /// [`BatchFailure`](crate::BatchFailure).
