@@ -41,12 +41,12 @@ impl FreshDir {
         loop {
             let image = Self::new();
             // The mark first: one that is older than the rest is what a crash may leave, one that is newer is not.
-            let names = std::iter::once("batches-done".to_owned()).chain(self.files());
+            let mut names = std::iter::once("batches-done".to_owned()).chain(self.files());
             let copied = |name: String| {
                 let (from, to) = (self.0.join(&name), image.0.join(&name));
                 to.exists() || copy(&from, &to) || !name.starts_with("batch-")
             };
-            if names.map(copied).fold(true, |all, copied| all && copied) {
+            if names.all(copied) {
                 return image;
             }
         }
@@ -66,7 +66,8 @@ fn copy(from: &Path, to: &Path) -> bool {
     }
     std::fs::create_dir(to).unwrap();
     let files = std::fs::read_dir(from).unwrap().map(|entry| entry.unwrap().file_name());
-    files.fold(true, |all, name| copy(&from.join(&name), &to.join(&name)) && all)
+    let gone = files.filter(|name| !copy(&from.join(name), &to.join(name))).count();
+    gone == 0
 }
 
 impl Drop for FreshDir {
