@@ -101,6 +101,6 @@ impl BlockRecord for KinesisRecord {
     }
 
     fn describe(&self) -> Option<String> {
-        Some(format!("record {} of shard '{}'", self.position, self.origin.shard))
+        Some(format!("record {} of shard '{}' of stream '{}'", self.position, self.origin.shard, self.origin.stream))
     }
 }
