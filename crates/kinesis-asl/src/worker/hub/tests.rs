@@ -112,7 +112,11 @@ async fn resumed(
     store: &Arc<MemoryLeaseStore>,
     left: &Leftover<SequenceRange>,
 ) -> (WorkerHub, Vec<Claim<SequenceRange>>) {
-    let hub = hub(store);
+    resumed_by(hub(store), left).await
+}
+
+/// The same by a given hub.
+async fn resumed_by(hub: WorkerHub, left: &Leftover<SequenceRange>) -> (WorkerHub, Vec<Claim<SequenceRange>>) {
     let seat = hub.register(&config()).expect("registered");
     hub.resume(seat, left.clone());
     let (sink, _probe) = receiver_store(StreamId::new(0), 1 << 20);
@@ -187,3 +191,5 @@ async fn a_claim_without_ranges_is_answered_before_anything_runs() {
     let seat = hub.register(&config()).expect("registered");
     assert_eq!(hub.claim(seat, vec![]).await.expect("an answer"), []);
 }
+
+mod two_phases;
