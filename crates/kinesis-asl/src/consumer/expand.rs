@@ -156,8 +156,10 @@ impl Expanded {
     /// The page has come from here to there.
     fn reach(&mut self, from: Position, to: Position, processed: Option<Position>) {
         self.span = Some(match self.span {
-            Some((first, last)) if processed.is_none_or(|processed| first > processed) => (first, last.max(to)),
-            // Nothing so far, or nothing new.
+            Some((first, last)) if processed.is_none_or(|processed| first > processed || to <= processed) => {
+                (first, last.max(to))
+            }
+            // Nothing so far, or nothing new until now.
             _ => (from, to),
         });
     }

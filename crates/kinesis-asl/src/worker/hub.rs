@@ -323,7 +323,8 @@ impl WorkerHub {
             let configs = [&self.config].into_iter().chain(&state.registered);
             configs.map(|config| (config.stream.clone(), config.initial_position)).collect()
         };
-        Services::connect(&self.config, streams, &*self.clock, &self.reading.board).await
+        // It is large, and would make every future large that may have to wait for it.
+        Box::pin(Services::connect(&self.config, streams, &*self.clock, &self.reading.board)).await
     }
 
     fn spawn(&self, services: &Services, seats: Vec<Joined>, leftovers: Leftovers) -> Worker {
