@@ -170,7 +170,7 @@ pub struct Records<'a, R> {
 
 impl<'a, R> Records<'a, R> {
     /// One after the other, in the order of storing.
-    pub fn iter(self) -> impl Iterator<Item = &'a R> {
+    pub fn iter(self) -> std::iter::Flatten<std::slice::Iter<'a, Vec<R>>> {
         self.pages.iter().flatten()
     }
 
@@ -195,6 +195,15 @@ impl<'a, R> Records<'a, R> {
         R: Clone,
     {
         self.iter().cloned().collect()
+    }
+}
+
+impl<'a, R> IntoIterator for Records<'a, R> {
+    type Item = &'a R;
+    type IntoIter = std::iter::Flatten<std::slice::Iter<'a, Vec<R>>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }
 
