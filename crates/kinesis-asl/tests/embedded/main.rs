@@ -27,6 +27,7 @@ mod refused;
 mod reshard;
 mod restart;
 mod seats;
+mod several_streams;
 mod sharing;
 mod stream_identity;
 mod support;
