@@ -69,14 +69,32 @@ fn names_a_test(code: &&str) -> bool {
     is_name && code.split('_').count() >= 4
 }
 
-#[test]
-fn every_test_that_the_list_of_kcl_cases_names_exists() {
-    let list = fs::read_to_string(workspace().join("docs/kcl-cases.md")).expect("the list");
+/// Names of tests that a page of `docs` has between backticks and the sources do not have; the page names so many at least.
+fn named_in_vain(page: &str, at_least: usize) -> Vec<String> {
+    let text = fs::read_to_string(workspace().join("docs").join(page)).expect("the page");
     let sources: String = rust_files().iter().map(|path| fs::read_to_string(path).expect("a readable file")).collect();
     // Between backticks is every second piece.
-    let named: Vec<&str> = list.split('`').skip(1).step_by(2).filter(names_a_test).collect();
-    assert!(named.len() > 90, "the list was read");
-    let is_missing = |name: &&&str| !sources.contains(&format!("fn {name}("));
-    let missing: Vec<_> = named.iter().filter(is_missing).collect();
-    assert!(missing.is_empty(), "docs/kcl-cases.md names tests that do not exist: {missing:#?}");
+    let named: Vec<&str> = text.split('`').skip(1).step_by(2).filter(names_a_test).collect();
+    assert!(named.len() > at_least, "{page} was read");
+    let is_missing = |name: &&str| !sources.contains(&format!("fn {name}("));
+    named.into_iter().filter(is_missing).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_test_that_a_list_of_cases_names_exists() {
+    for (page, at_least) in [("kcl-cases.md", 90), ("spark-cases.md", 40), ("reading.md", 30)] {
+        let missing = named_in_vain(page, at_least);
+        assert!(missing.is_empty(), "docs/{page} names tests that do not exist: {missing:#?}");
+    }
+}
+
+#[test]
+fn every_case_of_the_kinesis_connector_is_on_its_page() {
+    let page = fs::read_to_string(workspace().join("docs/spark-cases.md")).expect("the page");
+    // Of those that are written as the first and last of a row, these two.
+    let cases = (300..309).chain(310..314).chain(320..334).chain(340..347).chain([350, 353]).chain(360..367);
+    let missing: Vec<u32> = cases.filter(|case| !page.contains(&format!("t{case}"))).collect();
+    assert!(missing.is_empty(), "docs/spark-cases.md says nothing of the cases {missing:?}");
+    let defects = (1..10).filter(|number| !page.contains(&format!("| R{number} |")));
+    assert_eq!(defects.count(), 0, "docs/spark-cases.md says something of each of R1 to R9");
 }

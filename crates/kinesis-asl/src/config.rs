@@ -6,7 +6,7 @@ use kinesis_endpoint::{Credentials, EndpointUrl, Region, ServiceAccess};
 use kpl_deagg::RangePolicy;
 
 use crate::checkpoint::progress::CheckpointAfter;
-use crate::consumer::retrieval::{OnExpired, ReadLimits, Retrieval, SubscriptionTiming};
+use crate::consumer::retrieval::{OnExpired, ReadLimits, RereadRetry, Retrieval, SubscriptionTiming};
 use crate::error::ConfigError;
 use crate::lease::cleanup::LeaseCleanup;
 use crate::lease::table_options::TableOptions;
@@ -72,6 +72,9 @@ pub struct Tuning {
     pub subscription_timing: SubscriptionTiming,
     /// What to do when records have expired before they were read. Default [`OnExpired::Fail`].
     pub on_expired: OnExpired,
+    /// How often and how long a call is tried that reads the records of an unfinished batch again. Default: three times, 100 ms and
+    /// 200 ms apart, within the batch interval.
+    pub reread: RereadRetry,
     /// After which time without a page a shard is named in the log, with the reason. Default 1 minute.
     pub stuck_after: Duration,
     /// What becomes of leases of shards that have ended. Default: they are deleted when the shards that follow have started.
@@ -96,6 +99,7 @@ impl Tuning {
             read_limits: ReadLimits::default(),
             subscription_timing: SubscriptionTiming::default(),
             on_expired: OnExpired::default(),
+            reread: RereadRetry::new(batch_interval),
             stuck_after: Duration::from_secs(60),
             lease_cleanup: LeaseCleanup::default(),
             lease_table: TableOptions::default(),
@@ -108,6 +112,7 @@ impl Tuning {
             ("idle_between_reads", self.idle_between_reads),
             ("give_up_after", self.give_up_after),
             ("stuck_after", self.stuck_after),
+            ("retry_wait_time", self.reread.wait_time),
             ("subscription_timing.renew_after", self.subscription_timing.renew_after),
             ("subscription_timing.silence", self.subscription_timing.silence),
         ] {
@@ -118,6 +123,9 @@ impl Tuning {
         if self.failover < SHORTEST_FAILOVER {
             let (field, value) = ("failover", self.failover);
             return Err(ConfigError::InvalidDuration { field, value, rule: "at least 1 s" });
+        }
+        if self.reread.max_attempts == 0 {
+            return Err(ConfigError::InvalidCount { field: "retry_max_attempts", value: 0, rule: "at least 1" });
         }
         if let Retrieval::FanOut { consumer_name, .. } = &self.retrieval {
             let rule = "1 to 128 letters, digits, '_', '-' and '.'";
@@ -236,6 +244,14 @@ mod tests {
         Tuning::new(Duration::from_secs(2))
     }
 
+    fn waits_no_time() -> Tuning {
+        Tuning { reread: RereadRetry { wait_time: Duration::ZERO, ..tuning().reread }, ..tuning() }
+    }
+
+    fn tries_nothing() -> Tuning {
+        Tuning { reread: RereadRetry { max_attempts: 0, ..tuning().reread }, ..tuning() }
+    }
+
     fn message(raw: RawConfig) -> String {
         raw.parse(tuning()).expect_err("refused").to_string()
     }
@@ -298,6 +314,8 @@ mod tests {
             ("checkpoint_interval", Tuning { checkpoint_interval: Duration::ZERO, ..tuning() }),
             ("idle_between_reads", Tuning { idle_between_reads: Duration::ZERO, ..tuning() }),
             ("give_up_after", Tuning { give_up_after: Duration::ZERO, ..tuning() }),
+            ("retry_wait_time is 0ns", waits_no_time()),
+            ("retry_max_attempts is 0", tries_nothing()),
             ("failover", Tuning { failover: Duration::from_millis(999), ..tuning() }),
         ] {
             let error = raw().parse(tuning).expect_err(field).to_string();

@@ -112,6 +112,16 @@ pub enum ConfigError {
         /// What is allowed.
         rule: &'static str,
     },
+    /// A count that makes no sense.
+    #[error("{field} is {value}: give {rule}")]
+    InvalidCount {
+        /// The builder's method.
+        field: &'static str,
+        /// What was given.
+        value: u64,
+        /// What is allowed.
+        rule: &'static str,
+    },
     /// Region and endpoint do not hold together.
     #[error("{field}: {source}")]
     Endpoint {

@@ -11,7 +11,7 @@ use kpl_deagg::RangePolicy;
 use crate::checkpoint::progress::CheckpointAfter;
 use crate::config::{LeaseKeys, RawConfig, Tuning};
 use crate::consumer::board::ReadingBoard;
-use crate::consumer::retrieval::{OnExpired, ReadLimits, Retrieval, SubscriptionTiming};
+use crate::consumer::retrieval::{OnExpired, ReadLimits, RereadRetry, Retrieval, SubscriptionTiming};
 use crate::error::{ConfigError, HandlerError};
 use crate::lease::cleanup::LeaseCleanup;
 use crate::lease::table_options::TableOptions;
@@ -73,6 +73,8 @@ pub struct KinesisInputDStreamBuilder {
     read_limits: Option<ReadLimits>,
     subscription_timing: Option<SubscriptionTiming>,
     on_expired: Option<OnExpired>,
+    retry_wait_time: Option<Duration>,
+    retry_max_attempts: Option<u32>,
     stuck_after: Option<Duration>,
     lease_cleanup: LeaseCleanup,
     lease_table: TableOptions,
@@ -218,6 +220,19 @@ impl KinesisInputDStreamBuilder {
         self
     }
 
+    /// The pause before a call that failed is made again, while the records of unfinished batches are read again after a restart; it
+    /// doubles with each further attempt. Default 100 ms. Spark's `spark.streaming.kinesis.retry.waitTime`.
+    pub fn retry_wait_time(mut self, pause: Duration) -> Self {
+        self.retry_wait_time = Some(pause);
+        self
+    }
+
+    /// How often such a call is tried, within the batch interval. Default 3. Spark's `spark.streaming.kinesis.retry.maxAttempts`.
+    pub fn retry_max_attempts(mut self, most: u32) -> Self {
+        self.retry_max_attempts = Some(most);
+        self
+    }
+
     /// After which time without a page a shard is named in the log, with the reason. Default 1 minute.
     pub fn stuck_after(mut self, time: Duration) -> Self {
         self.stuck_after = Some(time);
@@ -286,6 +301,11 @@ impl KinesisInputDStreamBuilder {
             read_limits: self.read_limits.unwrap_or(defaults.read_limits),
             subscription_timing: self.subscription_timing.unwrap_or(defaults.subscription_timing),
             on_expired: self.on_expired.unwrap_or(defaults.on_expired),
+            reread: RereadRetry {
+                wait_time: self.retry_wait_time.unwrap_or(defaults.reread.wait_time),
+                max_attempts: self.retry_max_attempts.unwrap_or(defaults.reread.max_attempts),
+                ..defaults.reread
+            },
             stuck_after: self.stuck_after.unwrap_or(defaults.stuck_after),
             lease_cleanup: self.lease_cleanup,
             lease_table: self.lease_table,

@@ -23,7 +23,7 @@
 //! # Words
 //!
 //! *Lease*: the right to read a shard. *Holding*: one uninterrupted time of having it. *Worker*: a lease participant,
-//! one for each process, application and stream. *Seat*: a receiver at its worker. *User record*: what a producer wrote;
+//! one for each process and application. *Seat*: a receiver at its worker. *User record*: what a producer wrote;
 //! an *aggregate* carries many in one Kinesis record.
 
 pub mod api;
@@ -41,9 +41,11 @@ pub mod origin;
 mod patience;
 pub mod position;
 mod range;
+mod range_bytes;
 mod receiver;
 mod record;
 mod record_bytes;
+mod replay;
 mod scoped_stream;
 pub mod sequence;
 pub mod shard;
@@ -56,7 +58,8 @@ pub use aws_api::AwsKinesis;
 pub use checkpoint::progress::CheckpointAfter;
 pub use config::{KinesisConfig, LeaseKeys, Tuning};
 pub use consumer::board::{Doing, ReadingBoard, ShardReading};
-pub use consumer::retrieval::{Lifecycle, OnExpired, ReadLimits, Retrieval, SubscriptionTiming};
+pub use consumer::reread::error::RereadError;
+pub use consumer::retrieval::{Lifecycle, OnExpired, ReadLimits, RereadRetry, Retrieval, SubscriptionTiming};
 pub use error::{ConfigError, HandlerError, KinesisError};
 pub use input_dstream::{KinesisInputDStream, KinesisInputDStreamBuilder};
 pub use kinesis_endpoint::{Credentials, ServiceError, ServiceErrorKind};

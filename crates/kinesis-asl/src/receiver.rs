@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use dstream_core::{Positions, Receiver, ReceiverError, ReceiverStore};
+use dstream_core::{Positions, RangeReplay, Receiver, ReceiverError, ReceiverStore};
 
 use crate::range::SequenceRange;
 use crate::record::KinesisRecord;
+use crate::replay::KinesisReplay;
 use crate::worker::hub::WorkerHub;
 use crate::worker::seats::SeatId;
 
@@ -38,6 +39,10 @@ impl Receiver for KinesisReceiver {
 
     fn positions(&self) -> Arc<dyn Positions<SequenceRange>> {
         self.hub.tracker()
+    }
+
+    fn replay(&self) -> Option<Arc<dyn RangeReplay<KinesisRecord, SequenceRange>>> {
+        Some(Arc::new(KinesisReplay { hub: Arc::clone(&self.hub), seat: self.seat }))
     }
 
     async fn stop_fetching(&mut self) {

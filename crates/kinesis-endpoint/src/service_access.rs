@@ -41,8 +41,13 @@ impl ServiceAccess {
     /// # Cancellation
     /// Safe: nothing is kept.
     pub async fn sdk_config(&self) -> SdkConfig {
+        self.sdk_config_with_sts(None).await
+    }
+
+    /// The same, with the service that gives out roles at an endpoint of its own.
+    async fn sdk_config_with_sts(&self, sts: Option<&str>) -> SdkConfig {
         let mut loader = self.loader();
-        if let Some(provider) = self.credentials_provider(&self.credentials).await {
+        if let Some(provider) = self.credentials_provider(&self.credentials, sts).await {
             loader = loader.credentials_provider(provider);
         }
         if let Some(endpoint) = &self.endpoint {
@@ -65,7 +70,11 @@ impl ServiceAccess {
     }
 
     /// The provider behind a description; `None` leaves the SDK's own default chain in place.
-    async fn credentials_provider(&self, credentials: &Credentials) -> Option<SharedCredentialsProvider> {
+    async fn credentials_provider(
+        &self,
+        credentials: &Credentials,
+        sts: Option<&str>,
+    ) -> Option<SharedCredentialsProvider> {
         match credentials {
             Credentials::Default => self.loopback_chain(),
             Credentials::Basic { access_key_id, secret_access_key, session_token } => {
@@ -73,8 +82,11 @@ impl ServiceAccess {
             }
             Credentials::AssumeRole { role_arn, session_name, external_id, base } => {
                 let mut loader = self.loader();
-                if let Some(provider) = Box::pin(self.credentials_provider(base)).await {
+                if let Some(provider) = Box::pin(self.credentials_provider(base, sts)).await {
                     loader = loader.credentials_provider(provider);
+                }
+                if let Some(url) = sts {
+                    loader = loader.endpoint_url(url);
                 }
                 let base_config = loader.load().await;
                 let mut role = AssumeRoleProvider::builder(role_arn).session_name(session_name).configure(&base_config);
@@ -100,34 +112,4 @@ fn fixed(key: &str, secret: &str, token: Option<String>, name: &'static str) -> 
 }
 
 #[cfg(test)]
-mod tests {
-    use aws_credential_types::provider::ProvideCredentials;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_loopback_endpoint_needs_no_credentials_and_looks_nowhere_for_them() {
-        let access = ServiceAccess {
-            region: Region::default_local(),
-            endpoint: EndpointUrl::parse("http://127.0.0.1:1").ok(),
-            credentials: Credentials::Default,
-        };
-        let config = access.sdk_config().await;
-        let provider = config.credentials_provider().expect("a provider");
-        assert!(provider.provide_credentials().await.is_ok());
-        assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:1"));
-    }
-
-    #[tokio::test]
-    async fn given_keys_are_used_as_they_are() {
-        let access = ServiceAccess {
-            region: Region::default_local(),
-            endpoint: None,
-            credentials: Credentials::basic("AKID", "secret"),
-        };
-        let config = access.sdk_config().await;
-        let provider = config.credentials_provider().expect("a provider");
-        let keys = provider.provide_credentials().await.expect("keys");
-        assert_eq!((keys.access_key_id(), keys.secret_access_key()), ("AKID", "secret"));
-    }
-}
+mod tests;

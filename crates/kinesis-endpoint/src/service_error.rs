@@ -41,6 +41,8 @@ pub enum ServiceErrorKind {
     AccessDenied,
     /// The caller could not be identified.
     Credentials,
+    /// The caller's temporary credentials are over. Whoever gave them gives new ones: a role, a profile's process, the machine.
+    ExpiredCredentials,
     /// No connection.
     Unreachable,
     /// No answer in time; the call may have had its effect.
@@ -65,7 +67,13 @@ impl ServiceErrorKind {
     pub fn is_transient(self) -> bool {
         matches!(
             self,
-            Self::Unreachable | Self::Timeout | Self::Throttled | Self::Server | Self::InvalidResponse | Self::InUse
+            Self::Unreachable
+                | Self::Timeout
+                | Self::Throttled
+                | Self::Server
+                | Self::InvalidResponse
+                | Self::InUse
+                | Self::ExpiredCredentials
         )
     }
 
@@ -84,6 +92,9 @@ impl ServiceErrorKind {
             Self::AccessDenied => "grant the caller the permission for this call",
             Self::Credentials => {
                 "give valid credentials: AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, a profile, or a role"
+            }
+            Self::ExpiredCredentials => {
+                "it is tried again with new credentials if their source has any; give a role rather than fixed session keys"
             }
             Self::Unreachable => "check the endpoint URL and that it can be reached from here",
             Self::Timeout => "check the network; it is tried again",
@@ -180,13 +191,12 @@ fn of_code(code: &str, status: u16) -> ServiceErrorKind {
         "AccessDeniedException" | "KMSAccessDeniedException" | "AccessDenied" => ServiceErrorKind::AccessDenied,
         "UnrecognizedClientException"
         | "InvalidSignatureException"
-        | "ExpiredTokenException"
-        | "ExpiredToken"
         | "MissingAuthenticationTokenException"
         | "MissingAuthenticationToken"
         | "IncompleteSignatureException"
         | "InvalidClientTokenId"
         | "SignatureDoesNotMatch" => ServiceErrorKind::Credentials,
+        "ExpiredTokenException" | "ExpiredToken" => ServiceErrorKind::ExpiredCredentials,
         "ProvisionedThroughputExceededException"
         | "ThrottlingException"
         | "Throttling"
@@ -230,6 +240,7 @@ mod tests {
             ("ResourceNotFoundException", 400, ServiceErrorKind::NotFound),
             ("LimitExceededException", 400, ServiceErrorKind::Throttled),
             ("InvalidSignatureException", 400, ServiceErrorKind::Credentials),
+            ("ExpiredTokenException", 400, ServiceErrorKind::ExpiredCredentials),
             ("ConditionalCheckFailedException", 400, ServiceErrorKind::ConditionFailed),
             ("InternalFailure", 500, ServiceErrorKind::Server),
             ("InvalidArgumentException", 500, ServiceErrorKind::InvalidRequest),
@@ -237,6 +248,13 @@ mod tests {
         ] {
             assert_eq!(of_code(code, status), kind, "{code}");
         }
+    }
+
+    #[test]
+    fn credentials_that_are_over_may_be_renewed_and_wrong_ones_stay_wrong() {
+        assert!(ServiceErrorKind::ExpiredCredentials.is_transient());
+        assert!(!ServiceErrorKind::ExpiredCredentials.may_have_happened());
+        assert!(!ServiceErrorKind::Credentials.is_transient());
     }
 
     #[test]

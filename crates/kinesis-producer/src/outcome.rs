@@ -30,7 +30,9 @@ pub(crate) fn of_entry(result: EntryResult) -> Outcome {
 pub(crate) fn is_worth_repeating(error: &ServiceError, reached: bool) -> bool {
     match error.kind {
         ServiceErrorKind::Throttled | ServiceErrorKind::Server | ServiceErrorKind::Timeout => true,
-        ServiceErrorKind::Unreachable | ServiceErrorKind::InvalidResponse => reached,
+        ServiceErrorKind::Unreachable | ServiceErrorKind::InvalidResponse | ServiceErrorKind::ExpiredCredentials => {
+            reached
+        }
         _ => false,
     }
 }
@@ -73,6 +75,12 @@ mod tests {
         assert!(matches!(of_entry(refused("InternalFailure")), Outcome::Again(_)));
         assert!(matches!(of_entry(refused("KMSDisabledException")), Outcome::GiveUp(_)));
         assert!(matches!(of_entry(refused("SomethingNew")), Outcome::GiveUp(_)));
+    }
+
+    #[test]
+    fn credentials_that_expired_on_the_way_are_renewed_and_those_that_were_over_from_the_start_are_not() {
+        assert!(!is_worth_repeating(&failed(ServiceErrorKind::ExpiredCredentials), false));
+        assert!(is_worth_repeating(&failed(ServiceErrorKind::ExpiredCredentials), true));
     }
 
     #[test]

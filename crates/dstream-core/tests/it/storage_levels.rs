@@ -182,7 +182,8 @@ async fn with_disk_only_each_block_goes_to_disk_although_memory_is_free() {
 }
 
 #[tokio::test]
-async fn with_disk_only_a_disk_that_is_full_stops_the_context_with_the_path_and_no_position_moves_t161_t102() {
+async fn regression_r5_with_disk_only_a_disk_that_is_full_stops_the_context_with_the_path_and_no_position_moves_t161_t102()
+ {
     let store = Arc::new(Flaky::default());
     store.full.store(true, Ordering::SeqCst);
     let (rig, source, _) = program(1 << 20, StorageLevel::DiskOnly2, store);

@@ -124,13 +124,7 @@ mod tests {
     }
 
     fn range(holding: u64, from: u64, to: u64) -> SequenceRange {
-        SequenceRange {
-            shard: "s".into(),
-            holding: Holding(holding),
-            from: position(from),
-            to: position(to),
-            records: 1,
-        }
+        SequenceRange::new("s".into(), Holding(holding), position(from), position(to), 1)
     }
 
     fn reading() -> Progress {

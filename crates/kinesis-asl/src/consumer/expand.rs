@@ -32,7 +32,8 @@ pub struct Expander {
 pub struct Expanded {
     /// The user records, in order.
     pub records: Vec<KinesisRecord>,
-    /// The first and the last position of the page, records that were left out included.
+    /// The first and the last position of the page, records that were left out included; but what was processed before the
+    /// first is not, unless there is nothing else.
     pub span: Option<(Position, Position)>,
     /// What was left out or found damaged.
     pub counts: ExpandCounts,
@@ -75,7 +76,7 @@ impl Expander {
             arrival: raw.arrival,
             origin: Arc::clone(&self.origin),
         };
-        expanded.reach(record.position);
+        expanded.reach(record.position, record.position, self.processed);
         self.add(record, expanded);
     }
 
@@ -103,8 +104,13 @@ impl Expander {
             self.add(record, expanded);
         }
         // The position of the whole aggregate: what was left out of it must not come again.
-        expanded.reach(Position::new(raw.sequence, 0));
-        expanded.reach(Position::new(raw.sequence, last));
+        let from = match self.processed {
+            Some(processed) if processed.sequence == raw.sequence && processed.sub_sequence < last => {
+                processed.sub_sequence + 1
+            }
+            _ => 0,
+        };
+        expanded.reach(Position::new(raw.sequence, from), Position::new(raw.sequence, last), self.processed);
     }
 
     fn add(&self, record: KinesisRecord, expanded: &mut Expanded) {
@@ -117,10 +123,12 @@ impl Expander {
 }
 
 impl Expanded {
-    fn reach(&mut self, position: Position) {
+    /// The page has come from here to there.
+    fn reach(&mut self, from: Position, to: Position, processed: Option<Position>) {
         self.span = Some(match self.span {
-            None => (position, position),
-            Some((from, to)) => (from, to.max(position)),
+            Some((first, last)) if processed.is_none_or(|processed| first > processed) => (first, last.max(to)),
+            // Nothing so far, or nothing new.
+            _ => (from, to),
         });
     }
 }
@@ -164,6 +172,24 @@ mod tests {
     }
 
     #[test]
+    fn user_records_have_the_arrival_time_of_their_aggregate_or_none_where_the_service_gave_none_ag_1_ag_5() {
+        for arrival in [Some(crate::Timestamp::from_millis(7)), None] {
+            let page = [RawRecord { arrival, ..raw("6", aggregate(&["x", "y", "z"])) }];
+            let expanded = expander(None).expand(&page);
+            let arrivals: Vec<_> = expanded.records.iter().map(KinesisRecord::arrival).collect();
+            assert_eq!(arrivals, [arrival; 3]);
+        }
+    }
+
+    #[test]
+    fn a_page_moves_the_position_to_its_last_record_and_an_empty_page_moves_nothing_pt_1() {
+        let page = [raw("5", "plain".into()), raw("6", aggregate(&["x", "y", "z"]))];
+        let position = |sequence: &str, sub| Position::new(sequence.parse().expect("digits"), sub);
+        assert_eq!(expander(None).expand(&page).span, Some((position("5", 0), position("6", 2))));
+        assert_eq!(expander(None).expand(&[]).span, None);
+    }
+
+    #[test]
     fn what_was_processed_within_an_aggregate_does_not_come_again_ag_2() {
         let page = [raw("6", aggregate(&["x", "y", "z"])), raw("7", "next".into())];
         let expanded = expander(Some(("6", 1))).expand(&page);
@@ -177,6 +203,15 @@ mod tests {
         assert!(expanded.records.is_empty());
         let position = |sub| Position::new("6".parse().expect("digits"), sub);
         assert_eq!(expanded.span, Some((position(0), position(1))));
+    }
+
+    #[test]
+    fn a_page_begins_at_its_first_record_that_was_not_processed_before() {
+        let position = |sequence: &str, sub| Position::new(sequence.parse().expect("digits"), sub);
+        let page = [raw("9", "old".into()), raw("10", aggregate(&["x", "y", "z"])), raw("11", "new".into())];
+        let spans = [Some(("9", 0)), Some(("10", 0)), Some(("10", 2)), None];
+        let begins = spans.map(|processed| expander(processed).expand(&page).span.map(|(from, _)| from));
+        assert_eq!(begins, [position("10", 0), position("10", 1), position("11", 0), position("9", 0)].map(Some));
     }
 
     #[test]

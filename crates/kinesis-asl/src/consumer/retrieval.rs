@@ -58,6 +58,27 @@ pub enum ReadLimits {
     Unlimited,
 }
 
+/// How often and how long a call is tried that reads the records of an unfinished batch again after a restart. Throttling, time-outs
+/// and failures of the service are tried again; what does not pass is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RereadRetry {
+    /// The pause before the second attempt; it doubles with each further one. Default 100 ms, Spark's
+    /// `spark.streaming.kinesis.retry.waitTime`.
+    pub wait_time: Duration,
+    /// The most attempts at one call. Default 3, Spark's `spark.streaming.kinesis.retry.maxAttempts`.
+    pub max_attempts: u32,
+    /// The time that one call has, with all of its attempts and the pauses between them. It is the batch interval, as in Spark.
+    pub timeout: Duration,
+}
+
+impl RereadRetry {
+    /// The defaults for a batch interval.
+    #[must_use]
+    pub fn new(batch_interval: Duration) -> Self {
+        Self { wait_time: Duration::from_millis(100), max_attempts: 3, timeout: batch_interval }
+    }
+}
+
 /// What to do when records have expired with the stream's retention time before they were read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnExpired {

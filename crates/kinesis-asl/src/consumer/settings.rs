@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use crate::config::Tuning;
 use crate::consumer::board::ReadingBoard;
-use crate::consumer::budget::SharedBudget;
 use crate::consumer::fan_out::FanOut;
 use crate::consumer::polling::Polling;
 use crate::consumer::registration::Registration;
-use crate::consumer::retrieval::{OnExpired, ReadLimits, Retrieval, SubscriptionTiming};
+use crate::consumer::retrieval::{OnExpired, RereadRetry, Retrieval, SubscriptionTiming};
+use crate::consumer::shard_budgets::ShardBudgets;
 use crate::consumer::source::Source;
 use crate::consumer::start::Start;
 use crate::shard::ShardId;
@@ -18,7 +18,8 @@ use crate::shard::ShardId;
 #[derive(Debug, Clone)]
 pub struct ReaderSettings {
     pub(crate) idle: Duration,
-    pub(crate) limits: ReadLimits,
+    pub(crate) budgets: Arc<ShardBudgets>,
+    pub(crate) reread: RereadRetry,
     pub(crate) timing: SubscriptionTiming,
     pub(crate) on_expired: OnExpired,
     pub(crate) give_up_after: Duration,
@@ -40,7 +41,8 @@ impl ReaderSettings {
         };
         Self {
             idle: tuning.idle_between_reads,
-            limits: tuning.read_limits,
+            budgets: Arc::new(ShardBudgets::new(tuning.read_limits)),
+            reread: tuning.reread,
             timing: tuning.subscription_timing,
             on_expired: tuning.on_expired,
             give_up_after: tuning.give_up_after,
@@ -53,7 +55,7 @@ impl ReaderSettings {
     pub(crate) fn source(&self, shard: ShardId, start: Start, seed: u64) -> Source {
         match &self.registration {
             None => {
-                let budget = Arc::new(SharedBudget::new(self.limits));
+                let budget = self.budgets.of(&shard);
                 Source::Polling(Polling::new(shard, start, self.idle, budget, seed))
             }
             Some(registration) => {

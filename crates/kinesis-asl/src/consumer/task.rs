@@ -165,7 +165,7 @@ impl<A: KinesisApi + ?Sized> ShardConsumer<A> {
             );
         }
         let shard = self.shard().clone();
-        let range = SequenceRange { shard, holding: self.holding, from, to, records: page.records.len() };
+        let range = SequenceRange::new(shard, self.holding, from, to, page.records.len());
         debug!(%range, "storing a page");
         self.sink.store(page.records, range.clone()).await?;
         // Nothing is awaited in between: a page is received if and only if it was stored.

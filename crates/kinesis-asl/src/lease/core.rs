@@ -108,6 +108,13 @@ impl LeaseCore {
         }
     }
 
+    /// The same worker as the successor of others that have ended: it takes what they own without waiting for the failover time.
+    #[must_use]
+    pub fn succeeding(mut self, predecessors: BTreeSet<WorkerId>) -> Self {
+        self.snapshot.succeed(predecessors);
+        self
+    }
+
     /// What has to be done at `now`.
     pub fn poll(&mut self, now: Instant) -> Vec<Command> {
         self.drop_expired(now);
@@ -230,6 +237,18 @@ impl LeaseCore {
     /// Reads the table at the next poll: something is known to have changed.
     pub fn list_soon(&mut self, now: Instant) {
         self.next_listing = self.next_listing.min(now);
+    }
+
+    /// After which time without a renewal others take a lease over.
+    #[must_use]
+    pub fn failover(&self) -> Duration {
+        self.policy.limits.failover
+    }
+
+    /// The name of this worker.
+    #[must_use]
+    pub fn me(&self) -> &WorkerId {
+        &self.me
     }
 
     /// Whether the parents of a held shard are out of the way.

@@ -59,7 +59,8 @@ pub fn plan(
             (Standing::Ended, _) => continue,
             // What was asked for and is abandoned now will not be handed over: it is free.
             (Standing::Live | Standing::Unowned, owner) if coming.contains(&lease.shard) => {
-                owner.iter().for_each(|owner| _ = shares.entry(owner).or_default());
+                let alive = owner.iter().filter(|_| standing == Standing::Live);
+                alive.for_each(|owner| _ = shares.entry(owner).or_default());
                 shares.entry(me).or_default().count += 1;
             }
             (Standing::Live, Some(owner)) => match lease.promised_to() {

@@ -16,6 +16,8 @@ pub struct Snapshot {
     seen: BTreeMap<ShardId, Seen>,
     /// Shards whose rows cannot be read: somebody's, and not ended as far as one can tell.
     unreadable: BTreeSet<ShardId>,
+    /// Workers that have ended, as this one knows without waiting: it goes on where they stopped.
+    predecessors: BTreeSet<WorkerId>,
 }
 
 /// One lease as last read.
@@ -41,7 +43,7 @@ impl Seen {
 pub enum Standing {
     /// Its shard has ended: nothing is left to do.
     Ended,
-    /// Nobody holds it.
+    /// Nobody holds it, or a worker that has ended.
     Unowned,
     /// Its holder has not renewed it for longer than the failover time.
     Expired,
@@ -50,8 +52,15 @@ pub enum Standing {
 }
 
 impl Snapshot {
+    /// These workers have ended, and what they own is free. One of them that writes to a lease is alive after all: what it owns is its
+    /// own again.
+    pub fn succeed(&mut self, predecessors: BTreeSet<WorkerId>) {
+        self.predecessors = predecessors;
+    }
+
     /// Takes over a complete listing that arrived at `now`. Leases that are no longer listed are forgotten.
     pub fn update(&mut self, listing: Listing, now: Instant) {
+        listing.leases.iter().for_each(|lease| self.hear_of(lease));
         let mut before = std::mem::take(&mut self.seen);
         self.unreadable = listing.unreadable_shards();
         for lease in listing.leases {
@@ -63,13 +72,24 @@ impl Snapshot {
     /// Notes a lease of another worker as it was read or written to since the last listing. Its age goes on unless its counter
     /// has moved: an ask is no sign of life of the owner.
     pub fn note_foreign(&mut self, lease: Lease, now: Instant) {
+        self.hear_of(&lease);
         let seen = Seen::after(self.seen.get(&lease.shard), lease, now);
         self.seen.insert(seen.lease.shard.clone(), seen);
     }
 
     /// Notes what this worker itself wrote or holds, so that the next decision does not rest on an older view.
     pub fn note(&mut self, lease: Lease, now: Instant) {
+        self.hear_of(&lease);
         self.seen.insert(lease.shard.clone(), Seen { lease, unchanged_since: now });
+    }
+
+    /// Only the owner moves the counter of a lease that it still owns.
+    fn hear_of(&mut self, lease: &Lease) {
+        let Some(owner) = lease.owner.as_ref().filter(|owner| self.predecessors.contains(*owner)) else { return };
+        let moved = |seen: &Seen| seen.lease.owner == lease.owner && seen.lease.counter < lease.counter;
+        if self.seen.get(&lease.shard).is_some_and(moved) {
+            self.predecessors.remove(owner);
+        }
     }
 
     /// Forgets a lease that was found deleted.
@@ -93,7 +113,7 @@ impl Snapshot {
         self.seen.values().map(move |seen| {
             let standing = if seen.lease.is_ended() {
                 Standing::Ended
-            } else if seen.lease.owner.is_none() {
+            } else if seen.lease.owner.as_ref().is_none_or(|owner| self.predecessors.contains(owner)) {
                 Standing::Unowned
             } else if now.saturating_duration_since(seen.unchanged_since) > failover {
                 Standing::Expired
@@ -205,6 +225,23 @@ mod tests {
         assert_eq!(standing(&snapshot, now), [Standing::Unowned, Standing::Ended, Standing::Live]);
         let coverage = snapshot.coverage(&"me".into(), now, FAILOVER);
         assert_eq!(coverage, Coverage { unfinished: 2, held: 1, mine: 1 });
+    }
+
+    #[test]
+    fn what_a_predecessor_owns_is_free_at_once_until_it_shows_that_it_lives() {
+        let now = tokio::time::Instant::now().into_std();
+        let mut snapshot = Snapshot::default();
+        snapshot.succeed(["x".into()].into());
+        snapshot.update(of(vec![lease("a", Some("x"), 5), lease("b", Some("x"), 5), lease("c", Some("y"), 5)]), now);
+        assert_eq!(standing(&snapshot, now), [Standing::Unowned, Standing::Unowned, Standing::Live]);
+        snapshot.update(of(vec![lease("a", Some("me"), 6), lease("b", Some("x"), 5)]), now);
+        assert_eq!(
+            standing(&snapshot, now),
+            [Standing::Live, Standing::Unowned],
+            "to be taken from is no sign of life"
+        );
+        snapshot.update(of(vec![lease("a", Some("me"), 7), lease("b", Some("x"), 6)]), now);
+        assert_eq!(standing(&snapshot, now), [Standing::Live, Standing::Live]);
     }
 
     #[test]

@@ -8,10 +8,10 @@ use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dstream_core::{Clock, ReceiverError, SystemClock};
+use dstream_core::{Clock, Leftover, ReceiverError, SystemClock};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use tokio::sync::{OnceCell, mpsc, oneshot};
+use tokio::sync::{OnceCell, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::info;
@@ -32,6 +32,8 @@ use crate::lease::lease::WorkerId;
 use crate::lease::plan::TakeLimits;
 use crate::lease::store::LeaseStore;
 use crate::position::{InitialPosition, Timestamp};
+use crate::range::SequenceRange;
+use crate::worker::leftovers::Leftovers;
 use crate::worker::opening::Opening;
 use crate::worker::ops::Ops;
 use crate::worker::seat_table::Joined;
@@ -60,6 +62,8 @@ pub struct WorkerHub {
     observer: Option<Observer>,
     /// The streams, once the first receiver has opened them, until the worker's task gets them.
     opened: Mutex<Option<Opened>>,
+    /// Whether the task runs, or has.
+    running: watch::Sender<bool>,
     /// Held for a few assignments, never across an await.
     state: Mutex<HubState>,
 }
@@ -95,6 +99,8 @@ struct HubState {
     registered: Vec<KinesisConfig>,
     joined: Vec<Joined>,
     left: usize,
+    /// What an earlier run left to each seat.
+    leftovers: Vec<(SeatId, Leftover<SequenceRange>)>,
     worker: Option<Worker>,
 }
 
@@ -124,6 +130,7 @@ impl WorkerHub {
             wrapper: None,
             observer: None,
             opened: Mutex::default(),
+            running: watch::Sender::new(false),
             state: Mutex::default(),
         }
     }
@@ -230,7 +237,9 @@ impl WorkerHub {
         let stream = state.registered.get(seat.0).map_or(&*self.config.stream, |config| &*config.stream).into();
         state.joined.push(Joined { seat, stream, sink });
         if state.joined.len() == state.registered.len() {
-            state.worker = Some(self.spawn(services, state.joined.clone()));
+            let leftovers = Leftovers::new(std::mem::take(&mut state.leftovers));
+            state.worker = Some(self.spawn(services, state.joined.clone(), leftovers));
+            self.running.send_replace(true);
         }
         Ok(())
     }
@@ -308,7 +317,7 @@ impl WorkerHub {
         Services::connect(&self.config, streams, &*self.clock, &self.reading.board).await
     }
 
-    fn spawn(&self, services: &Services, seats: Vec<Joined>) -> Worker {
+    fn spawn(&self, services: &Services, seats: Vec<Joined>, leftovers: Leftovers) -> Worker {
         let tuning = &self.config.tuning;
         let Identity { id: me, seed } = self.identity.clone();
         let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
@@ -331,13 +340,14 @@ impl WorkerHub {
             seed,
             cleanup: tuning.lease_cleanup,
         };
-        let mut core = LeaseCore::new(me, policy, seed, Instant::now().into_std());
+        let predecessors = leftovers.workers().iter().filter(|worker| **worker != me).cloned().collect();
+        let mut core = LeaseCore::new(me, policy, seed, Instant::now().into_std()).succeeding(predecessors);
         opened.streams.iter().for_each(|stream| core.begins_at(&stream.scope, stream.spec.position));
         let ops = Ops::new(Arc::clone(&services.opening.store));
         let streams = (Arc::clone(&services.opening), Streams::new(opened, tuning.failover));
         let sinks: Vec<RecordSink> = seats.iter().map(|joined| joined.sink.clone()).collect();
         let task = WorkerTask::new(core, ops, settings, streams, self.tracker(), Arc::clone(&self.clock), seats);
-        let task = task.observed_by(self.observer.clone());
+        let task = task.observed_by(self.observer.clone()).resuming(leftovers);
         let (requests, inbox) = mpsc::channel(REQUEST_CAPACITY);
         let application = self.config.application.clone();
         let task = async move {
@@ -371,5 +381,6 @@ fn host_name() -> String {
     hostname::get().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "unknown-host".to_owned())
 }
 
+mod replay;
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@
 //! | `sync`, `cleanup` | calls that make leases which are missing and delete those which are needed no more |
 //! | [`task`] | the one task that owns leases and readers |
 //! | `reading` | the shards that this worker holds, and how far each has come |
+//! | `leftovers` | pure: what an earlier run left, and whose it is |
 //! | `readers` | the tasks that read shards |
 //! | `seat_table` | what each seat has asked for |
 //! | `services` | the lease table, and each stream that the program names |
@@ -20,12 +21,19 @@
 //! | [`hub`] | how receivers find the worker, join and leave it |
 
 pub(crate) mod bootstrap;
+#[cfg(test)]
+mod checkpoint_cases;
 pub(crate) mod cleanup;
 pub mod hub;
+pub(crate) mod leftovers;
+#[cfg(test)]
+pub(crate) mod one_shard;
 pub(crate) mod opening;
 pub(crate) mod ops;
 pub(crate) mod readers;
 pub(crate) mod reading;
+#[cfg(test)]
+mod retry_cases;
 pub(crate) mod seat_table;
 pub mod seats;
 pub(crate) mod services;

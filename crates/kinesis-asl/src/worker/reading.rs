@@ -1,6 +1,7 @@
 //! The shards that a worker holds, and how far each has come.
 
 use crate::checkpoint::progress::Progress;
+use crate::consumer::start::Start;
 use crate::lease::lease::Lease;
 use crate::position::Checkpoint;
 use crate::range::Holding;
@@ -24,6 +25,8 @@ pub(crate) struct HeldShard {
     pub(crate) lease: Lease,
     pub(crate) holding: Holding,
     pub(crate) seat: SeatId,
+    /// Where live reading begins; `None` when the shard has ended, or while it is not known.
+    pub(crate) start: Option<Start>,
     pub(crate) phase: Phase,
 }
 

@@ -16,6 +16,9 @@ use crate::lease::dynamo_store::DynamoLeaseStore;
 use crate::lease::lease::Lease;
 use crate::lease::store::LeaseStore;
 use crate::position::{InitialPosition, Timestamp};
+use crate::scoped_stream::ScopedStream;
+use crate::shard::ShardId;
+use crate::stream_key::StreamKey;
 use crate::worker::stream_opening::StreamOpening;
 use crate::worker::streams::StreamSpec;
 
@@ -64,6 +67,29 @@ impl Services {
             streams.push((name, position, api));
         }
         Self::new(config, streams, Arc::new(store), clock, board)
+    }
+
+    /// The stream of a shard, named as the worker names it, with its shards named so too.
+    ///
+    /// # Errors
+    /// When no input stream of the program reads it.
+    pub(crate) fn source_of(&self, shard: &ShardId) -> Result<(&StreamSpec, Arc<dyn KinesisApi>), ServiceError> {
+        let key = StreamKey::parse(shard.scope());
+        let name = key.as_ref().and_then(StreamKey::identity).map(|identity| identity.name);
+        let is_its = |spec: &&StreamSpec| match (self.opening.keys, &name) {
+            (LeaseKeys::SeveralStreams, Some(name)) => *name == spec.name,
+            (LeaseKeys::OneStream, None) => true,
+            (LeaseKeys::SeveralStreams, None) | (LeaseKeys::OneStream, Some(_)) => false,
+        };
+        let spec = self.streams.iter().find(is_its).ok_or_else(|| {
+            let reason = "no input stream of this program reads its stream";
+            ServiceError::invalid_response("GetShardIterator", format!("shard '{shard}'"), reason)
+        })?;
+        let api: Arc<dyn KinesisApi> = match key {
+            Some(key) => Arc::new(ScopedStream::new(Arc::clone(&spec.api), key)),
+            None => Arc::clone(&spec.api),
+        };
+        Ok((spec, api))
     }
 
     /// Deregisters the consumers of enhanced fan-out that this process registered, where no other worker holds a lease of the

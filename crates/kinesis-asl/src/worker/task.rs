@@ -8,6 +8,7 @@
 mod calls;
 mod cleanup;
 mod hand_over;
+mod resuming;
 mod streams;
 
 use std::collections::BTreeMap;
@@ -16,23 +17,23 @@ use std::time::Duration;
 
 use calls::PatienceWith;
 use cleanup::CleanupClock;
-use dstream_core::Clock;
+use dstream_core::{Claim, Clock};
+use resuming::WaitingClaim;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::checkpoint::tracker::ProgressTracker;
 use crate::consumer::expand::Expander;
-use crate::consumer::start::start_of;
 use crate::consumer::task::{ConsumerEnd, ShardConsumer, Started};
 use crate::error::KinesisError;
 use crate::lease::command::{Command, LossReason};
 use crate::lease::core::LeaseCore;
-use crate::lease::lease::Lease;
 use crate::origin::Origin;
 use crate::position::Checkpoint;
-use crate::range::Holding;
+use crate::range::{Holding, SequenceRange};
 use crate::shard::ShardId;
+use crate::worker::leftovers::Leftovers;
 use crate::worker::ops::Ops;
 use crate::worker::readers::{Assignment, ReaderEvent, Readers};
 use crate::worker::reading::{HeldShard, Phase};
@@ -53,6 +54,8 @@ pub(crate) enum Request {
     /// Checkpoint and release the seat's shards; the answer comes when none is held, and names those for which that could
     /// not be written.
     Leave(SeatId, oneshot::Sender<Vec<ShardId>>),
+    /// Say of each of a seat's unfinished ranges whose it is; the answer comes when that is known, or was waited for long enough.
+    Claim(SeatId, Vec<SequenceRange>, oneshot::Sender<Vec<Claim<SequenceRange>>>),
 }
 
 /// Whether the lease table has been read since the start.
@@ -84,6 +87,8 @@ pub(crate) struct WorkerTask {
     clock: Arc<dyn Clock>,
     seats: SeatTable,
     shards: BTreeMap<ShardId, HeldShard>,
+    leftovers: Leftovers,
+    claims: Vec<WaitingClaim>,
     readers: Readers,
     next_checkpoint: Instant,
     readings: Readings,
@@ -117,6 +122,8 @@ impl WorkerTask {
             clock,
             seats: SeatTable::new(seats),
             shards: BTreeMap::new(),
+            leftovers: Leftovers::default(),
+            claims: Vec::new(),
             readers: Readers::new(),
             next_checkpoint,
             readings: Readings::NoneYet,
@@ -129,6 +136,11 @@ impl WorkerTask {
     /// The same task, observed.
     pub(crate) fn observed_by(self, observer: Option<Observer>) -> Self {
         Self { observer, ..self }
+    }
+
+    /// The same task as the successor of an earlier run.
+    pub(crate) fn resuming(self, leftovers: Leftovers) -> Self {
+        Self { leftovers, ..self }
     }
 
     /// Runs until every seat has left. When all senders of requests are gone, every seat leaves.
@@ -165,8 +177,9 @@ impl WorkerTask {
 
     fn deadline(&self) -> Instant {
         let core = self.core.deadline().map(Instant::from_std);
-        let own = self.next_checkpoint.min(self.cleanup.next());
-        [core, self.streams.next_look()].into_iter().flatten().fold(own, Instant::min)
+        let own = [self.next_checkpoint, self.cleanup.next()].into_iter().chain(self.streams.next_look());
+        let claims = self.claims.iter().map(WaitingClaim::deadline);
+        own.chain(claims).fold(core.unwrap_or(self.next_checkpoint), Instant::min)
     }
 
     fn is_over(&self) -> bool {
@@ -193,6 +206,7 @@ impl WorkerTask {
             commands.into_iter().for_each(|command| self.carry_out(command));
         }
         self.start_readers();
+        self.answer_claims(now);
         self.say_ready(now);
         self.settings.reading.board.watch(now.into_std(), self.settings.reading.stuck_after);
         let (readers, shards) = (&self.readers, &self.shards);
@@ -229,23 +243,12 @@ impl WorkerTask {
         }
     }
 
-    fn on_gained(&mut self, lease: Lease, holding: Holding) {
-        let Some(seat) = self.seat_of(&lease.shard) else {
-            self.core.release(&lease.shard, holding);
-            return;
-        };
-        info!(shard = %lease.shard, checkpoint = %lease.checkpoint, seat = seat.0, "gained a lease");
-        self.tracker.with(|progress| progress.begin(lease.shard.clone(), holding));
-        self.settings.reading.board.begin(&lease.shard, now());
-        let held = HeldShard { lease, holding, seat, phase: Phase::WaitingForParents };
-        self.shards.insert(held.lease.shard.clone(), held);
-    }
-
     fn forget(&mut self, shard: &ShardId, holding: Holding) {
         if self.shards.get(shard).is_some_and(|held| held.holding == holding) {
             self.shards.remove(shard);
             self.settings.reading.board.end(shard);
         }
+        self.leftovers.on_lost(shard, holding);
         self.tracker.with(|progress| progress.forget(shard, holding));
         self.readers.stop(|reading| reading.shard == *shard && reading.holding == holding);
     }
@@ -258,7 +261,7 @@ impl WorkerTask {
             if !self.core.parents_done(&held.lease.shard) {
                 continue;
             }
-            let Some(start) = start_of(&held.lease) else {
+            let Some(start) = held.start else {
                 held.phase = Phase::Stopped;
                 continue;
             };
@@ -360,6 +363,7 @@ impl WorkerTask {
                 self.stop_reading_for(seat);
                 self.release_shards_of(seat);
             }
+            Request::Claim(seat, ranges, answer) => self.on_claim(seat, ranges, answer),
         }
     }
 

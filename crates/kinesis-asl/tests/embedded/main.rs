@@ -12,6 +12,7 @@
 )]
 
 mod aggregates;
+mod bad_days;
 mod builder;
 mod errors;
 mod expired;

@@ -48,7 +48,7 @@ fn children_come_after_their_parents(notes: &[Noted], leases: &BTreeMap<String, 
 }
 
 #[tokio::test]
-async fn a_split_and_a_merge_under_load_lose_nothing_double_nothing_and_keep_the_order_by_key() {
+async fn a_split_and_a_merge_under_load_lose_nothing_double_nothing_and_keep_the_order_by_key_t364() {
     let world = World::start(2).await;
     splits_and_merges(&world, Setup::of(&world)).await;
     world.stop().await;
@@ -94,7 +94,7 @@ pub(crate) async fn splits_and_merges(world: &World, setup: Setup) {
 }
 
 #[tokio::test]
-async fn shards_split_while_the_application_is_down_are_read_to_their_end_and_then_their_children() {
+async fn shards_split_while_the_application_is_down_are_read_to_their_end_and_then_their_children_t364() {
     let world = World::start(1).await;
     let setup = Setup::of(&world);
     setup.start().await.stop().await;

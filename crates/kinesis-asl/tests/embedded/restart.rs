@@ -49,7 +49,7 @@ async fn a_graceful_stop_and_a_restart_count_each_record_exactly_once_while_a_pr
 }
 
 #[tokio::test]
-async fn from_trim_horizon_everything_is_read_once_and_a_restart_reads_nothing_again() {
+async fn from_trim_horizon_everything_is_read_once_and_a_restart_reads_nothing_again_t361() {
     let world = World::start(2).await;
     world.putter().numbers(0..300).await;
     let setup = Setup { position: InitialPosition::TrimHorizon, ..Setup::of(&world) };

@@ -62,7 +62,7 @@ async fn leases_of(world: &World, key: &str) -> BTreeMap<String, Lease> {
 }
 
 #[tokio::test]
-async fn two_streams_with_shards_of_the_same_names_are_read_by_one_application_and_every_total_is_right() {
+async fn two_streams_with_shards_of_the_same_names_are_read_by_one_application_and_every_total_is_right_ms_2() {
     let world = world(2, 3).await;
     let app = both(&world).start().await;
     world.putter().numbers(0..300).await;
@@ -81,7 +81,7 @@ async fn two_streams_with_shards_of_the_same_names_are_read_by_one_application_a
 }
 
 #[tokio::test]
-async fn lease_keys_and_attributes_are_those_of_the_kcls_multi_stream_mode_bit_for_bit() {
+async fn lease_keys_and_attributes_are_those_of_the_kcls_multi_stream_mode_bit_for_bit_ms_1() {
     let world = world(1, 1).await;
     let app = both(&world).start().await;
     let split = world.kinesis.split_shard().stream_name(OTHER).shard_to_split(shard(0));
@@ -111,7 +111,7 @@ async fn lease_keys_and_attributes_are_those_of_the_kcls_multi_stream_mode_bit_f
 }
 
 #[tokio::test]
-async fn a_reshard_of_one_stream_is_read_to_its_end_and_the_other_stream_is_not_concerned() {
+async fn a_reshard_of_one_stream_is_read_to_its_end_and_the_other_stream_is_not_concerned_ms_2() {
     let world = world(1, 1).await;
     let app = both(&world).start().await;
     world.putter().numbers(0..50).await;
@@ -156,7 +156,7 @@ async fn a_child_waits_for_its_parent_of_the_same_stream_whatever_the_other_stre
 }
 
 #[tokio::test]
-async fn a_restart_goes_on_in_each_stream_where_it_was_left() {
+async fn a_restart_goes_on_in_each_stream_where_it_was_left_ms_2() {
     let world = world(2, 2).await;
     let first = both(&world).start().await;
     world.putter().numbers(0..100).await;
@@ -174,7 +174,7 @@ async fn a_restart_goes_on_in_each_stream_where_it_was_left() {
 }
 
 #[tokio::test]
-async fn each_stream_begins_at_an_initial_position_of_its_own() {
+async fn each_stream_begins_at_an_initial_position_of_its_own_ms_4() {
     let world = world(1, 1).await;
     world.putter().numbers(0..10).await;
     world.putter().into(OTHER).numbers(0..10).await;
@@ -188,7 +188,7 @@ async fn each_stream_begins_at_an_initial_position_of_its_own() {
 }
 
 #[tokio::test]
-async fn two_processes_balance_the_shards_of_all_streams_together_and_one_survives_the_crash_of_the_other() {
+async fn two_processes_balance_the_shards_of_all_streams_together_and_one_survives_the_crash_of_the_other_ms_3() {
     let world = world(1, 5).await;
     let setup = both(&world);
     let one = Process::start(&setup).await;
@@ -255,7 +255,7 @@ async fn a_missing_stream_does_not_stop_the_others_and_is_read_when_it_appears_h
 }
 
 #[tokio::test]
-async fn an_application_of_which_no_stream_exists_is_refused() {
+async fn an_application_of_which_no_stream_exists_is_refused_ms_5() {
     let world = World::start(1).await;
     let setup = Setup { stream: "nowhere".to_owned(), ..both(&world) };
     let text = refused("no stream of several", setup.build()).await;
@@ -275,10 +275,28 @@ async fn a_stream_that_is_deleted_while_it_is_read_is_given_up_and_the_others_go
     world.putter().numbers(0..100).await;
     reach(&app.notes, STREAM, 100).await;
 
-    // A stream of that name that is created anew has another epoch, or the same within a second.
-    world.kinesis.create_stream().stream_name(OTHER).shard_count(1).send().await.unwrap();
-    world.kinesis.delete_stream().stream_name(STREAM).send().await.unwrap();
+    let anew = create_in_a_later_second(&world, &gone).await;
+    world.putter().into(OTHER).numbers(10..30).await;
+    reach(&app.notes, OTHER, 30).await;
+    let notes = app.stop().await;
+    assert_eq!(numbers_of(&notes, OTHER), (0..30).collect::<Vec<_>>());
+    assert_eq!(leases_of(&world, &anew).await.len(), 1, "created anew it is another stream, with leases of its own");
+    assert_eq!(leases_of(&world, &gone).await.len(), 2, "whose rows are left alone");
     world.stop().await;
+}
+
+/// Creates a stream that was deleted, until that is in a later second; the answer is its key.
+async fn create_in_a_later_second(world: &World, gone: &str) -> String {
+    eventually("the stream created in a later second", async || {
+        world.kinesis.create_stream().stream_name(OTHER).shard_count(1).send().await.unwrap();
+        let key = key_of(world, OTHER).await;
+        if key != gone {
+            return Ok(key);
+        }
+        world.kinesis.delete_stream().stream_name(OTHER).send().await.unwrap();
+        Err(key)
+    })
+    .await
 }
 
 /// Waits until nothing is left in the process of a stream that was deleted, and nobody owns its leases.
@@ -295,7 +313,7 @@ async fn given_up(world: &World, app: &Consumer, gone: &str) {
 }
 
 #[tokio::test]
-async fn the_last_stream_that_is_deleted_stops_the_application() {
+async fn the_last_stream_that_is_deleted_stops_the_application_ms_5() {
     let world = world(1, 1).await;
     let app = both(&world).start().await;
     let gone = key_of(&world, OTHER).await;
@@ -307,7 +325,7 @@ async fn the_last_stream_that_is_deleted_stops_the_application() {
 }
 
 #[tokio::test]
-async fn each_stream_has_a_registered_consumer_of_its_own_and_a_graceful_stop_deregisters_both() {
+async fn each_stream_has_a_registered_consumer_of_its_own_and_a_graceful_stop_deregisters_both_ms_6() {
     let world = world(2, 1).await;
     let retrieval = Retrieval::FanOut { consumer_name: "job".to_owned(), lifecycle: Lifecycle::ManagedByJob };
     let app = Setup { retrieval, ..both(&world) }.start().await;
@@ -324,7 +342,7 @@ async fn each_stream_has_a_registered_consumer_of_its_own_and_a_graceful_stop_de
 }
 
 #[tokio::test]
-async fn a_process_that_reads_one_of_the_streams_leaves_the_leases_of_the_other_alone() {
+async fn a_process_that_reads_one_of_the_streams_leaves_the_leases_of_the_other_alone_ms_3() {
     let world = world(2, 2).await;
     let all = Process::start(&both(&world)).await;
     world.settles_at(&[4]).await;

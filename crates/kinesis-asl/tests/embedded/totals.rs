@@ -59,12 +59,12 @@ async fn count_words(inputs: usize) {
 }
 
 #[tokio::test]
-async fn four_input_streams_over_four_shards_count_every_line_put_after_ready_exactly_once() {
+async fn four_input_streams_over_four_shards_count_every_line_put_after_ready_exactly_once_t361() {
     count_words(4).await;
 }
 
 #[tokio::test]
-async fn one_input_stream_over_four_shards_counts_every_line_put_after_ready_exactly_once() {
+async fn one_input_stream_over_four_shards_counts_every_line_put_after_ready_exactly_once_t361() {
     count_words(1).await;
 }
 
@@ -78,5 +78,30 @@ async fn each_of_four_input_streams_reads_one_of_four_shards_alone() {
     let pairs: BTreeSet<(usize, &str)> = notes.iter().map(|noted| (noted.input, noted.shard.as_str())).collect();
     let inputs: BTreeSet<usize> = pairs.iter().map(|(input, _)| *input).collect();
     assert_eq!((pairs.len(), inputs.len()), (4, 4), "{pairs:?}");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn outputs_see_what_the_message_handler_makes_of_each_record_t362() {
+    let world = World::start(2).await;
+    let (ctx, seen) = (Setup::context(), Arc::<Mutex<Vec<u64>>>::default());
+    let numbers = Setup::of(&world).input(&ctx).build_with_message_handler(|record| {
+        let number: u64 = std::str::from_utf8(record.data()).unwrap().parse().unwrap();
+        number + 5
+    });
+    let sink = Arc::clone(&seen);
+    numbers.unwrap().foreach_rdd(move |rdd, _| {
+        sink.lock().unwrap().extend(rdd.collect()?);
+        Ok(())
+    });
+    ctx.start().await.unwrap();
+    ctx.ready().await;
+    world.putter().numbers(1..11).await;
+    let enough = async || if seen.lock().unwrap().len() >= 10 { Ok(()) } else { Err("fewer".to_owned()) };
+    eventually("ten numbers", enough).await;
+    ctx.stop(StopMode::Graceful).await.unwrap();
+    let mut seen = std::mem::take(&mut *seen.lock().unwrap());
+    seen.sort_unstable();
+    assert_eq!(seen, (6..16).collect::<Vec<_>>());
     world.stop().await;
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dstream_core::{ManualClock, StreamId, testing::receiver_store};
+use dstream_core::{Claim, ManualClock, StreamId, testing::receiver_store};
 use kinesis_endpoint::{Credentials, Region, ServiceAccess};
 use kpl_deagg::HashKeyRange;
 
@@ -56,7 +56,7 @@ async fn owners(store: &MemoryLeaseStore) -> Vec<Option<WorkerId>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_leaves_before_the_start_or_twice_neither_hangs_nor_fails_gs_4() {
+async fn who_leaves_before_the_start_or_twice_neither_hangs_nor_fails_gs_4_t326() {
     let store = Arc::new(MemoryLeaseStore::default());
     let hub = hub(&store);
     let seat = hub.register(&config()).expect("registered");
@@ -95,4 +95,95 @@ async fn one_of_two_that_leaves_while_the_other_never_joined_does_not_wait_for_i
     leave(&hub, seats[0]).await;
     leave(&hub, seats[1]).await;
     assert_eq!(owners(&store).await, [None], "made, and never taken");
+}
+
+/// What a run of this worker left: it had read the shard `s0` from 11 to 20, and its snapshot holds what is before.
+fn left_by(worker: &WorkerId) -> Leftover<SequenceRange> {
+    let at = |number: u64| crate::sequence::Position::new(number.to_string().parse().expect("digits"), 0);
+    let range = |from, to| SequenceRange {
+        reader: Some(worker.clone()),
+        ..SequenceRange::new("s0".into(), crate::range::Holding::OF_AN_EARLIER_RUN, at(from), at(to), 10)
+    };
+    Leftover { accounted: vec![range(1, 10)], unfinished: vec![range(11, 20)] }
+}
+
+/// A hub whose receiver goes on from what was left; and whether its ranges are its own.
+async fn resumed(
+    store: &Arc<MemoryLeaseStore>,
+    left: &Leftover<SequenceRange>,
+) -> (WorkerHub, Vec<Claim<SequenceRange>>) {
+    let hub = hub(store);
+    let seat = hub.register(&config()).expect("registered");
+    hub.resume(seat, left.clone());
+    let (sink, _probe) = receiver_store(StreamId::new(0), 1 << 20);
+    hub.join(seat, sink).await.expect("joined");
+    let claims = hub.claim(seat, left.unfinished.clone()).await.expect("an answer");
+    (hub, claims)
+}
+
+fn is_ours(claims: &[Claim<SequenceRange>]) -> bool {
+    matches!(claims, [Claim::Ours(range)] if range.holding != crate::range::Holding::OF_AN_EARLIER_RUN)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_takes_the_leases_of_the_run_before_at_once_and_claims_what_it_left() {
+    let store = Arc::new(MemoryLeaseStore::default());
+    let (first, claims) = resumed(&store, &left_by(&"nobody".into())).await;
+    assert!(is_ours(&claims), "the first start of a directory finds free leases: {claims:?}");
+    first.kill().await;
+    assert_eq!(owners(&store).await, [Some(first.identity.id.clone())], "a crash leaves the owner");
+
+    let begun = Instant::now();
+    let (second, claims) = resumed(&store, &left_by(&first.identity.id)).await;
+    assert!(is_ours(&claims), "{claims:?}");
+    assert!(begun.elapsed() < Duration::from_secs(1), "and not after the failover time: {:?}", begun.elapsed());
+    assert_eq!(owners(&store).await, [Some(second.identity.id.clone())]);
+    second.kill().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_predecessor_that_is_alive_after_all_loses_its_lease_and_writes_nothing_more() {
+    let store = Arc::new(MemoryLeaseStore::default());
+    let (first, _) = resumed(&store, &left_by(&"nobody".into())).await;
+    let (second, claims) = resumed(&store, &left_by(&first.identity.id)).await;
+    assert!(is_ours(&claims), "{claims:?}");
+    for _ in 0..60 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(owners(&store).await, [Some(second.identity.id.clone())], "whatever the first one tries");
+    }
+    leave(&first, SeatId(0)).await;
+    assert_eq!(owners(&store).await, [Some(second.identity.id.clone())], "it has nothing to release");
+    second.kill().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_live_worker_holds_is_elsewhere_as_soon_as_that_worker_has_shown_that_it_lives() {
+    let store = Arc::new(MemoryLeaseStore::default());
+    let (other, _) = resumed(&store, &left_by(&"nobody".into())).await;
+    let begun = Instant::now();
+    let (hub, claims) = resumed(&store, &left_by(&"long gone".into())).await;
+    assert_eq!(claims, [Claim::Elsewhere]);
+    assert!(begun.elapsed() < config().tuning.failover, "its first renewal was enough: {:?}", begun.elapsed());
+    other.kill().await;
+    hub.kill().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_between_two_restarts_is_waited_for_and_then_the_ranges_are_ours() {
+    let store = Arc::new(MemoryLeaseStore::default());
+    // This one wrote nothing into the directory, so nobody knows it for a predecessor.
+    let (between, _) = resumed(&store, &left_by(&"first".into())).await;
+    between.kill().await;
+    let begun = Instant::now();
+    let (last, claims) = resumed(&store, &left_by(&"first".into())).await;
+    assert!(is_ours(&claims), "{claims:?}");
+    assert!(begun.elapsed() >= config().tuning.failover, "{:?}", begun.elapsed());
+    last.kill().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_without_ranges_is_answered_before_anything_runs() {
+    let hub = hub(&Arc::default());
+    let seat = hub.register(&config()).expect("registered");
+    assert_eq!(hub.claim(seat, vec![]).await.expect("an answer"), []);
 }

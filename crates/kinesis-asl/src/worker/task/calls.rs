@@ -108,6 +108,7 @@ impl WorkerTask {
                     Reading::TooOld => warn!("reading the lease table took longer than the failover time"),
                     Reading::Used => {
                         self.readings = Readings::Some;
+                        self.leftovers.on_listing(self.core.snapshot(), self.core.me());
                         self.look_for_holes();
                     }
                 }

@@ -1,0 +1,97 @@
+//! What receivers ask of their worker so that batches of an earlier run can be run again: whose the ranges are, and their records.
+
+use dstream_core::{Claim, Leftover};
+use kpl_deagg::{HashKeyRange, RangePolicy};
+use tracing::warn;
+
+use super::WorkerHub;
+use crate::consumer::expand::Expander;
+use crate::consumer::reread::error::RereadError;
+use crate::consumer::reread::reader::RangeReader;
+use crate::consumer::retrieval::OnExpired;
+use crate::error::KinesisError;
+use crate::lease::lease::WorkerId;
+use crate::origin::Origin;
+use crate::range::SequenceRange;
+use crate::record::KinesisRecord;
+use crate::shard::ShardId;
+use crate::worker::seats::SeatId;
+use crate::worker::task::Request;
+
+impl WorkerHub {
+    /// The name under which this worker owns leases.
+    pub(crate) fn worker_id(&self) -> &WorkerId {
+        &self.identity.id
+    }
+
+    /// Announces what an earlier run left to a seat, before it joins.
+    pub fn resume(&self, seat: SeatId, left: Leftover<SequenceRange>) {
+        self.lock().leftovers.push((seat, left));
+    }
+
+    /// Says of each unfinished range whether it is this worker's to process. Waits until that is known, for the failover time and 5 s
+    /// at most; a shard of which it is not known by then counts as somebody else's.
+    ///
+    /// # Errors
+    /// [`KinesisError::WorkerPanicked`] when the worker has ended.
+    ///
+    /// # Cancellation
+    /// Safe: what would have been claimed is then nobody's until the leases are given up.
+    pub async fn claim(
+        &self,
+        seat: SeatId,
+        unfinished: Vec<SequenceRange>,
+    ) -> Result<Vec<Claim<SequenceRange>>, KinesisError> {
+        if unfinished.is_empty() {
+            return Ok(Vec::new());
+        }
+        // The task starts with the last receiver. The hub holds the sender, so this ends only when it is so far.
+        let _ = self.running.subscribe().wait_for(|running| *running).await;
+        let answer = self.ask(|reply| Request::Claim(seat, unfinished, reply)).await;
+        answer.ok_or_else(|| KinesisError::WorkerPanicked { application: self.config.application.clone() })
+    }
+
+    /// The records of a range: all of them, in order, and no others. With [`OnExpired::Continue`] a range whose records have expired
+    /// has none; that is logged and counted.
+    ///
+    /// # Errors
+    /// When that is not possible.
+    ///
+    /// # Cancellation
+    /// Safe.
+    pub async fn reread(&self, range: &SequenceRange) -> Result<Vec<KinesisRecord>, RereadError> {
+        let services = self.services.get_or_init(|| self.connect()).await;
+        let (stream, api) =
+            services.source_of(&range.shard).map_err(|source| RereadError::Refused { range: range.clone(), source })?;
+        let policy = self.config.tuning.range_policy;
+        let hash_range = match policy {
+            RangePolicy::KeepAll => None,
+            _ => self.hash_range_of(&range.shard).await,
+        };
+        let origin = Origin::new(&stream.name, &range.shard).into();
+        let expander = Expander { shard: range.shard.clone(), origin, hash_range, policy, processed: None };
+        let (budget, retry) = (stream.reading.budgets.of(&range.shard), stream.reading.reread);
+        let read = RangeReader { api: &*api, range, expander, budget, retry }.read().await;
+        match read {
+            Err(error @ RereadError::Expired { .. }) if self.reading.on_expired == OnExpired::Continue => {
+                self.reading.board.on_loss(&range.shard);
+                warn!(%error, "going on without them");
+                Ok(Vec::new())
+            }
+            read => read,
+        }
+    }
+
+    /// A shard's part of the hash key space as its lease says it, by which aggregates were taken apart at the first read.
+    async fn hash_range_of(&self, shard: &ShardId) -> Option<HashKeyRange> {
+        let services = self.services.get()?;
+        match services.opening.store.get(shard).await {
+            Ok(lease) => lease.and_then(|lease| lease.hash_range),
+            // If records were left out by it, their number differs, and that is an error of its own.
+            Err(error) => {
+                warn!(%shard, %error, "the lease could not be read; aggregates are taken apart without the shard's hash range");
+                None
+            }
+        }
+    }
+}
