@@ -11,7 +11,7 @@ const MAX: u128 = u128::MAX;
 fn aggregate(records: &[(&str, Option<u128>)]) -> Bytes {
     let mut aggregator = Aggregator::new(1 << 20);
     for (number, (key, explicit)) in records.iter().enumerate() {
-        let _ = aggregator.try_add(key, explicit.map(HashKey::from_u128), number.to_string().as_bytes());
+        let _ = aggregator.try_add(key, explicit.map(HashKey::new), number.to_string().as_bytes());
     }
     aggregator.finish().unwrap().data
 }
