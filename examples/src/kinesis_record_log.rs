@@ -5,6 +5,9 @@
 //! number (0 unless the record was part of a KPL aggregate), and the data, with everything escaped that is not printable
 //! ASCII. Lines of one shard come in its order. A batch is written in one piece before its positions are checkpointed, so a
 //! record is in a file at least once, and exactly once unless a process died or was taken for dead.
+//!
+//! With `--count-by-key` it also counts the records of each partition key that this process has processed, with state that
+//! survives its end: see [`key_counts`].
 
 use std::fs::{File, OpenOptions, create_dir_all};
 use std::io::{self, Write};
@@ -15,7 +18,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use dstream_core::{BoxError, DStream, StopMode, StreamingContext, error_chain};
-use kinesis_asl::{Credentials, InitialPosition, KinesisInputDStream, KinesisRecord};
+use examples::key_counts;
+use kinesis_asl::{CheckpointAfter, Credentials, InitialPosition, KinesisInputDStream, KinesisRecord};
 use tokio::time::Instant;
 
 /// Writes every record of a Kinesis stream to a file, a line for each.
@@ -54,6 +58,18 @@ struct Options {
     /// After which time without a sign of life others take this process's shards over, in milliseconds; at least 1000.
     #[arg(long, value_name = "MS", default_value_t = 10_000)]
     failover_ms: u64,
+    /// How long a graceful stop may take, in milliseconds; by default as long as it takes. When it is over, the stop is cut short
+    /// and the exit code is 3.
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
+    stop_deadline_ms: Option<u64>,
+    /// Count the records of each partition key as well, with state and files of counts in this directory. It belongs to one
+    /// process at a time; whoever is started on it goes on with the counts that are there.
+    #[arg(long, value_name = "DIRECTORY")]
+    count_by_key: Option<PathBuf>,
+    /// Move positions as soon as records are stored, as Spark does, so that a crash loses records: to show that
+    /// `cargo xtask chaos` finds it.
+    #[arg(long, hide = true)]
+    checkpoint_at_receive: bool,
     /// Stop gracefully when standard input ends, so that a parent that dies takes the program along.
     #[arg(long, hide = true)]
     stop_with_stdin: bool,
@@ -75,7 +91,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             examples::say(format!("KinesisRecordLog: {}", error_chain(&*error)));
-            ExitCode::FAILURE
+            examples::Failure::of(&*error).into()
         }
     }
 }
@@ -83,17 +99,19 @@ async fn main() -> ExitCode {
 async fn run(options: &Options) -> Result<(), BoxError> {
     let begun = Instant::now();
     let stdin = options.stop_with_stdin.then(examples::stdin_end);
-    let ssc = StreamingContext::builder("KinesisRecordLog")
-        .master("local[2]")
-        .batch_interval(Duration::from_millis(options.batch_ms))
-        .build()?;
+    let ssc = context(options)?;
     let records = input_stream(&ssc, options)?;
     let (path, file) = open(&options.directory, std::process::id())?;
     records.foreach_rdd(move |rdd, time| {
-        let text: String = rdd.collect()?.iter().map(|fields| format!("{}\t{fields}\n", time.as_millis())).collect();
+        let text: String =
+            rdd.collect()?.iter().map(|(_, fields)| format!("{}\t{fields}\n", time.as_millis())).collect();
         // In one piece, so that a process that is killed leaves a whole batch or nothing, save for a full disk.
         Ok((&file).write_all(text.as_bytes())?)
     });
+    if let Some(directory) = options.count_by_key.clone() {
+        let counts = key_counts::counts(&records.map(|(key, _)| (key, ())));
+        counts.foreach_rdd(move |rdd, time| Ok(key_counts::write(&directory, time, rdd.collect()?)?));
+    }
 
     ssc.start().await?;
     let mut end = pin!(ssc.await_termination_or_signal());
@@ -111,6 +129,21 @@ async fn run(options: &Options) -> Result<(), BoxError> {
     Ok(())
 }
 
+fn context(options: &Options) -> Result<StreamingContext, BoxError> {
+    let batch = Duration::from_millis(options.batch_ms);
+    let mut builder = StreamingContext::builder("KinesisRecordLog").master("local[2]").batch_interval(batch);
+    if let Some(millis) = options.stop_deadline_ms {
+        builder = builder.stop_deadline(Duration::from_millis(millis));
+    }
+    if let Some(directory) = &options.count_by_key {
+        // Positions wait for the checkpoint of the state. Counts are small, so there is one for each batch, and little is
+        // done again after a crash.
+        let location = directory.join("checkpoints");
+        builder = builder.checkpoint_dir(&location.to_string_lossy()).checkpoint_interval(batch);
+    }
+    Ok(builder.build()?)
+}
+
 /// The file of this process. There is nothing to flush: what is written to it goes to the operating system at once.
 fn open(directory: &Path, process: u32) -> io::Result<(PathBuf, File)> {
     let path = directory.join(format!("records-{process}.tsv"));
@@ -120,13 +153,14 @@ fn open(directory: &Path, process: u32) -> io::Result<(PathBuf, File)> {
     Ok((path, file))
 }
 
-/// What a line says of a record, behind the batch time.
-fn fields(record: &KinesisRecord) -> String {
+/// The partition key of a record, and what a line says of it, behind the batch time.
+fn fields(record: &KinesisRecord) -> (String, String) {
     let (shard, position) = (record.shard(), record.position());
-    format!("{shard}\t{}\t{}\t{}", position.sequence, position.sub_sequence, record.data().escape_ascii())
+    let line = format!("{shard}\t{}\t{}\t{}", position.sequence, position.sub_sequence, record.data().escape_ascii());
+    (record.partition_key().to_owned(), line)
 }
 
-fn input_stream(ssc: &StreamingContext, options: &Options) -> Result<DStream<String>, BoxError> {
+fn input_stream(ssc: &StreamingContext, options: &Options) -> Result<DStream<(String, String)>, BoxError> {
     let mut builder = KinesisInputDStream::builder()
         .streaming_context(ssc)
         .checkpoint_app_name(&options.app_name)
@@ -138,6 +172,9 @@ fn input_stream(ssc: &StreamingContext, options: &Options) -> Result<DStream<Str
         })
         .failover(Duration::from_millis(options.failover_ms))
         .kinesis_credentials(Credentials::from_env()?);
+    if options.checkpoint_at_receive {
+        builder = builder.checkpoint_after(CheckpointAfter::Stored);
+    }
     if let Some(region) = &options.region {
         builder = builder.region_name(region);
     }

@@ -1,7 +1,7 @@
 //! Counts the words of the lines in a Kinesis stream, batch by batch: Spark's `KinesisWordCountASL`.
 //!
 //! One input stream for each shard, batches of 2 s, checkpoints as often, from LATEST on; the first 10 counts of each
-//! batch are printed. Ctrl-C and SIGTERM stop gracefully; a second one at once.
+//! batch are printed. Ctrl-C and SIGTERM stop gracefully; a second one at once. What the exit code says: see `lib.rs`.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -54,6 +54,10 @@ struct Options {
     /// Print the totals of all batches at the end.
     #[arg(long)]
     totals: bool,
+    /// How long a graceful stop may take, in milliseconds; by default as long as it takes. When it is over, the stop is cut short
+    /// and the exit code is 3.
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
+    stop_deadline_ms: Option<u64>,
     /// Stop gracefully when standard input ends, so that a parent that dies takes the program along.
     #[arg(long, hide = true)]
     stop_with_stdin: bool,
@@ -85,7 +89,7 @@ async fn main() -> ExitCode {
             if !examples::is_unread(&*error) {
                 examples::say(format!("KinesisWordCount: {}", error_chain(&*error)));
             }
-            ExitCode::FAILURE
+            examples::Failure::of(&*error).into()
         }
     }
 }
@@ -93,10 +97,7 @@ async fn main() -> ExitCode {
 async fn run(options: &Options) -> Result<(), BoxError> {
     let begun = Instant::now();
     let stdin = options.stop_with_stdin.then(examples::stdin_end);
-    let ssc = StreamingContext::builder("KinesisWordCount")
-        .master(options.master.as_str())
-        .batch_interval(Duration::from_millis(options.batch_ms))
-        .build()?;
+    let ssc = context(options)?;
     // The first one before any call is made: it checks the settings.
     let mut streams = vec![input_stream(&ssc, options)?];
     let shards = count_shards(options).await?;
@@ -128,6 +129,17 @@ async fn run(options: &Options) -> Result<(), BoxError> {
         print_totals(&totals)?;
     }
     Ok(())
+}
+
+fn context(options: &Options) -> Result<StreamingContext, BoxError> {
+    let builder = StreamingContext::builder("KinesisWordCount")
+        .master(options.master.as_str())
+        .batch_interval(Duration::from_millis(options.batch_ms));
+    Ok(match options.stop_deadline_ms {
+        Some(millis) => builder.stop_deadline(Duration::from_millis(millis)),
+        None => builder,
+    }
+    .build()?)
 }
 
 fn say_ready(options: &Options, begun: Instant, shards: usize) {

@@ -1,10 +1,21 @@
-//! What the example programs share: log output, messages that survive a reader that has gone, and the end of standard
-//! input as a request to stop.
+//! What the example programs share: log output, messages that survive a reader that has gone, the end of standard input as a
+//! request to stop, exit codes, and counts by key that survive a restart.
+//!
+//! | exit code | what it means |
+//! |---|---|
+//! | 0 | a graceful stop: everything that was read is processed, and its positions are written |
+//! | 1 | a failure; standard error says which, and what to do. Records may be delivered again |
+//! | 2 | wrong arguments |
+//! | 3 | a graceful stop that was cut short, by a second signal or by its deadline. Records will be delivered again |
+
+pub mod key_counts;
 
 use std::error::Error;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Read, Write};
+use std::process::ExitCode;
 
+use dstream_core::StreamingError;
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
@@ -40,6 +51,38 @@ pub fn is_unread(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
+/// How a program ended that did not end well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// Something failed.
+    Failed,
+    /// A graceful stop was cut short.
+    CutShort,
+}
+
+impl Failure {
+    /// What an error says about the end of the program.
+    #[must_use]
+    pub fn of(error: &(dyn Error + 'static)) -> Self {
+        match error.downcast_ref::<StreamingError>() {
+            Some(StreamingError::StopCutShort { .. }) => Self::CutShort,
+            _ => Self::Failed,
+        }
+    }
+}
+
+impl From<Failure> for ExitCode {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Failed => Self::FAILURE,
+            Failure::CutShort => Self::from(CUT_SHORT),
+        }
+    }
+}
+
+/// 1 is any failure, and 2 wrong arguments.
+const CUT_SHORT: u8 = 3;
+
 /// A signal that comes when standard input ends: a parent that closes it, or dies, stops its children that way.
 ///
 /// The thread that waits cannot be joined, since nothing can interrupt its read; it ends with the process.
@@ -72,6 +115,14 @@ pub async fn ended(stdin: Option<watch::Receiver<()>>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stop_that_was_cut_short_is_told_apart_from_a_failure() {
+        let reason = dstream_core::CutShort::SecondSignal;
+        assert_eq!(Failure::of(&StreamingError::StopCutShort { reason }), Failure::CutShort);
+        assert_eq!(Failure::of(&StreamingError::Scheduler { message: "x".to_owned() }), Failure::Failed);
+        assert_eq!(Failure::of(&std::fmt::Error), Failure::Failed);
+    }
 
     #[test]
     fn only_a_reader_that_has_gone_needs_no_message() {

@@ -102,12 +102,23 @@ impl Endpoints {
                 "our embedded endpoints already run at {kinesis} and {dynamodb}: use those, or choose other ports with --kinesis-port and --dynamodb-port"
             ))),
             Found::Other => Err(taken(ports.kinesis_port)),
-            Found::Nothing => Self::start_with(binaries, ports, shards, options),
+            Found::Nothing => {
+                let endpoints = Self::start_with(binaries, ports, shards, options)?;
+                endpoints.say_started(shards);
+                Ok(endpoints)
+            }
         }
     }
 
     /// Starts endpoints of our own; port 0 is any free one.
     pub(crate) fn start(binaries: &Binaries, ports: Ports, shards: Shards) -> Result<Self, Failure> {
+        let endpoints = Self::start_silently(binaries, ports, shards)?;
+        endpoints.say_started(shards);
+        Ok(endpoints)
+    }
+
+    /// The same, for one of many runs.
+    pub(crate) fn start_silently(binaries: &Binaries, ports: Ports, shards: Shards) -> Result<Self, Failure> {
         let mut endpoints = Self::start_with(binaries, ports, shards, Vec::new())?;
         // Nobody looks at them, and nobody who does not look may keep them from being printed.
         endpoints.lines = None;
@@ -134,11 +145,15 @@ impl Endpoints {
         let command = binaries.command("kinesis-local", &args);
         let own = Child::start("kinesis-local", command, Output::Lines(sender, false, true))?;
         let (kinesis, dynamodb) = addresses(&lines)?;
+        let port = kinesis.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(ports.kinesis_port);
+        Ok(Self { kinesis, dynamodb, hold: None, own: Some(own), port, lines: Some(lines) })
+    }
+
+    fn say_started(&self, Shards { shards }: Shards) {
+        let Self { kinesis, dynamodb, .. } = self;
         say(format!(
             "started embedded endpoints: Kinesis {kinesis}, DynamoDB {dynamodb}, stream '{STREAM}' of {shards} shards"
         ));
-        let port = kinesis.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(ports.kinesis_port);
-        Ok(Self { kinesis, dynamodb, hold: None, own: Some(own), port, lines: Some(lines) })
     }
 
     /// Ends our use. Endpoints that we started and that others still use are kept until those are done, or Ctrl-C.

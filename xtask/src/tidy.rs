@@ -98,3 +98,45 @@ fn every_case_of_the_kinesis_connector_is_on_its_page() {
     let defects = (1..10).filter(|number| !page.contains(&format!("| R{number} |")));
     assert_eq!(defects.count(), 0, "docs/spark-cases.md says something of each of R1 to R9");
 }
+
+/// The names of tests in a text, as `file::name` between backticks.
+fn tests_with_their_files(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let named = text.split('`').skip(1).step_by(2).filter_map(|code| code.split_once("::"));
+    named.filter(|(_, name)| names_a_test(name))
+}
+
+/// Whether a file of that name, or its `tests.rs`, has that test.
+fn is_in(file: &str, name: &str) -> bool {
+    let wanted = format!("fn {name}(");
+    let is_it = |path: &&PathBuf| {
+        let stem = path.file_stem().is_some_and(|stem| stem == file);
+        let folder = path.parent().and_then(Path::file_name).is_some_and(|folder| folder == file);
+        stem || (folder && path.ends_with("tests.rs"))
+    };
+    let files = rust_files();
+    files.iter().filter(is_it).any(|path| fs::read_to_string(path).expect("a readable file").contains(&wanted))
+}
+
+/// Sections of the page whose lines name their tests at their end, or say what is not there.
+const NAME_THEIR_TESTS_AT_THE_END: [&str; 2] = ["Checkpoint directory", "Not yet"];
+/// Lines whose tests are named elsewhere.
+const NAMED_ELSEWHERE: [&str; 1] = ["**A failed batch**"];
+
+#[test]
+fn each_line_of_what_one_may_rely_on_names_tests_that_exist() {
+    let page = fs::read_to_string(workspace().join("docs/semantics.md")).expect("the page");
+    let missing: Vec<_> = tests_with_their_files(&page).filter(|(file, name)| !is_in(file, name)).collect();
+    assert!(missing.is_empty(), "docs/semantics.md names tests that do not exist: {missing:#?}");
+    let mut unproven = Vec::new();
+    for section in page.split("\n## ").skip(1) {
+        if NAME_THEIR_TESTS_AT_THE_END.iter().any(|title| section.starts_with(title)) {
+            continue;
+        }
+        let lines = section.split("\n* ").skip(1).map(|line| line.split("\n\n").next().unwrap_or_default());
+        // The first row of a table is its head; the line below it begins differently.
+        let rows = section.lines().filter(|line| line.starts_with("| ")).skip(1);
+        let claims = lines.chain(rows).filter(|line| !NAMED_ELSEWHERE.iter().any(|start| line.starts_with(start)));
+        unproven.extend(claims.filter(|line| tests_with_their_files(line).next().is_none()));
+    }
+    assert!(unproven.is_empty(), "docs/semantics.md says without a test: {unproven:#?}");
+}

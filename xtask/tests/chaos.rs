@@ -34,11 +34,22 @@ fn a_fleet_that_is_scaled_killed_split_and_merged_under_load_loses_nothing_and_t
 }
 
 #[test]
-fn a_worker_that_stood_still_for_longer_than_the_failover_time_loses_nothing_even_if_records_are_aggregated() {
-    let output = chaos(&["--story=scale:2,freeze", "--aggregate", "--seed=2"]);
+fn freezes_thefts_faults_and_restarts_lose_nothing_neither_records_nor_counts() {
+    let output = chaos(&["--story=scale:2,freeze,steal:crash,fault:lost,restart", "--seed=2"]);
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{out}\n{err}");
     assert!(out.contains("- 0 lost, 0 strange") && out.contains("woken after 9."), "{out}\n{err}");
+    assert!(out.contains("state of 256 keys") && out.contains(" 0 missing"), "{out}\n{err}");
+    assert!(out.contains("1 kills, 1 freezes, 1 thefts, 1 faults"), "{out}\n{err}");
+}
+
+#[test]
+fn runs_of_many_seeds_end_with_a_table_and_each_can_be_played_again() {
+    let output = chaos(&["--seeds=1", "--first-seed=9", "--form=aggregated"]);
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{out}\n{err}");
+    assert!(out.contains("\n| 9    | ok |") && out.ends_with("1 of 1 runs without a violation\n"), "{out}\n{err}");
+    assert!(err.contains("run 1 of 1: seed 9 OK"), "{err}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::batch::Batch;
 use crate::block::StreamId;
-use crate::input::Report;
+use crate::checkpoint::Completed;
 use crate::receivers::Receivers;
 use crate::stream_node::StreamNode;
 use crate::time::Time;
@@ -32,13 +32,15 @@ impl Aftermath {
         self.pinned = batch;
     }
 
-    /// All output operations of the batch succeeded, and all earlier batches have had their aftermath. Returns what reports its
-    /// positions.
-    pub(crate) fn of_processed(&mut self, batch: Arc<Batch>, receivers: &Receivers) -> Report {
+    /// All output operations of the batch succeeded, and all earlier batches have had their aftermath. Returns what follows for
+    /// its positions.
+    pub(crate) fn of_processed(&mut self, batch: Arc<Batch>, receivers: &Receivers) -> Completed {
         self.forget_datasets(&batch);
         let report = receivers.processed(&batch, &self.held_back);
+        let covered = receivers.covered(&batch, &self.held_back);
+        let time = batch.time;
         self.release_blocks(batch, receivers);
-        report
+        Completed { batch: time, report, covered }
     }
 
     /// The batch failed for good, and later ones go on; all earlier batches have had their aftermath.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::batch::{Batch, BatchInfo};
+use crate::time::Time;
 
 /// How many batches may wait. A program that is that far behind does not catch up by working through every interval, and
 /// neither does one whose machine slept for hours: batches beyond this are not made, and the blocks they would have held
@@ -36,7 +37,8 @@ impl BatchQueue {
         self.waiting.push_back(submitted);
     }
 
-    pub(crate) fn pop(&mut self) -> Option<Submitted> {
-        self.waiting.pop_front()
+    /// The first one, if it may run.
+    pub(crate) fn pop_if(&mut self, may_run: impl FnOnce(Time) -> bool) -> Option<Submitted> {
+        self.waiting.pop_front_if(|first| may_run(first.batch.time))
     }
 }

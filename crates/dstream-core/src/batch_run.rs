@@ -17,8 +17,9 @@ use crate::batch::{Batch, BatchInfo};
 use crate::error::StreamingError;
 use crate::event::Event;
 use crate::graph::Output;
-use crate::output_info::{OutputId, OutputInfo};
+use crate::output_info::OutputId;
 use crate::output_run::{OutputEnd, OutputRun, OutputRunner, Work};
+use crate::poison_run::PoisonRun;
 use crate::scheduling::BatchFailure;
 
 pub(crate) struct BatchRun {
@@ -39,7 +40,18 @@ pub(crate) enum OutputOrder {
 pub(crate) struct Turn {
     /// Resolves when the batch before has opened; fails when it never will.
     pub(crate) before: Option<oneshot::Receiver<()>>,
-    pub(crate) opened: oneshot::Sender<()>,
+    /// Taken when it was said.
+    pub(crate) opened: Option<oneshot::Sender<()>>,
+}
+
+impl Turn {
+    /// The batch has opened.
+    fn open(&mut self) {
+        if let Some(opened) = self.opened.take() {
+            // Nobody listens if no batch follows.
+            let _ = opened.send(());
+        }
+    }
 }
 
 /// A batch that runs no more.
@@ -72,16 +84,20 @@ impl BatchRun {
         }
         info.started = Some(runner.clock.now());
         runner.control().emit(&Event::BatchStarted(info.clone()));
-        let mut runs: Vec<OutputRun<'_>> = due(&outputs, &batch)
-            .map(|(id, output)| {
-                let info = OutputInfo::waiting(id, output.name, batch.time);
-                OutputRun { runner: &runner, batch: &batch, output, info }
-            })
-            .collect();
-        let ends = match order {
+        let mut runs: Vec<OutputRun<'_>> =
+            due(&outputs, &batch).map(|due| OutputRun::new(&runner, &batch, due)).collect();
+        let mut ends = match &mut order {
             OutputOrder::OneByOne => one_by_one(&mut runs, on_failure).await,
             OutputOrder::SideBySide(turn) => side_by_side(&mut runs, turn, on_failure).await,
         };
+        if let Some(mut poison) = PoisonRun::of(&batch, &runner) {
+            info.left_out = poison.mend(&mut runs, &mut ends, on_failure).await;
+        }
+        if let OutputOrder::SideBySide(turn) = &mut order
+            && ends.iter().all(|end| matches!(end, OutputEnd::Succeeded))
+        {
+            turn.open();
+        }
         leave_out_failed_memories(&runs, &ends);
         info.ended = Some(runner.clock.now());
         info.failed_attempts = runs.iter().map(|run| run.info.failed_attempts).fold(0, u32::saturating_add);
@@ -109,10 +125,12 @@ async fn may_begin(order: &mut OutputOrder, runner: &OutputRunner, on_failure: B
     (opened || on_failure == BatchFailure::Continue) && !runner.control().is_urgent()
 }
 
-async fn one_by_one(runs: &mut [OutputRun<'_>], on_failure: BatchFailure) -> Vec<OutputEnd> {
+/// Runs what did not succeed yet, and all that computes memories, one after the other.
+pub(crate) async fn one_by_one(runs: &mut [OutputRun<'_>], on_failure: BatchFailure) -> Vec<OutputEnd> {
     let mut ends = Vec::new();
     for run in runs {
-        let end = run.run(Work::Output).await;
+        let done = run.is_of_program() && run.info.has_succeeded();
+        let end = if done { OutputEnd::Succeeded } else { run.run(Work::Output).await };
         let last = is_last(&end, on_failure);
         ends.push(end);
         if last {
@@ -122,7 +140,7 @@ async fn one_by_one(runs: &mut [OutputRun<'_>], on_failure: BatchFailure) -> Vec
     ends
 }
 
-async fn side_by_side(runs: &mut [OutputRun<'_>], turn: Turn, on_failure: BatchFailure) -> Vec<OutputEnd> {
+async fn side_by_side(runs: &mut [OutputRun<'_>], turn: &mut Turn, on_failure: BatchFailure) -> Vec<OutputEnd> {
     let mut opened = Vec::new();
     for run in runs.iter_mut() {
         let end = run.run(Work::Materialise).await;
@@ -132,8 +150,7 @@ async fn side_by_side(runs: &mut [OutputRun<'_>], turn: Turn, on_failure: BatchF
             return opened;
         }
     }
-    // Nobody listens if no batch follows.
-    let _ = turn.opened.send(());
+    turn.open();
     let rest = runs.iter_mut().zip(opened).map(|(run, opened)| async move {
         match opened {
             OutputEnd::Succeeded if run.is_of_program() => run.run(Work::Output).await,

@@ -25,6 +25,12 @@ impl BatchTimer {
         }
     }
 
+    /// The next batch is the first one after `time`, and so is the next cut.
+    pub(crate) fn go_on_after(&mut self, time: Time) {
+        self.next_batch = time.next_multiple(self.batch_interval);
+        self.next_cut = time.next_multiple(self.block_interval);
+    }
+
     /// The next batch time.
     pub(crate) const fn next_batch(&self) -> Time {
         self.next_batch
@@ -123,6 +129,13 @@ mod tests {
         assert_eq!(timer.skip_beyond(0, Time::from_millis(250)), 2);
         assert_eq!(due(&mut timer, 299), Vec::<i64>::new());
         assert_eq!(due(&mut timer, 300), [300]);
+    }
+
+    #[test]
+    fn a_timer_that_stood_still_goes_on_behind_a_time_and_leaves_out_what_was_due_before() {
+        let mut timer = timer(0);
+        timer.go_on_after(Time::from_millis(730));
+        assert_eq!((timer.wake_at().as_millis(), due(&mut timer, 899)), (750, vec![800]));
     }
 
     #[test]

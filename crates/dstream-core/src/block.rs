@@ -54,6 +54,12 @@ pub trait BlockRecord: Sized + Send + Sync + 'static {
     /// # Errors
     /// When the bytes are no such record; the batch attempt that reads them fails.
     fn decode(bytes: Bytes) -> Result<Self, BoxError>;
+
+    /// Where the record came from, in the source's own terms, for errors and warnings about it. `None`, the default: its place in its
+    /// block is all that is said.
+    fn describe(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Where a page of records came from, in the source's own terms; for Kinesis a shard and two sequence numbers.

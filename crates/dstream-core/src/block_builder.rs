@@ -75,9 +75,20 @@ impl<R, M> BlockBuilder<R, M> {
             return None;
         }
         let OpenBlock { records, ranges, bytes, reserved } = std::mem::take(&mut self.open);
+        Some(self.seal(records, ranges, bytes, reserved))
+    }
+
+    /// Seals what was not pushed page by page, as the next block.
+    pub(crate) fn seal(
+        &mut self,
+        records: Vec<R>,
+        ranges: Vec<M>,
+        bytes: usize,
+        reserved: Reserved,
+    ) -> SealedBlock<R, M> {
         let id = BlockId::new(self.stream, self.next_number);
         self.next_number = self.next_number.saturating_add(1);
-        Some(SealedBlock { block: Block::new(id, records, ranges, bytes), reserved })
+        SealedBlock { block: Block::new(id, records, ranges, bytes), reserved }
     }
 
     /// Refuses pages from now on.

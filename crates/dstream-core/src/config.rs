@@ -18,6 +18,7 @@ use crate::master::{Master, ParseMasterError};
 use crate::rate::{RateChoices, RateSettings};
 use crate::retry::RetryPolicy;
 use crate::scheduling::{Scheduling, SchedulingChoices};
+use crate::stop_deadline;
 
 /// Where `print` writes to.
 pub(crate) type Printer = Arc<Mutex<dyn Write + Send>>;
@@ -34,6 +35,7 @@ pub(crate) struct Settings {
     pub(crate) rates: RateSettings,
     pub(crate) checkpoint: CheckpointSettings,
     pub(crate) retained_batches: usize,
+    pub(crate) stop_deadline: Option<Duration>,
 }
 
 /// The parts that tests and embedders replace.
@@ -67,6 +69,7 @@ pub struct StreamingContextBuilder {
     pub(crate) scheduling: SchedulingChoices,
     pub(crate) rates: RateChoices,
     pub(crate) checkpoint: CheckpointChoices,
+    pub(crate) stop_deadline: Option<Duration>,
     components: Components,
 }
 
@@ -84,6 +87,7 @@ impl StreamingContextBuilder {
             scheduling: SchedulingChoices::default(),
             rates: RateChoices::default(),
             checkpoint: CheckpointChoices::default(),
+            stop_deadline: None,
             components: Components {
                 clock: Arc::new(SystemClock),
                 blocks: Arc::new(DiskBlockStore::default()),
@@ -198,6 +202,7 @@ impl StreamingContextBuilder {
             rates: self.rates.check(batch_interval)?,
             checkpoint: self.checkpoint.check(batch_interval)?,
             retained_batches: self.retained_batches,
+            stop_deadline: stop_deadline::check(self.stop_deadline)?,
         };
         Ok(StreamingContext::new(settings, self.components)?)
     }
@@ -249,6 +254,7 @@ mod tests {
         assert!(refused(builder().memory_budget(0)).contains("memory budget"));
         assert!(refused(builder().batch_attempts(0)).contains("attempts"));
         assert!(refused(builder().concurrent_jobs(0)).contains("concurrent jobs"));
+        assert!(refused(builder().stop_deadline(Duration::ZERO)).contains("stop deadline is 0"));
         assert!(refused(StreamingContext::builder(" ")).contains("application name"));
     }
 

@@ -36,6 +36,9 @@ pub enum ConfigError {
     /// A batch may not be tried at all.
     #[error("batch attempts are 0: give at least 1")]
     NoAttempts,
+    /// A graceful stop may take no time.
+    #[error("the stop deadline is 0: give more, or stop with StopMode::Immediate")]
+    NoTimeToStop,
     /// No output operation may run.
     #[error("concurrent jobs are 0: give at least 1")]
     NoJobs,

@@ -9,6 +9,7 @@ use crate::config::{Components, Printer, Settings, StreamingContextBuilder};
 use crate::control::{Control, StopMode};
 use crate::error::StreamingError;
 use crate::event::Listener;
+use crate::failed_records::ReceiverOptions;
 use crate::graph::{Added, Graph, Output};
 use crate::input::{Input, ReceiverInput};
 use crate::job::Engine;
@@ -20,7 +21,6 @@ use crate::receiver::Receiver;
 use crate::receiver_store::Intake;
 use crate::shared::Shared;
 use crate::spill::SpillDesk;
-use crate::storage_level::StorageLevel;
 use crate::stream_node::StreamNode;
 use crate::task_pool::{PoolError, TaskPool};
 
@@ -143,13 +143,13 @@ impl StreamingContext {
     pub(crate) fn receiver_input<Rc: Receiver>(
         &self,
         name: &str,
-        level: StorageLevel,
+        options: ReceiverOptions<Rc::Record>,
         receiver: Rc,
     ) -> ReceiverInput<Rc> {
         let stream = self.graph().stream_id();
         let intake = Intake::new(stream, name.into(), Arc::clone(&self.inner.budget), Arc::clone(self.control()))
             .limited(self.inner.settings.rates.cap);
-        ReceiverInput::new(receiver, level, Arc::clone(&self.inner.desk), intake)
+        ReceiverInput::new(receiver, options, Arc::clone(&self.inner.desk), intake)
     }
 
     pub(crate) fn add_input(&self, input: Arc<dyn Input>) {

@@ -16,6 +16,7 @@ use crate::block_store::BlockStoreError;
 use crate::control::Control;
 use crate::error::BoxError;
 use crate::job::{Job, JobError};
+use crate::left_out::RecordId;
 use crate::operator::OperatorName;
 use crate::state::VersionError;
 
@@ -55,17 +56,19 @@ pub(crate) type SharedRows<T> = Arc<Vec<T>>;
 
 // What runs for each record is inlined: operators are generic, so compiled in the program's crate.
 
-/// A run over one partition: which operator's code runs right now, and whether to go on.
+/// A run over one partition: which operator's code runs right now, on which record, and whether to go on.
 #[derive(Debug)]
 pub(crate) struct Task<'a> {
     // One store for each call of user code; it is what lets an error name the operator.
     at: Cell<OperatorName>,
+    // One store for each raw record; it is what lets a failure be laid to it.
+    record: Cell<Option<RecordId>>,
     control: &'a Control,
 }
 
 impl<'a> Task<'a> {
     pub(crate) const fn new(output: OperatorName, control: &'a Control) -> Self {
-        Self { at: Cell::new(output), control }
+        Self { at: Cell::new(output), record: Cell::new(None), control }
     }
 
     /// Code of `operator` is about to run.
@@ -76,6 +79,17 @@ impl<'a> Task<'a> {
 
     pub(crate) const fn at(&self) -> OperatorName {
         self.at.get()
+    }
+
+    /// What runs from now on runs for this raw record, or for none in particular.
+    #[inline]
+    pub(crate) fn at_record(&self, record: Option<RecordId>) {
+        self.record.set(record);
+    }
+
+    /// The raw record that code runs for.
+    pub(crate) const fn record(&self) -> Option<RecordId> {
+        self.record.get()
     }
 
     /// Pushes copies of rows that lie in memory. Copying is user code of the operator that keeps them.

@@ -189,6 +189,15 @@ impl<T: Send + 'static> StreamNode for Node<T> {
         self.dataset(job)?.prepare(job)
     }
 
+    fn undo(&self, batch: Time) {
+        let undone = lock(&self.datasets).remove(&batch);
+        // Outside the lock: dropping a shuffle's result takes a while.
+        drop(undone);
+        if let Some(memory) = &self.lineage.memory {
+            memory.undo(batch);
+        }
+    }
+
     fn forget_through(&self, batch: Time) {
         let mut datasets = lock(&self.datasets);
         let kept = datasets.split_off(&batch.plus(Duration::from_millis(1)));

@@ -11,6 +11,7 @@ use crate::checkpoint::RecoveryError;
 use crate::graph_error::GraphError;
 use crate::operator::OperatorName;
 use crate::receiver::ReceiverError;
+use crate::stop_deadline::CutShort;
 use crate::time::Time;
 
 /// Any error of user code.
@@ -58,6 +59,20 @@ pub enum StreamingError {
         #[source]
         source: Arc<dyn Error + Send + Sync>,
     },
+    /// A record on which the program fails could not be handed over to the [`DeadLetters`](crate::DeadLetters) of its stream. No
+    /// position moved over it: it is delivered again at the next start.
+    #[error(
+        "{record}, on which batch {batch} fails, could not be handed to the dead letters; it will be delivered again"
+    )]
+    DeadLetter {
+        /// The record: where it came from.
+        record: Arc<str>,
+        /// Its batch.
+        batch: Time,
+        /// What failed, on what, and what to do.
+        #[source]
+        source: Arc<dyn Error + Send + Sync>,
+    },
     /// A block whose level is `DISK_ONLY` could not be written.
     #[error("block {block} could not be stored")]
     BlockStore {
@@ -78,6 +93,30 @@ pub enum StreamingError {
         /// What failed, on what, and what to do.
         #[source]
         source: Arc<dyn Error + Send + Sync>,
+    },
+    /// The ranges of a batch could not be written down before it runs. Nothing of the batch was processed; its records are
+    /// delivered again at the next start.
+    #[error("the batch log could not be written for batch {batch}; its records will be delivered again")]
+    BatchLog {
+        /// The batch.
+        batch: Time,
+        /// What failed, on what, and what to do.
+        #[source]
+        source: Arc<dyn Error + Send + Sync>,
+    },
+    /// A receiver could not read what a batch had that an earlier run left unfinished. The batch stays in the log, and is tried
+    /// again at the next start.
+    #[error(
+        "receiver {stream} ({name}) could not read the records of unfinished batches again; they are tried again at the next start"
+    )]
+    Replay {
+        /// The stream of the receiver.
+        stream: StreamId,
+        /// The name it was given.
+        name: Arc<str>,
+        /// What failed, on what, and what to do.
+        #[source]
+        source: Arc<ReceiverError>,
     },
     /// The program changed the graph of a context that already runs.
     #[error("{what} was added after the context was started: add inputs and outputs before start()")]
@@ -104,6 +143,13 @@ pub enum StreamingError {
     PanickedInDrop {
         /// What the panic said.
         message: String,
+    },
+    /// A graceful stop was cut short. What was stored and not processed is delivered again at the next start; nothing is
+    /// lost.
+    #[error("the graceful stop was cut short {reason}; records that were not processed will be delivered again")]
+    StopCutShort {
+        /// By what.
+        reason: CutShort,
     },
     /// The signals that should stop the context cannot be listened for.
     #[error("cannot listen for Ctrl-C and SIGTERM: call stop() when the program is to end")]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::batch::BatchInfo;
 use crate::block::StreamId;
+use crate::failed_records::RecordFate;
 use crate::output_info::OutputInfo;
 use crate::rate::RecordsPerSecond;
 use crate::receiver::ReceiverError;
@@ -22,7 +23,7 @@ use crate::time::Time;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// All receivers run; the first batch will have a time after this.
+    /// All receivers run; the first batch will have a time after this, apart from those that an earlier run left unfinished.
     StreamingStarted {
         /// The time of the start.
         time: Time,
@@ -69,8 +70,25 @@ pub enum Event {
     OutputFailed {
         /// The output operation; its `failure` is the text of the error, with its causes.
         output: OutputInfo,
-        /// How long until it is tried again; `None` when it is not.
+        /// How long until it is tried again; `None` when it is not. It may be completed all the same, once the records that it
+        /// fails on have been left out.
         retry_in: Option<Duration>,
+    },
+    /// The program fails on a record, as often as the record is tried; it was left out, and its batch succeeded without it. Comes
+    /// right before the batch is completed.
+    RecordLeftOut {
+        /// Its batch.
+        batch: Time,
+        /// Its input stream.
+        stream: StreamId,
+        /// The name of that.
+        name: Arc<str>,
+        /// Where it came from.
+        record: Arc<str>,
+        /// What became of it.
+        fate: RecordFate,
+        /// What the program failed with, with all causes.
+        error: Arc<str>,
     },
     /// All output operations of a batch succeeded, and its positions were reported as processed; if they wait for a checkpoint,
     /// [`CheckpointWritten`](Self::CheckpointWritten) says when.
@@ -91,6 +109,9 @@ pub enum Event {
         batch: Time,
         /// How many newer checkpoints are damaged, and were passed over.
         damaged: usize,
+        /// How many batches the earlier run left unfinished. Those of them in which something is left to do are run again
+        /// before others; see [`BatchInfo::origin`].
+        unfinished: usize,
     },
     /// A checkpoint is safe, and the positions of its batches were reported as processed.
     CheckpointWritten {

@@ -9,6 +9,7 @@ use crate::batch::BatchInfo;
 use crate::batch_report::{BatchReport, BatchStage, ReceiverReport, ReceiverStage};
 use crate::block::StreamId;
 use crate::event::Event;
+use crate::failed_records::RecordFate;
 use crate::metrics::Metrics;
 use crate::output_info::OutputInfo;
 use crate::receiver::ReceiverError;
@@ -67,6 +68,12 @@ impl History {
             }
             Event::BatchesSkipped { skipped, .. } => {
                 self.totals.skipped_batches = add(self.totals.skipped_batches, *skipped);
+            }
+            Event::RecordLeftOut { fate: RecordFate::DeadLettered, .. } => {
+                self.totals.dead_lettered_records = add(self.totals.dead_lettered_records, 1_u64);
+            }
+            Event::RecordLeftOut { fate: RecordFate::Skipped, .. } => {
+                self.totals.skipped_records = add(self.totals.skipped_records, 1_u64);
             }
             Event::ReceiverReady { .. }
             | Event::Recovered { .. }

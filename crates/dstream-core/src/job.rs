@@ -16,6 +16,7 @@ use crate::error::{BoxError, panic_message};
 use crate::exchange::{Exchange, ExchangeError};
 use crate::inside::{self, Place};
 use crate::operator::OperatorName;
+use crate::suspects::Suspects;
 use crate::task_pool::TaskPool;
 use crate::time::Time;
 
@@ -37,9 +38,15 @@ pub(crate) struct Job {
     pub(crate) engine: Arc<Engine>,
     pub(crate) batch: Arc<Batch>,
     pub(crate) output: OperatorName,
+    /// The records at which its tasks failed.
+    pub(crate) suspects: Arc<Suspects>,
 }
 
 impl Job {
+    pub(crate) fn new(engine: &Arc<Engine>, batch: &Arc<Batch>, output: OperatorName) -> Self {
+        Self { engine: Arc::clone(engine), batch: Arc::clone(batch), output, suspects: Arc::default() }
+    }
+
     /// Runs `work` for each of `partitions`, in parallel, and returns the results in the order of the partitions. After a
     /// failure no further task is begun; tasks that run already run to their end.
     pub(crate) fn run_tasks<R: Send>(
@@ -63,7 +70,14 @@ impl Job {
             catch_unwind(AssertUnwindSafe(|| work(partition, &task)))
                 .unwrap_or_else(|panic| Err(TaskError::Panicked(panic_message(&*panic))))
         });
-        result.map_err(|error| (task.at(), error))
+        result.map_err(|error| {
+            if let Some(record) = task.record()
+                && !matches!(error, TaskError::Cancelled)
+            {
+                self.suspects.add(record);
+            }
+            (task.at(), error)
+        })
     }
 
     fn explain(

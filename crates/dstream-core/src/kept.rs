@@ -115,6 +115,11 @@ impl<T: Data> Memory for Kept<T> {
         drop(forgotten);
     }
 
+    fn undo(&self, batch: Time) {
+        let undone = lock(&self.batches).remove(&batch);
+        drop(undone);
+    }
+
     /// What the batch was made of is gone, so it could not be computed later either.
     fn leave_out(&self, batch: Time) {
         let mut batches = lock(&self.batches);

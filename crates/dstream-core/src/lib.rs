@@ -38,7 +38,8 @@
 //!   [`concurrent_jobs`](StreamingContextBuilder::concurrent_jobs) says otherwise; they are completed in order in any case.
 //! - A record is reported as processed only after all outputs of its batch succeeded, and no later record of its stream
 //!   before it. A failed batch is tried again with the same records, then the context stops with its error, unless
-//!   [`on_batch_failure`](StreamingContextBuilder::on_batch_failure) says otherwise.
+//!   [`on_batch_failure`](StreamingContextBuilder::on_batch_failure) says otherwise. With [`OnFailedRecord`], the records that it
+//!   fails on are found, and set aside or skipped.
 //! - What is in memory, stored and not processed, stays within the memory budget; when it is full, blocks go to disk if their
 //!   storage level allows it, and storing waits.
 //! - After [`stop`](StreamingContext::stop) has returned, no user code runs.
@@ -51,13 +52,16 @@ mod batch_timer;
 mod block;
 mod block_builder;
 mod error;
+mod failed_records;
 mod graph_error;
 mod history;
+mod left_out;
 mod master;
 mod metrics;
 mod operator;
 mod output_info;
 mod plain_records;
+mod poison_search;
 mod range_replay;
 mod rate;
 mod retry;
@@ -78,6 +82,7 @@ mod exchange;
 mod listeners;
 mod receiver;
 mod receiver_store;
+mod store_gate;
 
 // Datasets, and the engine that computes them.
 mod actions;
@@ -95,6 +100,7 @@ mod row_table;
 mod rows;
 mod shuffle;
 mod slices;
+mod suspects;
 mod task_pool;
 mod text_output;
 mod wide;
@@ -117,6 +123,7 @@ mod inputs;
 mod joining;
 mod kept;
 mod ops;
+mod replay_desk;
 mod scope;
 mod stream_node;
 
@@ -135,12 +142,15 @@ mod life;
 mod lock;
 mod memory_budget;
 mod output_run;
+mod poison_run;
 mod receivers;
+mod rerun;
 mod running_batches;
 mod scheduler;
 mod settling;
 mod shared;
 mod signals;
+mod stop_deadline;
 mod supervisor;
 
 pub mod testing;
@@ -148,12 +158,14 @@ pub mod testing;
 #[cfg(test)]
 mod stepper;
 
-pub use batch::{BatchInfo, InputInfo};
+pub use batch::{BatchInfo, BatchOrigin, InputInfo};
 pub use batch_lines::BatchLines;
 pub use batch_report::{BatchReport, BatchStage, ReceiverReport, ReceiverStage};
 pub use block::{Block, BlockId, BlockRange, BlockRecord, StreamId};
 pub use block_store::{BlockStore, BlockStoreError, MemoryBlockStore};
-pub use checkpoint::{CheckpointSettingError, GraphChange, Recovery, RecoveryError};
+pub use checkpoint::{
+    CheckpointSettingError, GraphChange, Recovery, RecoveryError, SnapshotLookupError, snapshot_exists,
+};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use codec::CodecError;
 pub use config::StreamingContextBuilder;
@@ -167,6 +179,7 @@ pub use dstream::DStream;
 pub use error::{BoxError, StartError, StreamingError, error_chain};
 pub use event::{Event, Listener};
 pub use exchange::ExchangeError;
+pub use failed_records::{DeadLetter, DeadLetters, LeftOutRecords, OnFailedRecord, ReceiverOptions, RecordFate};
 pub use graph_error::GraphError;
 pub use inputs::file_options::FileStreamOptions;
 pub use inputs::queue_stream::QueueOptions;
@@ -188,6 +201,7 @@ pub use scheduling::BatchFailure;
 pub use state::State;
 pub use stateful::{StateSpec, UpdateSpec};
 pub use statistics::Statistics;
+pub use stop_deadline::CutShort;
 pub use storage_level::{ParseStorageLevelError, StorageLevel};
 pub use task_pool::PoolError;
 pub use text_output::SaveError;

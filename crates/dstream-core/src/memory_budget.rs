@@ -59,6 +59,20 @@ impl MemoryBudget {
         Ok(reserved)
     }
 
+    /// Takes of the budget what is free, at most `bytes`, without waiting.
+    pub(crate) fn take(&self, bytes: usize) -> Reserved {
+        let wanted = u32::try_from(bytes.min(self.free.available_permits())).unwrap_or(u32::MAX).min(self.limit);
+        self.free.try_acquire_many(wanted).map_or_else(
+            // Somebody else was faster.
+            |_| Reserved::default(),
+            |permit| {
+                let reserved = Reserved(permit.num_permits());
+                permit.forget();
+                reserved
+            },
+        )
+    }
+
     async fn wait_for(&self, bytes: u32) -> Result<SemaphorePermit<'_>, BudgetClosed> {
         let _waiting = Waiting::among(&self.waiting);
         self.shortage.notify_one();
@@ -150,6 +164,14 @@ mod tests {
         assert!(budget.reserve(1).now_or_never().is_none());
         budget.give_back(oversized);
         assert!(budget.reserve(100).now_or_never().is_some());
+    }
+
+    #[test]
+    fn what_is_taken_without_waiting_is_what_is_free_and_no_more_than_asked_for() {
+        let budget = MemoryBudget::new(100);
+        assert_eq!((budget.take(80), budget.take(80), budget.take(80)), (Reserved(80), Reserved(20), Reserved(0)));
+        budget.give_back(Reserved(100));
+        assert_eq!(budget.free(), 100);
     }
 
     #[test]

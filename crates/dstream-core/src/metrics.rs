@@ -20,8 +20,12 @@ pub struct Metrics {
     pub skipped_batches: u64,
     /// Raw records of the batches that were started.
     pub received_records: u64,
-    /// Raw records of the batches that were completed.
+    /// Raw records of the batches that were completed, also those that were left out.
     pub processed_records: u64,
+    /// Records that were left out, since the program fails on them, and handed to [`DeadLetters`](crate::DeadLetters).
+    pub dead_lettered_records: u64,
+    /// Records that were left out, since the program fails on them, and skipped.
+    pub skipped_records: u64,
     /// Batches that have their blocks and wait for their turn.
     pub waiting_batches: usize,
     /// Batches whose output operations run.

@@ -1,5 +1,6 @@
 //! Runs one output operation of a batch, with retries, and tells of it.
 
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -13,10 +14,14 @@ use crate::control::Control;
 use crate::error::{BoxError, StreamingError, error_chain, panic_message};
 use crate::event::Event;
 use crate::graph::{Ending, Output, Role};
+use crate::input::{FailedRecord, Input};
 use crate::inside::{self, Place};
 use crate::job::{Engine, Job, JobError};
-use crate::output_info::OutputInfo;
+use crate::left_out::RecordId;
+use crate::output_info::{OutputId, OutputInfo};
 use crate::retry::{RetryPolicy, Verdict};
+use crate::stream_node::StreamNode;
+use crate::suspects::FailedAt;
 use crate::task_pool::PoolFailure;
 
 /// What the output operations of a context run with.
@@ -26,11 +31,27 @@ pub(crate) struct OutputRunner {
     pub(crate) retry: RetryPolicy,
     /// One for each output operation that may run at once.
     pub(crate) permits: Semaphore,
+    pub(crate) inputs: Vec<Arc<dyn Input>>,
+    /// The streams that records of receivers reach.
+    pub(crate) fed: Vec<Arc<dyn StreamNode>>,
 }
 
 impl OutputRunner {
     pub(crate) fn control(&self) -> &Control {
         &self.engine.control
+    }
+
+    /// Whether a record of any stream may be left out.
+    pub(crate) fn may_leave_out(&self) -> bool {
+        self.inputs.iter().any(|input| input.may_leave_out() > 0)
+    }
+
+    /// Looks a record up, on the task pool: it may have to be read from disk.
+    pub(crate) async fn look_up(&self, id: RecordId) -> Result<FailedRecord, BoxError> {
+        let input = self.inputs.iter().find(|input| input.stream() == id.block.stream());
+        let input = Arc::clone(input.ok_or_else(|| format!("{id} is of no stream; please report this"))?);
+        let found = self.engine.pool.run_job(move || input.failed_record(id)).await;
+        found.map_err(|_| BoxError::from(format!("{id} could not be read back: the task panicked, or has ended")))?
     }
 }
 
@@ -46,9 +67,12 @@ pub(crate) enum Work {
 /// One output operation of one batch.
 pub(crate) struct OutputRun<'a> {
     pub(crate) runner: &'a OutputRunner,
-    pub(crate) batch: &'a Arc<Batch>,
+    pub(crate) batch: Arc<Batch>,
     pub(crate) output: &'a Arc<Output>,
     pub(crate) info: OutputInfo,
+    /// What of it was tried last, and the records at which tasks of that attempt failed.
+    pub(crate) tried: Work,
+    pub(crate) suspects: BTreeSet<RecordId>,
 }
 
 /// How an output operation ended.
@@ -61,7 +85,20 @@ pub(crate) enum OutputEnd {
     Failed(StreamingError),
 }
 
-impl OutputRun<'_> {
+/// How a single attempt without some records ended.
+pub(crate) enum Probed {
+    Passed,
+    /// With this, and tasks failed at [`OutputRun::suspects`].
+    Failed(Arc<str>),
+    GivenUp,
+}
+
+impl<'a> OutputRun<'a> {
+    pub(crate) fn new(runner: &'a OutputRunner, batch: &Arc<Batch>, (id, output): (OutputId, &'a Arc<Output>)) -> Self {
+        let info = OutputInfo::waiting(id, output.name, batch.time);
+        let (tried, suspects) = (Work::Output, BTreeSet::new());
+        Self { runner, batch: Arc::clone(batch), output, info, tried, suspects }
+    }
     /// Until it succeeds, or is not tried again. Never panics: user code that runs outside of the task pool, such as the text
     /// of an error, may panic as well, and that is a failure for good.
     ///
@@ -72,32 +109,71 @@ impl OutputRun<'_> {
         tried.unwrap_or_else(|panic| self.panicked(panic_message(&*panic)))
     }
 
+    /// Tries once more what was tried last, with these records; neither counted nor told of. Never panics.
+    ///
+    /// # Cancellation
+    /// As [`run`](Self::run).
+    pub(crate) async fn probe(&mut self, batch: Arc<Batch>) -> Probed {
+        self.batch = batch;
+        let work = self.tried;
+        let told = async {
+            let ended = self.attempt(work).await;
+            ended.map_err(|error| Arc::from(error_chain(&*error)))
+        };
+        let probed = AssertUnwindSafe(told).catch_unwind().await;
+        let probed: Result<(), Arc<str>> =
+            probed.unwrap_or_else(|panic| Err(self.panic(panic_message(&*panic)).to_string().into()));
+        match probed {
+            Ok(()) => Probed::Passed,
+            Err(_) if self.is_given_up() => Probed::GivenUp,
+            Err(reason) => Probed::Failed(reason),
+        }
+    }
+
+    /// What failed before has succeeded in a probe with the records that the batch keeps.
+    pub(crate) fn mended(&mut self) {
+        if self.tried == Work::Output {
+            self.succeeded();
+        }
+    }
+
     pub(crate) fn is_of_program(&self) -> bool {
         self.output.role == Role::Program
     }
 
     async fn try_until_done(&mut self, work: Work) -> OutputEnd {
+        self.tried = work;
+        let mut failed = 0_u32;
         while let Err(error) = self.attempt(work).await {
-            let control = &self.runner.engine.control;
-            // What waited on the runtime is given up a little before the tasks are.
-            if control.is_cancelled() || control.is_urgent() {
+            if self.is_given_up() {
                 return OutputEnd::GivenUp;
             }
+            failed = failed.saturating_add(1);
             self.info.failed_attempts = self.info.failed_attempts.saturating_add(1);
-            let verdict = self.runner.retry.judge(self.info.failed_attempts);
+            let verdict = self.runner.retry.judge(failed);
             self.note_failure(error_chain(&*error), verdict);
-            let Verdict::RetryIn(wait) = verdict else { return self.failed(error) };
+            let Verdict::RetryIn(wait) = verdict else { return self.failed(self.named(error).await) };
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                () = control.urgent() => return OutputEnd::GivenUp,
+                () = self.runner.control().urgent() => return OutputEnd::GivenUp,
             }
         }
         if work == Work::Output {
-            self.info.ended = Some(self.runner.clock.now());
-            self.info.failure = None;
-            self.emit(|info| Event::OutputCompleted(info.clone()));
+            self.succeeded();
         }
         OutputEnd::Succeeded
+    }
+
+    fn succeeded(&mut self) {
+        self.info.ended = Some(self.runner.clock.now());
+        self.info.failure = None;
+        self.emit(|info| Event::OutputCompleted(info.clone()));
+    }
+
+    fn is_given_up(&self) -> bool {
+        let control = self.runner.control();
+        // What waited on the runtime is given up a little before the tasks are.
+        control.is_cancelled() || control.is_urgent()
     }
 
     async fn attempt(&mut self, work: Work) -> Result<(), BoxError> {
@@ -108,7 +184,8 @@ impl OutputRun<'_> {
             self.note_started();
         }
         let engine = &runner.engine;
-        let job = Job { engine: Arc::clone(engine), batch: Arc::clone(self.batch), output: self.output.name };
+        let job = Job::new(engine, &self.batch, self.output.name);
+        let suspects = Arc::clone(&job.suspects);
         let run = Arc::clone(self.output);
         let result = engine.pool.run_job(move || {
             let _inside = inside::enter(&job.engine.control, Place::Output);
@@ -122,11 +199,14 @@ impl OutputRun<'_> {
                 PoolFailure::Ended => JobError::Stopped,
                 PoolFailure::Panicked(message) => self.panic(message),
             }))
-        })?;
-        match ending {
-            Ending::Done => Ok(()),
-            Ending::Awaiting(rest) => self.finish(rest).await,
-        }
+        });
+        let ended = match ending {
+            Ok(Ending::Done) => Ok(()),
+            Ok(Ending::Awaiting(rest)) => self.finish(rest).await,
+            Err(error) => Err(error),
+        };
+        self.suspects = suspects.take();
+        ended
     }
 
     /// Runs what is left of an output operation as a task of its own: should it block, the scheduler goes on. It is given up
@@ -178,6 +258,14 @@ impl OutputRun<'_> {
         if self.is_of_program() {
             self.runner.engine.control.emit(&event(&self.info));
         }
+    }
+
+    /// Says which record the tasks failed at, if they know.
+    async fn named(&self, error: BoxError) -> BoxError {
+        let Some(id) = self.suspects.first() else { return error };
+        // What cannot be read back has a place all the same.
+        let record = self.runner.look_up(*id).await.map_or_else(|_| id.to_string(), |record| record.place);
+        FailedAt::name(error, record)
     }
 
     fn failed(&self, error: BoxError) -> OutputEnd {

@@ -11,9 +11,10 @@ use crate::control::Control;
 use crate::error::StreamingError;
 use crate::event::Event;
 use crate::lock::lock;
-use crate::memory_budget::MemoryBudget;
+use crate::memory_budget::{MemoryBudget, Reserved};
 use crate::rate::{Passed, RateCap, RateGate, RecordsPerSecond};
 use crate::receiver::ReceiverError;
+use crate::store_gate::StoreGate;
 
 /// What a receiver stores through. Cheap to clone; all clones feed the same stream.
 pub struct ReceiverStore<R, M> {
@@ -28,7 +29,7 @@ impl<R: BlockRecord, M: BlockRange> ReceiverStore<R, M> {
     /// Stores one page of records, all from `range`. The page is atomic: it lands whole in one block. Pages of one task
     /// are stored in the order of its calls. A page may be empty; its range then counts as stored all the same.
     ///
-    /// Waits until the rate limit of the receiver lets the page pass, if there is one: a page passes whole, and the next one
+    /// While unfinished batches of an earlier run are run again, it waits for their end. Then it waits until the rate limit of the receiver lets the page pass, if there is one: a page passes whole, and the next one
     /// waits until it is paid for. Then waits while the memory budget of the context is used up; a page larger than the whole
     /// budget waits until it is alone.
     ///
@@ -40,6 +41,7 @@ impl<R: BlockRecord, M: BlockRange> ReceiverStore<R, M> {
     pub async fn store(&self, page: Vec<R>, range: M) -> Result<(), StoreClosed> {
         let bytes = page.iter().map(BlockRecord::size_bytes).fold(0, usize::saturating_add);
         let intake = &self.intake;
+        intake.gate.pass().await.map_err(|_| StoreClosed)?;
         let records = u64::try_from(page.len()).unwrap_or(u64::MAX);
         let passed = intake.rates.pass(records).await.map_err(|_| StoreClosed)?;
         let reserved = intake.budget.reserve(bytes).await.map_err(|_| StoreClosed)?;
@@ -111,12 +113,13 @@ pub(crate) struct Intake<R, M> {
     budget: Arc<MemoryBudget>,
     control: Arc<Control>,
     rates: RateGate,
+    gate: StoreGate,
 }
 
 impl<R, M> Intake<R, M> {
     pub(crate) fn new(stream: StreamId, name: Arc<str>, budget: Arc<MemoryBudget>, control: Arc<Control>) -> Self {
         let (builder, rates) = (Mutex::new(BlockBuilder::new(stream)), RateGate::new(RateCap::default()));
-        Self { stream, name, builder, budget, control, rates }
+        Self { stream, name, builder, budget, control, rates, gate: StoreGate::default() }
     }
 
     /// The same, held to a rate.
@@ -141,12 +144,22 @@ impl<R, M> Intake<R, M> {
         &self.budget
     }
 
+    pub(crate) const fn gate(&self) -> &StoreGate {
+        &self.gate
+    }
+
+    /// Seals records that no page brought as the next block.
+    pub(crate) fn seal(&self, records: Vec<R>, ranges: Vec<M>, bytes: usize, reserved: Reserved) -> SealedBlock<R, M> {
+        lock(&self.builder).seal(records, ranges, bytes, reserved)
+    }
+
     pub(crate) fn cut(&self) -> Option<SealedBlock<R, M>> {
         lock(&self.builder).cut()
     }
 
     /// Refuses pages from now on.
     pub(crate) fn close(&self) {
+        self.gate.close();
         self.rates.close();
         lock(&self.builder).close();
     }

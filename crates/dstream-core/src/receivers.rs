@@ -8,6 +8,7 @@ use futures::future::{BoxFuture, FutureExt, join_all};
 
 use crate::batch::Batch;
 use crate::block::StreamId;
+use crate::checkpoint::{Covered, LoggedBlocks};
 use crate::control::Control;
 use crate::error::{StartError, StreamingError, panic_message};
 use crate::event::Event;
@@ -15,6 +16,7 @@ use crate::input::{Input, Report};
 use crate::memory_budget::MemoryBudget;
 use crate::rate::RecordsPerSecond;
 use crate::receiver::ReceiverError;
+use crate::replay_desk::ReplayDesk;
 use crate::spill::{SpillDesk, Spiller};
 
 pub(crate) struct Receivers {
@@ -22,6 +24,7 @@ pub(crate) struct Receivers {
     budget: Arc<MemoryBudget>,
     control: Arc<Control>,
     spiller: Spiller,
+    desks: Vec<Arc<dyn ReplayDesk>>,
 }
 
 impl Receivers {
@@ -32,11 +35,56 @@ impl Receivers {
         control: Arc<Control>,
     ) -> Self {
         let spiller = Spiller::new(&inputs, Arc::clone(&budget), desk, Arc::clone(&control));
-        Self { inputs, budget, control, spiller }
+        Self { inputs, budget, control, spiller, desks: Vec::new() }
     }
 
     pub(crate) fn inputs(&self) -> &[Arc<dyn Input>] {
         &self.inputs
+    }
+
+    /// Finds out which receivers can read their ranges again. Once, before the start.
+    pub(crate) async fn find_desks(&mut self) -> Result<(), StreamingError> {
+        for input in &self.inputs {
+            let found = input.replay_desk().await.map_err(|error| {
+                let (stream, name) = (input.stream(), Arc::clone(input.name()));
+                StreamingError::Receiver { stream, name, source: Arc::new(error) }
+            });
+            self.desks.extend(found?);
+        }
+        Ok(())
+    }
+
+    /// The receivers that can read their ranges again.
+    pub(crate) fn desks(&self) -> &[Arc<dyn ReplayDesk>] {
+        &self.desks
+    }
+
+    /// What is to be written down of a batch before it runs.
+    pub(crate) fn logged(&self, batch: &Batch) -> Vec<(StreamId, LoggedBlocks)> {
+        let of_stream = |desk: &Arc<dyn ReplayDesk>| {
+            let blocks = batch.blocks_of(desk.stream());
+            (!blocks.is_empty()).then(|| (desk.stream(), desk.logged(blocks)))
+        };
+        self.desks.iter().filter_map(of_stream).collect()
+    }
+
+    /// The last range of each source in the batch, but for streams that are held back.
+    pub(crate) fn covered(&self, batch: &Batch, held_back: &BTreeSet<StreamId>) -> Covered {
+        let mut covered = Covered::default();
+        for desk in self.desks.iter().filter(|desk| !held_back.contains(&desk.stream())) {
+            desk.cover(batch.blocks_of(desk.stream()), &mut covered);
+        }
+        covered
+    }
+
+    /// What receivers store waits from now on.
+    pub(crate) fn hold_pages(&self) {
+        self.inputs.iter().for_each(|input| input.gate().shut());
+    }
+
+    /// What receivers store is taken from now on.
+    pub(crate) fn admit_pages(&self) {
+        self.inputs.iter().for_each(|input| input.gate().open());
     }
 
     /// Starts all. If one fails, those that did start are stopped and closed again, the context fails with the error of the

@@ -25,7 +25,9 @@ pub(crate) struct RunningBatches {
 
 impl RunningBatches {
     pub(crate) fn new(scheduling: Scheduling, outputs: Vec<Arc<Output>>, runner: OutputRunner) -> Self {
-        let overlap = outputs.iter().filter_map(|output| output.node.memory()).all(|memory| memory.allows_overlap());
+        // A batch whose records are looked for is computed anew, and nothing may stand on what it had before.
+        let overlap = !runner.may_leave_out()
+            && outputs.iter().filter_map(|output| output.node.memory()).all(|memory| memory.allows_overlap());
         Self {
             most: if overlap { scheduling.concurrent_jobs.get() } else { 1 },
             scheduling,
@@ -54,7 +56,7 @@ impl RunningBatches {
             OutputOrder::OneByOne
         } else {
             let (opened, has_opened) = oneshot::channel();
-            OutputOrder::SideBySide(Turn { before: self.last_opened.replace(has_opened), opened })
+            OutputOrder::SideBySide(Turn { before: self.last_opened.replace(has_opened), opened: Some(opened) })
         };
         let run = BatchRun {
             batch,

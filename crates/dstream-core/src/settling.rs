@@ -7,20 +7,24 @@
 
 use std::sync::Arc;
 
+use futures::future::OptionFuture;
+
 use crate::aftermath::Aftermath;
 use crate::batch::{Batch, BatchInfo};
 use crate::batch_run::{BatchEnd, EndedBatch};
-use crate::checkpoint::Checkpointer;
+use crate::checkpoint::{BatchLog, Checkpointer};
 use crate::control::Control;
 use crate::event::Event;
 use crate::rate::RateController;
 use crate::receivers::Receivers;
 use crate::scheduling::BatchFailure;
+use crate::time::Time;
 
 pub(crate) struct Settling {
     pub(crate) on_batch_failure: BatchFailure,
     pub(crate) control: Arc<Control>,
     pub(crate) checkpoints: Option<Checkpointer>,
+    pub(crate) log: Option<BatchLog>,
     pub(crate) aftermath: Aftermath,
     pub(crate) rates: Option<RateController>,
     /// A batch was not processed, and the context stops: positions must not move over it.
@@ -51,10 +55,15 @@ impl Settling {
 
     fn complete(&mut self, batch: Arc<Batch>, info: BatchInfo, receivers: &Receivers) {
         let time = batch.time;
-        let report = self.aftermath.of_processed(batch, receivers);
-        match &mut self.checkpoints {
-            Some(checkpoints) => checkpoints.completed(time, report),
-            None => report(),
+        let completed = self.aftermath.of_processed(batch, receivers);
+        let report = match &mut self.checkpoints {
+            Some(checkpoints) => checkpoints.completed(completed),
+            None => Some(completed.report),
+        };
+        match (report, &mut self.log) {
+            (Some(report), Some(log)) => log.completed(time, report),
+            (Some(report), None) => report(),
+            (None, _) => {}
         }
         let rates = self.rates.as_mut().map(|rates| rates.on_completed(&info)).unwrap_or_default();
         self.control.emit(&Event::BatchCompleted(info));
@@ -74,6 +83,11 @@ impl Settling {
             // What the memories hold as of the batch before is still to be written.
             self.aftermath.pin(checkpoints.pinned());
         }
+        if let Some(log) = &mut self.log
+            && batch.has_blocks()
+        {
+            log.hold_at(batch.time);
+        }
         self.aftermath.of_failed(batch, receivers);
     }
 
@@ -85,19 +99,37 @@ impl Settling {
         }
     }
 
-    /// Whether everything that is to be in a checkpoint is in one that is safe.
-    pub(crate) fn is_settled(&self) -> bool {
-        self.checkpoints.as_ref().is_none_or(Checkpointer::is_settled)
+    /// A batch was made, and is to be written down before it runs.
+    pub(crate) fn submitted(&mut self, batch: &Batch, receivers: &Receivers) {
+        if let Some(log) = &mut self.log {
+            log.submit(batch.time, receivers.logged(batch));
+        }
     }
 
-    /// Resolves when the checkpoint that is being written is; never, if there is none.
+    /// Whether a batch may run, as far as the log is concerned.
+    pub(crate) fn allows(&self, batch: Time) -> bool {
+        self.log.as_ref().is_none_or(|log| log.allows(batch))
+    }
+
+    /// Whether everything that is to be in a checkpoint is in one that is safe, and the log is in order.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.checkpoints.as_ref().is_none_or(Checkpointer::is_settled)
+            && self.log.as_ref().is_none_or(BatchLog::is_settled)
+    }
+
+    /// Resolves when something that is being written to the checkpoint directory is; never, if there is nothing.
     ///
     /// # Cancellation
     /// Safe.
-    pub(crate) async fn checkpoint_written(&mut self) {
-        match &mut self.checkpoints {
-            Some(checkpoints) => checkpoints.written().await,
-            None => std::future::pending().await,
+    pub(crate) async fn progress(&mut self) {
+        let Self { checkpoints, log, .. } = self;
+        let written = tokio::select! {
+            Some(written) = OptionFuture::from(checkpoints.as_mut().map(Checkpointer::written)) => written,
+            Some(()) = OptionFuture::from(log.as_mut().map(BatchLog::progress)) => None,
+            else => std::future::pending().await,
+        };
+        if let (Some(through), Some(log)) = (written, log) {
+            log.note_snapshot(through);
         }
     }
 
@@ -105,6 +137,9 @@ impl Settling {
     pub(crate) async fn finish(&mut self) {
         if let Some(checkpoints) = &mut self.checkpoints {
             checkpoints.finish().await;
+        }
+        if let Some(log) = &mut self.log {
+            log.finish().await;
         }
     }
 }

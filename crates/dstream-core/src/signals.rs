@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM stop a context: the first one gracefully, the second one at once.
+//! Ctrl-C and SIGTERM stop a context: the first one gracefully, the second one at once, which is then the result.
 
 use std::io;
 use std::sync::Arc;
@@ -6,14 +6,16 @@ use std::sync::Arc;
 use crate::context::StreamingContext;
 use crate::control::StopMode;
 use crate::error::StreamingError;
+use crate::stop_deadline::CutShort;
 
 impl StreamingContext {
     /// Waits until the context has stopped, and lets Ctrl-C and SIGTERM stop it: the first signal gracefully, a second one
-    /// immediately. From the call on, the signals no longer end the process by themselves.
+    /// at once, as [`StopMode::Immediate`] does. From the call on, the signals no longer end the process by themselves.
     ///
     /// # Errors
-    /// Like [`await_termination`](Self::await_termination); and [`StreamingError::Signals`], at once, when the process
-    /// cannot listen for signals.
+    /// Like [`await_termination`](Self::await_termination). After a second signal, [`StreamingError::StopCutShort`], so that a
+    /// program can tell by its exit code that records will be delivered again. And [`StreamingError::Signals`], at once, when
+    /// the process cannot listen for signals.
     ///
     /// # Cancellation
     /// Safe; the context goes on, and signals are ignored from then on.
@@ -28,17 +30,26 @@ impl StreamingContext {
         let mut signals = Signals::listen().map_err(|source| StreamingError::Signals { source: Arc::new(source) })?;
         let ended = self.await_termination();
         tokio::pin!(ended);
-        let mut mode = StopMode::Graceful;
+        let mut signals_seen = 0_u32;
         loop {
             tokio::select! {
                 biased;
                 result = &mut ended => return result,
                 () = signals.next() => {
-                    tracing::info!(?mode, "a signal stops the context");
-                    self.request_stop(mode);
-                    mode = StopMode::Immediate;
+                    signals_seen = signals_seen.saturating_add(1);
+                    self.on_signal(signals_seen);
                 }
             }
+        }
+    }
+
+    fn on_signal(&self, number: u32) {
+        if number == 1 {
+            tracing::info!("a signal stops the context gracefully");
+            self.request_stop(StopMode::Graceful);
+        } else {
+            tracing::warn!("a second signal stops the context at once");
+            self.control().fail(StreamingError::StopCutShort { reason: CutShort::SecondSignal });
         }
     }
 }

@@ -134,6 +134,10 @@ impl fmt::Display for Statistics {
             )?,
             None => writeln!(f, "Not started; batches of {}", duration_text(self.batch_interval))?,
         }
+        let (set_aside, skipped) = (self.metrics.dead_lettered_records, self.metrics.skipped_records);
+        if set_aside.max(skipped) > 0 {
+            writeln!(f, "Records left out: {set_aside} dead-lettered, {skipped} skipped")?;
+        }
         if !self.receivers.is_empty() {
             write!(f, "\nReceivers: {receivers} / {} active\n{}", self.receivers.len(), self.receiver_table())?;
         }

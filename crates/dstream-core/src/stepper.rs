@@ -97,8 +97,8 @@ impl<T: Send + 'static> Stepper<T> {
     }
 
     fn job(&self, seconds: u32) -> Job {
-        let batch = Batch { time: at(seconds), zero: at(0), blocks: BTreeMap::new() };
-        Job { engine: Arc::clone(self.stream.context().engine()), batch: Arc::new(batch), output: self.stream.name() }
+        let batch = Batch::new(at(seconds), at(0), BTreeMap::new());
+        Job::new(self.stream.context().engine(), &Arc::new(batch), self.stream.name())
     }
 }
 

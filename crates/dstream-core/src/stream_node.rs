@@ -1,7 +1,7 @@
 //! A stream as the scheduler sees it, without its type: when it is due, what it is made of, and what it remembers.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +38,10 @@ pub(crate) trait StreamNode: Send + Sync {
     /// Computes this stream's memory of the batch of `job`.
     fn materialise(&self, job: &Job) -> Result<(), JobError>;
 
+    /// The batch is to be computed once more, with other records: its dataset goes, and what the memory has of it. To be called for
+    /// all streams that its records reach, while nothing else runs.
+    fn undo(&self, batch: Time);
+
     /// No dataset of `batch`, or of one before it, is asked for any more; what the memory holds is its own business.
     fn forget_through(&self, batch: Time);
 }
@@ -57,6 +61,10 @@ pub(crate) enum Replay {
 pub(crate) trait Memory: Send + Sync {
     /// The batch is done; what no later batch needs can go.
     fn forget_through(&self, batch: Time);
+
+    /// What was made of `batch`, the newest one, has never been; it is to be made once more. Does nothing when nothing was, and
+    /// nothing in a memory that no record of a receiver reaches.
+    fn undo(&self, _batch: Time) {}
 
     /// The batch failed for good before the memory was computed in it, and later batches run: they are to see the batch as
     /// if it had been empty, or had never been.
@@ -78,6 +86,20 @@ pub(crate) trait Memory: Send + Sync {
     /// How many batches or versions are held, the most in any partition.
     #[cfg(test)]
     fn held(&self) -> usize;
+}
+
+/// The streams among `nodes`, parents before children, that records of receivers reach.
+pub(crate) fn fed_by_receivers(nodes: Vec<Arc<dyn StreamNode>>) -> Vec<Arc<dyn StreamNode>> {
+    let mut fed = BTreeSet::new();
+    let is_fed = |node: &Arc<dyn StreamNode>| {
+        let source = node.parents().is_empty() && node.replay() == Replay::Redelivered;
+        let reached = source || node.parents().iter().any(|parent| fed.contains(&parent.name()));
+        if reached {
+            fed.insert(node.name());
+        }
+        reached
+    };
+    nodes.into_iter().filter(is_fed).collect()
 }
 
 /// All streams that `roots` are made of, themselves included: each once, parents before children.

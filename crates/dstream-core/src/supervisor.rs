@@ -10,7 +10,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use tokio::sync::oneshot;
 
-use crate::checkpoint::{Recovered, recover};
+use crate::checkpoint::{Covered, LeftEntries, Logging, Recovered, RecoveryError, recover};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::control::Control;
@@ -31,11 +31,11 @@ pub(crate) struct Parts {
 }
 
 /// `started` hears whether the receivers run; when they do not, it hears so after the context has ended.
-pub(crate) async fn supervise(parts: Parts, started: oneshot::Sender<Result<(), StartError>>) {
+pub(crate) async fn supervise(mut parts: Parts, started: oneshot::Sender<Result<(), StartError>>) {
     let engine = Arc::clone(&parts.engine);
     let control = &engine.control;
     // Nobody listens to `started` if the call of `start` was dropped; the context runs all the same.
-    let prepared = AssertUnwindSafe(prepare(&parts)).catch_unwind().await;
+    let prepared = AssertUnwindSafe(prepare(&mut parts)).catch_unwind().await;
     let prepared = prepared.unwrap_or_else(|panic| {
         let error = StreamingError::Scheduler { message: panic_message(&*panic) };
         control.fail(error.clone());
@@ -60,21 +60,49 @@ pub(crate) async fn supervise(parts: Parts, started: oneshot::Sender<Result<(), 
     end(&engine, scheduler).await;
 }
 
-/// What the program had gathered is back, and all receivers run.
-async fn prepare(parts: &Parts) -> Result<Option<Recovered>, StartError> {
+/// What the program had gathered is back, receivers know what is unfinished, and all of them run; the first part of the order that is
+/// written at the top of `scheduler.rs`.
+async fn prepare(parts: &mut Parts) -> Result<Option<Recovered>, StartError> {
     let Parts { settings, engine, receivers, plan, .. } = parts;
-    let recovered = tokio::select! {
-        recovered = recover(settings, engine, &plan.nodes) => recovered?,
+    if settings.checkpoint.directory.is_some() {
+        receivers.find_desks().await.map_err(|error| {
+            engine.control.fail(error.clone());
+            StartError::Failed(error)
+        })?;
+    }
+    let logging = if receivers.desks().is_empty() { Logging::Nothing } else { Logging::Batches };
+    let mut recovered = tokio::select! {
+        recovered = recover(settings, engine, &plan.nodes, logging) => recovered?,
         () = engine.control.ending() => return Err(StartError::StoppedWhileStarting),
     };
-    if let Some(point) = recovered.as_ref().and_then(|recovered| recovered.point.as_ref()) {
-        engine.control.emit(&Event::Recovered { batch: point.through, damaged: point.damaged });
+    if let Some(Recovered { point: Some(point), log, .. }) = &mut recovered {
+        let left = log.as_ref().map_or(&[][..], |left| &left.unfinished);
+        engine.control.emit(&Event::Recovered { batch: point.through, damaged: point.damaged, unfinished: left.len() });
         if settings.rates.controller.is_some() {
             point.rates.iter().for_each(|(stream, rate)| receivers.limit_rate(*stream, *rate));
+        }
+        if let Some(left) = log {
+            point.covered = hand_over(&point.covered, left, receivers)?;
+            if !left.unfinished.is_empty() {
+                receivers.hold_pages();
+            }
         }
     }
     receivers.start().await?;
     Ok(recovered)
+}
+
+/// Tells each receiver what of its ranges is accounted for, and what is unfinished. Returns the former, by source.
+fn hand_over(covered: &Covered, left: &LeftEntries, receivers: &Receivers) -> Result<Covered, RecoveryError> {
+    let mut accounted = Covered::default();
+    for desk in receivers.desks() {
+        let stream = desk.stream();
+        let ranges = covered.of(stream).into_iter().chain(left.done_ranges(stream)).collect();
+        let known = desk.resume(ranges, left.unfinished_blocks(stream));
+        let known = known.map_err(|source| RecoveryError::Range { stream, name: Arc::clone(desk.name()), source })?;
+        accounted.extend(&known);
+    }
+    Ok(accounted)
 }
 
 /// Everything that could run user code goes before anybody hears of the end: what the graph holds in `rest`, the threads of the

@@ -162,7 +162,7 @@ impl RawConfig {
         let (Some(application), Some(stream)) = (self.application, self.stream) else {
             return Err(ConfigError::Missing { names });
         };
-        check_name("stream_name", &stream, 1..=STREAM_NAME_LENGTH, "1 to 128 letters, digits, '_', '-' and '.'")?;
+        check_stream_name("stream_name", &stream)?;
         let rule = "3 to 255 letters, digits, '_', '-' and '.', as for a DynamoDB table";
         check_name("checkpoint_app_name", &application, TABLE_NAME_LENGTH, rule)?;
         tuning.check()?;
@@ -216,6 +216,10 @@ fn resolve(field: &'static str, endpoint: Option<&EndpointUrl>, given: Option<&R
         Some(endpoint) => endpoint.resolve_region(given).map_err(|source| ConfigError::Endpoint { field, source }),
         None => Ok(given.cloned().unwrap_or_else(Region::default_local)),
     }
+}
+
+pub(crate) fn check_stream_name(field: &'static str, value: &str) -> Result<(), ConfigError> {
+    check_name(field, value, 1..=STREAM_NAME_LENGTH, "1 to 128 letters, digits, '_', '-' and '.'")
 }
 
 fn check_name(

@@ -68,8 +68,8 @@ fn names(shards: &[ShardId]) -> String {
 /// batch knows only the range that it came with.
 #[derive(Debug, Error)]
 #[error(
-    "record {position} of shard '{shard}' of stream '{stream}' could not be handled: correct the handler, or let it leave the \
-     record out"
+    "record {position} of shard '{shard}' of stream '{stream}' could not be handled: correct the handler, let it leave the record \
+     out, or set it aside by on_failed_record"
 )]
 pub struct HandlerError {
     /// The stream.
@@ -138,6 +138,20 @@ pub enum ConfigError {
     NoLeaseTableEndpoint {
         /// The Kinesis endpoint.
         endpoint: String,
+    },
+    /// Dead letters were to go to what names no file.
+    #[error("on_failed_record's file '{}' has no name: give the path of a file in a folder that exists", path.display())]
+    DeadLetterFile {
+        /// What was given.
+        path: std::path::PathBuf,
+    },
+    /// Dead letters were to go back to where they came from, and would fail again and again.
+    #[error(
+        "on_failed_record would put dead letters into stream '{stream}', which is being read: give them a stream of their own"
+    )]
+    DeadLettersToThemselves {
+        /// The stream.
+        stream: String,
     },
     /// One application was to read two streams without saying so: the shards of both have the same names, so they would share
     /// leases.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dstream_core::{BoxError, DStream, StorageLevel, StreamingContext};
+use dstream_core::{BoxError, DStream, ReceiverOptions, StorageLevel, StreamingContext};
 use kinesis_endpoint::Credentials;
 use kpl_deagg::RangePolicy;
 
@@ -12,6 +12,7 @@ use crate::checkpoint::progress::CheckpointAfter;
 use crate::config::{LeaseKeys, RawConfig, Tuning};
 use crate::consumer::board::ReadingBoard;
 use crate::consumer::retrieval::{OnExpired, ReadLimits, RereadRetry, Retrieval, SubscriptionTiming};
+use crate::dead_letters::{OnFailedRecord, core_policy};
 use crate::error::{ConfigError, HandlerError};
 use crate::lease::cleanup::LeaseCleanup;
 use crate::lease::table_options::TableOptions;
@@ -78,6 +79,8 @@ pub struct KinesisInputDStreamBuilder {
     stuck_after: Option<Duration>,
     lease_cleanup: LeaseCleanup,
     lease_table: TableOptions,
+    on_failed_record: OnFailedRecord,
+    most_failed_records: Option<usize>,
 }
 
 impl KinesisInputDStreamBuilder {
@@ -252,6 +255,20 @@ impl KinesisInputDStreamBuilder {
         self
     }
 
+    /// What becomes of a record on which the message handler, an operator or an output operation fails again and again. Default:
+    /// [`OnFailedRecord::Stop`], no record is skipped, and the application stops.
+    pub fn on_failed_record(mut self, policy: OnFailedRecord) -> Self {
+        self.on_failed_record = policy;
+        self
+    }
+
+    /// The most records of a batch that may be set aside or skipped. Default: 100. When more fail, the program, or a service that it
+    /// needs, is likelier to be at fault than the records, and the application stops.
+    pub fn most_failed_records(mut self, most: usize) -> Self {
+        self.most_failed_records = Some(most);
+        self
+    }
+
     /// A stream of the records' bytes.
     ///
     /// # Errors
@@ -274,7 +291,7 @@ impl KinesisInputDStreamBuilder {
 
     /// Like [`build_with_message_handler`](Self::build_with_message_handler), for a handler that can fail. A failure fails
     /// the batch, which is tried again and then stops the application with the record's shard and position (a
-    /// [`HandlerError`]); no record is skipped.
+    /// [`HandlerError`]); no record is skipped, unless [`on_failed_record`](Self::on_failed_record) says so.
     ///
     /// # Errors
     /// [`ConfigError`] names the value and the fix; nothing was started or sent.
@@ -311,16 +328,21 @@ impl KinesisInputDStreamBuilder {
             lease_table: self.lease_table,
         };
         let config = self.raw.parse(tuning)?;
+        let on_failed_record = core_policy(self.on_failed_record, &config)?;
         let board = KinesisInputDStream::readings(&context, &config.application);
         let hub = context.shared(&config.application, || WorkerHub::new(config.clone()).with_board(board));
         let seat = hub.register(&config)?;
         let level = self.storage_level.unwrap_or(StorageLevel::MemoryAndDisk2);
+        let mut options = ReceiverOptions::new(level).on_failed_record(on_failed_record);
+        if let Some(most) = self.most_failed_records {
+            options = options.most_failed_records(most);
+        }
         let name = format!("Kinesis stream '{}' [{}]", config.stream, seat.0);
         let handler = move |record: &KinesisRecord| {
             let (stream, shard) = (record.stream().to_owned(), record.shard().clone());
             let place = |source| HandlerError { stream, shard, position: record.position(), source };
             handler(record).map_err(|source| place(source).into())
         };
-        Ok(context.receiver_stream(&name, level, KinesisReceiver::new(hub, seat), handler))
+        Ok(context.receiver_stream(&name, options, KinesisReceiver::new(hub, seat), handler))
     }
 }

@@ -10,6 +10,7 @@
 //! | [`lease`] | who reads which shard: pure rules, the table, writes that recognise themselves |
 //! | [`consumer`] | reading one shard |
 //! | [`checkpoint`] | how far a shard may be checkpointed |
+//! | [`dead_letters`] | what becomes of records on which the program fails |
 //! | [`worker`] | the one task of a process that owns leases and readers |
 //! | [`api`], [`subscription`], [`lease::store`] | the seams to Kinesis and to the lease table |
 //!
@@ -33,6 +34,7 @@ mod backoff;
 pub mod checkpoint;
 mod config;
 pub mod consumer;
+pub mod dead_letters;
 mod error;
 mod input_dstream;
 pub mod lease;
@@ -60,6 +62,7 @@ pub use config::{KinesisConfig, LeaseKeys, Tuning};
 pub use consumer::board::{Doing, ReadingBoard, ShardReading};
 pub use consumer::reread::error::RereadError;
 pub use consumer::retrieval::{Lifecycle, OnExpired, ReadLimits, RereadRetry, Retrieval, SubscriptionTiming};
+pub use dead_letters::{DeadLetterFile, DeadLetterStream, DeadLetterTarget, DeadLetters, Letter, OnFailedRecord};
 pub use error::{ConfigError, HandlerError, KinesisError};
 pub use input_dstream::{KinesisInputDStream, KinesisInputDStreamBuilder};
 pub use kinesis_endpoint::{Credentials, ServiceError, ServiceErrorKind};

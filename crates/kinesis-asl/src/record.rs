@@ -99,4 +99,8 @@ impl BlockRecord for KinesisRecord {
     fn decode(bytes: Bytes) -> Result<Self, BoxError> {
         Ok(record_bytes::decode(bytes)?)
     }
+
+    fn describe(&self) -> Option<String> {
+        Some(format!("record {} of shard '{}'", self.position, self.shard))
+    }
 }

@@ -35,6 +35,8 @@ pub enum Event {
         shard: ShardId,
         /// Its number.
         sequence: SequenceNumber,
+        /// How many user records it holds: 1, or those of an aggregate.
+        records: u64,
         /// When the stream received it, in milliseconds since 1970.
         arrival: i64,
     },

@@ -36,8 +36,8 @@ struct Options {
     /// Stop after so many stories with a broken promise.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     failures: u64,
-    /// Break the lease table on purpose: no write of this kind has its condition (renewals, takes,
-    /// checkpoints, releases, hand-overs, asks).
+    /// Break a rule on purpose: no write of this kind to the lease table has its condition (renewals, takes, checkpoints,
+    /// releases, hand-overs, asks), or checkpoint-at-receive, sub-sequence, release-before-commit.
     #[arg(long, default_value = "none", value_name = "KIND")]
     weakness: Weakness,
     /// Simulate fleets of lease coordinators instead, ours beside the KCL's, and print a Markdown table.

@@ -62,7 +62,7 @@ pub async fn random_story(seed: u64) -> Result<Report, WorldError> {
     random_story_with(seed, Weakness::None).await
 }
 
-/// Plays the story of a seed on a lease table that forgets a condition.
+/// Plays the story of a seed with a rule that is broken on purpose. Some are seen only with KPL aggregates; then each record is one.
 ///
 /// # Errors
 /// When the world cannot be made; what goes wrong in it is in the report.
@@ -70,10 +70,25 @@ pub async fn random_story(seed: u64) -> Result<Report, WorldError> {
 /// # Cancellation
 /// The world is lost.
 pub async fn random_story_with(seed: u64, weakness: Weakness) -> Result<Report, WorldError> {
+    story(seed, weakness, weakness.aggregate()).await
+}
+
+/// Plays the story of a seed with KPL aggregates of so many user records in place of plain records.
+///
+/// # Errors
+/// When the world cannot be made; what goes wrong in it is in the report.
+///
+/// # Cancellation
+/// The world is lost.
+pub async fn aggregated_story(seed: u64, aggregate: u64) -> Result<Report, WorldError> {
+    story(seed, Weakness::None, aggregate).await
+}
+
+async fn story(seed: u64, weakness: Weakness, aggregate: u64) -> Result<Report, WorldError> {
     let mut rng = StdRng::seed_from_u64(seed);
     let mood = Mood::of(seed);
     let prologue = between_millis(0, Duration::from_secs(4), &mut rng);
-    let setup = Setup { weakness, ..random_setup(mood, prologue, &mut rng) };
+    let setup = Setup { weakness, aggregate, ..random_setup(mood, prologue, &mut rng) };
     let mut world = World::new(seed, setup).await?;
     world.run_for(prologue).await;
     if rng.random_range(0..3) == 0 {
@@ -98,6 +113,7 @@ fn random_setup(mood: Mood, prologue: Duration, rng: &mut StdRng) -> Setup {
         [InitialPosition::TrimHorizon, InitialPosition::Latest, InitialPosition::AtTimestamp(in_the_prologue)];
     Setup {
         shards: rng.random_range(1..=5),
+        aggregate: 1,
         seats: rng.random_range(1..=3),
         records_per_second: rng.random_range(5..=60),
         slowest_batch: between_millis(100, Duration::from_secs(4), rng),

@@ -6,7 +6,7 @@ use kinesis_asl::{InitialPosition, KinesisConfig, LeaseKeys, Tuning};
 use kinesis_endpoint::{Credentials, Region, ServiceAccess};
 
 use crate::faults::Faults;
-use crate::stream::STREAM;
+use crate::stream::{STREAM, StreamShape};
 use crate::weakness::Weakness;
 
 /// What a world is like.
@@ -14,6 +14,8 @@ use crate::weakness::Weakness;
 pub struct Setup {
     /// Shards of the stream at the start. Default 4.
     pub shards: u32,
+    /// User records of each Kinesis record: KPL aggregates if there are two or more. Default 1.
+    pub aggregate: u64,
     /// Receivers of each process. Default 1.
     pub seats: usize,
     /// Records a second, over all shards. Default 40.
@@ -34,7 +36,7 @@ pub struct Setup {
     pub checkpoint_interval: Duration,
     /// What goes wrong between the workers and the services. Default nothing.
     pub faults: Faults,
-    /// Which condition the lease table forgets. Default none.
+    /// Which rule is broken on purpose. Default none.
     pub weakness: Weakness,
 }
 
@@ -42,6 +44,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             shards: 4,
+            aggregate: 1,
             seats: 1,
             records_per_second: 40,
             slowest_batch: Duration::from_secs(1),
@@ -58,6 +61,12 @@ impl Default for Setup {
 }
 
 impl Setup {
+    /// What the stream is like.
+    pub(crate) fn shape(&self) -> StreamShape {
+        let Self { shards, aggregate, iterator_life, .. } = *self;
+        StreamShape { shards, aggregate, iterator_life }
+    }
+
     /// The settings of each worker. Nothing connects to what they name.
     pub(crate) fn config(&self) -> KinesisConfig {
         let nowhere =
@@ -69,7 +78,11 @@ impl Setup {
             dynamodb: nowhere,
             initial_position: self.initial_position,
             keys: LeaseKeys::OneStream,
-            tuning: Tuning { failover: self.failover, ..Tuning::new(self.checkpoint_interval) },
+            tuning: Tuning {
+                failover: self.failover,
+                checkpoint_after: self.weakness.checkpoint_after(),
+                ..Tuning::new(self.checkpoint_interval)
+            },
         }
     }
 }

@@ -11,6 +11,7 @@ use kinesis_asl::api::{KinesisApi, NextPage, Page, Place, ShardFilter, ShardIter
 use kinesis_asl::shard::{Shard, ShardId};
 use kinesis_asl::{SequenceNumber, ServiceError, StreamIdentity};
 use kinesis_local::model::{self, KinesisError, Millis, Model};
+use kpl_deagg::Aggregator;
 
 use crate::chronicle::Chronicle;
 use crate::clock::SimClock;
@@ -32,9 +33,38 @@ pub struct SimKinesis {
 #[derive(Debug)]
 struct State {
     model: Model,
+    /// User records of each Kinesis record; 1 for plain records.
+    aggregate: u64,
     produced: u64,
     parents: BTreeMap<ShardId, BTreeSet<ShardId>>,
 }
+
+/// What a stream is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamShape {
+    /// Shards at the start.
+    pub shards: u32,
+    /// User records of each Kinesis record: KPL aggregates if there are two or more.
+    pub aggregate: u64,
+    /// How long a shard iterator lives.
+    pub iterator_life: Duration,
+}
+
+/// The data of a Kinesis record: a text, or an aggregate of it so many times.
+fn packed(text: &str, times: u64) -> Vec<u8> {
+    if times < 2 {
+        return text.as_bytes().to_vec();
+    }
+    let mut aggregator = Aggregator::new(LARGEST_AGGREGATE);
+    for _ in 0..times {
+        // So short ones all fit; one that did not would be missed as a record that was never processed.
+        let _ = aggregator.try_add(text, None, text.as_bytes());
+    }
+    aggregator.finish().map_or_else(Vec::new, |finished| finished.data.to_vec())
+}
+
+/// Far more than so few and so short records need.
+const LARGEST_AGGREGATE: usize = 50_000;
 
 /// What became of a split or merge that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,14 +83,14 @@ impl SimKinesis {
     pub fn new(
         clock: SimClock,
         chronicle: Arc<Chronicle>,
-        shards: u32,
-        iterator_life: Duration,
+        shape: &StreamShape,
         seed: u64,
     ) -> Result<Self, KinesisError> {
+        let StreamShape { shards, aggregate, iterator_life } = *shape;
         let mut model = Model::new(model::Settings { iterator_life, ..model::Settings::default() }, seed);
         let request = model::CreateStream::provisioned(STREAM, shards);
         model.create_stream(Millis::new(clock.unix_millis()), &request)?;
-        let state = State { model, produced: 0, parents: BTreeMap::new() };
+        let state = State { model, aggregate, produced: 0, parents: BTreeMap::new() };
         Ok(Self { clock, chronicle, state: Mutex::new(state) })
     }
 
@@ -124,12 +154,14 @@ impl SimKinesis {
         let mut state = self.lock();
         state.produced += 1;
         let text = state.produced.to_string();
-        let entry = model::PutEntry::new(&text, None, model::Payload::from_bytes(text.as_bytes()));
+        let (aggregate, data) = (state.aggregate, packed(&text, state.aggregate));
+        let entry = model::PutEntry::new(&text, None, model::Payload::from_bytes(&data));
         let entry = entry.map_err(|error| error.to_string())?;
         let stored = state.model.put_record(now, model::PutRecord { stream: STREAM.into(), entry });
         let stored = stored.map_err(|error| error.to_string())?;
         let arrival = i64::try_from(now.get()).map_err(|error| error.to_string())?;
-        Ok(Event::Produced { shard: shard_id(stored.shard_id), sequence: sequence(stored.sequence_number)?, arrival })
+        let (shard, sequence) = (shard_id(stored.shard_id), sequence(stored.sequence_number)?);
+        Ok(Event::Produced { shard, sequence, records: aggregate, arrival })
     }
 
     fn reshard(&self, what: String, answer: Result<(), KinesisError>) -> Reshard {

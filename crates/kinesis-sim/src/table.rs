@@ -101,6 +101,8 @@ impl SimTable {
 
     async fn land(&self, sent: Sent) -> Result<Updated, ServiceError> {
         let Sent { worker, at, change } = sent;
+        let asked = change.clone();
+        let change = self.weakness.bend(change);
         let before = self.store.get(change.shard()).await?;
         let updated = if self.weakness.forgets_the_condition_of(&change) {
             self.store.force(&change)
@@ -111,7 +113,7 @@ impl SimTable {
             let after = Lease::clone(after);
             self.chronicle.record(Event::Wrote(Box::new(Write { worker, sent: at, change, before, after })));
         }
-        Ok(updated)
+        Ok(self.weakness.answer(&asked, updated))
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<(Duration, Sent)>> {

@@ -21,6 +21,7 @@ use crate::event::{AfterFailure, Event, Page, WorkerNo};
 use crate::faults::between_millis;
 use crate::link::Link;
 use crate::setup::Setup;
+use crate::weakness::Release;
 
 /// Spark's block interval.
 const BLOCK_INTERVAL: Duration = Duration::from_millis(200);
@@ -40,6 +41,7 @@ pub(crate) struct Life {
     seats: Vec<Seat>,
     rng: StdRng,
     slowest_batch: Duration,
+    release: Release,
     said_ready: bool,
     /// Set when a batch failed and is not tried again.
     fate: Fate,
@@ -89,6 +91,7 @@ impl Life {
             seats,
             rng,
             slowest_batch: setup.slowest_batch,
+            release: setup.weakness.release(),
             said_ready: false,
             fate: Fate::Lives,
         })
@@ -130,6 +133,9 @@ impl Life {
         for seat in &self.seats {
             self.hub.stop_fetching(seat.id).await;
         }
+        if self.release == Release::BeforeCommit {
+            self.leave().await;
+        }
         if self.fate == Fate::Lives {
             self.pump();
         }
@@ -138,6 +144,12 @@ impl Life {
             tokio::time::sleep(BLOCK_INTERVAL).await;
             self.pump();
         }
+        if self.release == Release::AfterCommit {
+            self.leave().await;
+        }
+    }
+
+    async fn leave(&self) {
         for seat in &self.seats {
             // Whether everything was written is what the checker finds out.
             let _ = self.hub.leave(seat.id).await;

@@ -93,7 +93,7 @@ impl World {
     pub async fn new(seed: u64, setup: Setup) -> Result<Self, WorldError> {
         let clock = SimClock::start();
         let chronicle = Arc::new(Chronicle::new(clock, setup.failover));
-        let stream = SimKinesis::new(clock, Arc::clone(&chronicle), setup.shards, setup.iterator_life, seed)?;
+        let stream = SimKinesis::new(clock, Arc::clone(&chronicle), &setup.shape(), seed)?;
         tokio::time::sleep(STREAM_BEGINS).await;
         Ok(Self {
             seed,

@@ -1,10 +1,10 @@
 //! Random stories: each seed is one, and each invariant holds in all of them. `cargo xtask sim` plays thousands.
-#![expect(clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
 use std::time::Duration;
 
 use kinesis_sim::figures::Figures;
-use kinesis_sim::random_story::{random_story, random_story_with};
+use kinesis_sim::random_story::{aggregated_story, random_story, random_story_with};
 use kinesis_sim::report::Report;
 use kinesis_sim::weakness::Weakness;
 
@@ -68,5 +68,27 @@ fn a_table_that_forgets_the_condition_of_any_kind_of_write_is_found_out_within_2
         let found = (0..200).find(is_broken);
         println!("{weakness:?}: seed {found:?}");
         assert!(found.is_some(), "{weakness:?}");
+    }
+}
+
+#[test]
+fn no_promise_is_broken_when_all_records_are_in_aggregates() {
+    for seed in 0..24 {
+        let report = kinesis_sim::run(aggregated_story(seed, 3)).expect("a world");
+        assert!(report.violations.is_empty(), "{report}");
+        assert!(report.records.is_multiple_of(3), "{report}");
+    }
+}
+
+#[test]
+fn each_rule_about_positions_is_missed_within_40_stories_when_it_is_broken() {
+    for weakness in [Weakness::CheckpointAtReceive, Weakness::SubSequence, Weakness::ReleaseBeforeCommit] {
+        let violations = |seed: u64| kinesis_sim::run(random_story_with(seed, weakness)).expect("a world").violations;
+        let found = (0..40).map(|seed| (seed, violations(seed))).find(|(_, violations)| !violations.is_empty());
+        let (seed, violations) = found.unwrap_or_else(|| panic!("{weakness:?} was not found out"));
+        println!(
+            "{weakness:?}: seed {seed}, {}",
+            violations.first().map(|found| found.violation.to_string()).unwrap_or_default()
+        );
     }
 }

@@ -45,21 +45,29 @@ pub(crate) fn word_producer(local: &Local, rate: u32, seconds: u32) -> Program {
 impl Program {
     /// Starts a program that stops when its standard input ends.
     pub(crate) fn start(path: &str, args: &[&str]) -> Self {
+        Self::start_with(path, args, |_| {})
+    }
+
+    /// The same, with a command of the test's own.
+    pub(crate) fn start_with(path: &str, args: &[&str], adjust: impl FnOnce(&mut Command)) -> Self {
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let file = |kind: &str| {
             PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{number}.{kind}", std::process::id()))
         };
         let (out, err) = (file("out"), file("err"));
-        let child = Command::new(path)
+        let mut command = Command::new(path);
+        command
             .args(args)
             .arg("--stop-with-stdin")
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .stdin(Stdio::piped())
             .stdout(File::create(&out).expect("a file for the output"))
-            .stderr(File::create(&err).expect("a file for the log"))
-            .spawn()
-            .expect("the program starts");
+            .stderr(File::create(&err).expect("a file for the log"));
+        adjust(&mut command);
+        let child = command.spawn().expect("the program starts");
+        // It holds the parent's ends of the child's files.
+        drop(command);
         Self { child, out, err }
     }
 

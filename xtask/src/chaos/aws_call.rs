@@ -60,16 +60,30 @@ impl Service {
         if body.is_empty() { Ok(Value::Null) } else { serde_json::from_str(body).map_err(|error| unanswered(&error)) }
     }
 
+    /// Asks the endpoint itself something, which no fault affects.
+    pub(crate) fn control(&self, method: &str, path: &str, body: &str) -> Result<(), String> {
+        let failed = |why: &dyn std::fmt::Display| format!("{method} {path}: {why}");
+        let head = format!("{method} {path} HTTP/1.1\r\n");
+        let answer = self.send(&head, body).map_err(|error| failed(&error))?;
+        let ok = answer.split(' ').nth(1).is_some_and(|status| status.starts_with('2'));
+        if ok { Ok(()) } else { Err(failed(&answer)) }
+    }
+
     fn exchange(&self, operation: &str, body: &str) -> std::io::Result<String> {
+        let Self { prefix, version, .. } = self;
+        let head = format!(
+            "POST / HTTP/1.1\r\nX-Amz-Target: {prefix}.{operation}\r\nContent-Type: application/x-amz-json-{version}\r\n"
+        );
+        self.send(&head, body)
+    }
+
+    /// Sends the beginning of a head, what each head has, and a body. Returns the whole answer.
+    fn send(&self, head: &str, body: &str) -> std::io::Result<String> {
         let mut stream = TcpStream::connect_timeout(&self.address, ANSWER_WITHIN)?;
         stream.set_read_timeout(Some(ANSWER_WITHIN))?;
         stream.set_nodelay(true)?;
-        let Self { prefix, version, .. } = self;
-        let head = format!(
-            "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Amz-Target: {prefix}.{operation}\r\n\
-             Content-Type: application/x-amz-json-{version}\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        );
+        let rest = format!("Host: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+        let head = format!("{head}{rest}");
         stream.write_all(&[head.as_bytes(), body.as_bytes()].concat())?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
@@ -122,6 +136,24 @@ mod tests {
         assert!(matches!(refused, Err(CallError::Refused(message)) if message.contains("Do: {\"__type\":\"X\"}")));
         for broken in ["HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\n\r\n{\"b\""] {
             assert!(matches!(answered(broken).0, Err(CallError::Unanswered(_))), "{broken}");
+        }
+    }
+
+    #[test]
+    fn what_the_endpoint_itself_is_asked_is_well_when_its_status_says_so() {
+        for (answer, well) in [("HTTP/1.1 201 Created\r\n\r\n", true), ("HTTP/1.1 400 Bad Request\r\n\r\nno", false)] {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+            let url = format!("http://{}", listener.local_addr().expect("an address"));
+            let server = std::thread::spawn(move || {
+                let (mut stream, _) = listener.accept().expect("a client");
+                let mut asked = [0; 1024];
+                let length = stream.read(&mut asked).expect("a request");
+                stream.write_all(answer.as_bytes()).expect("written");
+                String::from_utf8_lossy(&asked[..length]).into_owned()
+            });
+            let outcome = Service::kinesis(&url).expect("a service").control("DELETE", "/_local/faults", "");
+            assert_eq!(outcome.is_ok(), well, "{outcome:?}");
+            assert!(server.join().expect("it answered").starts_with("DELETE /_local/faults HTTP/1.1\r\n"));
         }
     }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::chaos::blows;
 use crate::chaos::journal::{all_read, child_after_parents, hand_overs};
 use crate::chaos::outcome::Outcome;
-use crate::chaos::producer::{Produced, Producer};
+use crate::chaos::producer::{Load, Produced};
 use crate::chaos::record::{Shard, WorkerNumber};
 use crate::chaos::stage::{Stage, Waited, names};
 use crate::chaos::step::{Repeats, Step};
@@ -28,7 +29,7 @@ pub(crate) struct Timing {
 }
 
 impl Timing {
-    fn patience(self) -> Duration {
+    pub(crate) fn patience(self) -> Duration {
         self.failover.saturating_mul(2).saturating_add(PATIENCE)
     }
 }
@@ -50,22 +51,29 @@ pub(crate) fn step(stage: &mut Stage<'_>, timing: Timing, step: Step) -> Result<
     let mut outcome = Outcome::new(step, step.repeats(), stage.now());
     match step {
         Step::Scale(to) => scale(stage, to, &mut outcome)?,
-        Step::Kill | Step::Freeze => take_down(stage, timing, step, &mut outcome)?,
+        Step::Kill | Step::Restart | Step::Freeze => blows::take_down(stage, timing, step, &mut outcome)?,
+        Step::Steal(lets_go) => blows::steal(stage, timing, lets_go, &mut outcome)?,
+        Step::Fault(fault) => blows::disturb(stage, timing, fault, &mut outcome)?,
         Step::Split | Step::Merge => return reshard(stage, timing, step, outcome),
     }
     settle(stage, timing, &mut outcome)?;
     Ok(outcome)
 }
 
-/// Waits until all that was put is processed, and stops the workers.
+/// Waits until all that was put is processed, starts somebody in each slot whose worker was killed, so that its state can be
+/// seen, and stops all.
 pub(crate) fn end(stage: &mut Stage<'_>, timing: Timing) -> Result<(Outcome, Produced), Failure> {
     stage.exits.clear();
-    let produced = stage.producer.take().map(Producer::finish).unwrap_or_default();
+    let produced = stage.load.take().map(Load::finish).unwrap_or_default();
     let mut outcome = Outcome::new("end", Repeats::Forbidden, stage.now());
-    let expected = u64::try_from(produced.acknowledged.len()).unwrap_or(u64::MAX);
+    let mut missing: Vec<u64> = produced.acknowledged.iter().map(|record| record.record.number).collect();
     outcome.detail = "all that was put is processed, then SIGTERM to all".to_owned();
-    let done = stage.wait_until(timing.patience(), |stage| Ok(stage.journal.different() >= expected))?;
+    let done = stage.wait_until(timing.patience(), |stage| {
+        missing.retain(|number| !stage.journal.has(*number));
+        Ok(missing.is_empty())
+    })?;
     outcome.read_again = done.came().map(|at| at.since(outcome.at));
+    revive(stage, timing, &mut outcome)?;
     stage.fleet.terminate_all()?;
     let stopped = stage.wait_until(timing.patience(), |stage| Ok(stage.fleet.none_stopping()))?;
     // What they wrote last.
@@ -73,6 +81,27 @@ pub(crate) fn end(stage: &mut Stage<'_>, timing: Timing) -> Result<(Outcome, Pro
     expect(stopped, "the workers stopped", &mut outcome);
     outcome.exit = stage.exits.iter().max().copied();
     Ok((outcome, produced))
+}
+
+/// Starts a worker in each slot whose last one was killed, and waits for its first counts.
+fn revive(stage: &mut Stage<'_>, timing: Timing, outcome: &mut Outcome) -> Result<(), Failure> {
+    let crashed = stage.fleet.crashed_slots();
+    let mut before = Vec::new();
+    for slot in crashed {
+        before.push((slot, stage.fleet.counts(slot)?.map(|counts| counts.batch)));
+        let started = stage.fleet.start_in(slot)?;
+        outcome.detail.push_str(&format!("; {started}"));
+    }
+    let counted = stage.wait_until(timing.patience(), |stage| {
+        for (slot, batch) in &before {
+            if stage.fleet.counts(*slot)?.map(|counts| counts.batch) <= *batch {
+                return Ok(false);
+            }
+        }
+        Ok(stage.fleet.all_ready())
+    })?;
+    expect(counted, "the slots of killed workers had their state again", outcome);
+    Ok(())
 }
 
 fn scale(stage: &mut Stage<'_>, to: u32, outcome: &mut Outcome) -> Result<(), Failure> {
@@ -92,33 +121,6 @@ fn scale(stage: &mut Stage<'_>, to: u32, outcome: &mut Outcome) -> Result<(), Fa
 
 fn count(workers: &[WorkerNumber]) -> u32 {
     u32::try_from(workers.len()).unwrap_or(u32::MAX)
-}
-
-/// Kills a worker, or freezes it for a while, and waits until others read its shards.
-fn take_down(stage: &mut Stage<'_>, timing: Timing, step: Step, outcome: &mut Outcome) -> Result<(), Failure> {
-    let open = names(&stage.open_shards()?);
-    let Some(victim) = stage.fleet.any(&mut stage.dice) else { return Ok(()) };
-    let shards = stage.journal.read_by(victim, &open);
-    let list: Vec<String> = shards.iter().map(ToString::to_string).collect();
-    outcome.detail = format!("{victim} with shards {}", list.join(" "));
-    outcome.at = stage.now();
-    let at = outcome.at;
-    let worker = stage.fleet.worker(victim)?;
-    match step {
-        Step::Freeze => worker.freeze()?,
-        _ => worker.kill()?,
-    }
-    let read = |stage: &Stage<'_>| all_read(stage.journal.since(at), &shards, Some(victim));
-    let taken = stage.wait_until(timing.patience(), |stage| Ok(shards.is_empty() || read(stage).is_some()))?;
-    expect(taken, "its shards were read by others", outcome);
-    outcome.read_again = read(stage).map(|read| read.since(at));
-    if step == Step::Freeze {
-        let rest = timing.freeze.saturating_sub(Duration::from_millis(stage.now().since(at).0));
-        stage.let_pass(rest)?;
-        stage.fleet.worker(victim)?.thaw()?;
-        outcome.detail.push_str(&format!(", woken after {}", stage.now().since(at)));
-    }
-    Ok(())
 }
 
 /// Splits or merges shards, and waits until the children are read.
@@ -164,8 +166,8 @@ fn settle(stage: &mut Stage<'_>, timing: Timing, outcome: &mut Outcome) -> Resul
     let read =
         stage.wait_until(timing.patience(), |stage| Ok(all_read(stage.journal.since(from), &open, None).is_some()))?;
     expect(read, "every shard was read", outcome);
-    if outcome.read_again.is_none() && outcome.repeats == Repeats::Forbidden {
-        outcome.read_again = read.came().map(|at| at.since(outcome.at));
+    if outcome.read_again.is_none() {
+        outcome.read_again = read.came().map(|at| at.since(outcome.until.unwrap_or(outcome.at)));
     }
     stage.let_pass(timing.calm)?;
     finish_figures(stage, &open, outcome)
@@ -180,7 +182,7 @@ fn finish_figures(stage: &mut Stage<'_>, open: &BTreeSet<Shard>, outcome: &mut O
     Ok(())
 }
 
-fn expect(waited: Waited, what: &str, outcome: &mut Outcome) {
+pub(crate) fn expect(waited: Waited, what: &str, outcome: &mut Outcome) {
     if waited == Waited::InVain {
         outcome.missed.push(format!("{}: it did not come about in time that {what}", outcome.name));
     }

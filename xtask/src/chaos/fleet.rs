@@ -1,14 +1,16 @@
 //! All workers of a run. A worker whose end was not wanted ends the run; dropping the fleet stops every worker.
 
-use std::fmt::Write as _;
+use std::collections::BTreeSet;
+use std::fmt::{self, Write as _};
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Instant;
 
+use crate::chaos::key_counts::{CountsFile, newest};
 use crate::chaos::random_steps::Dice;
-use crate::chaos::record::{Millis, Processed, WorkerNumber};
+use crate::chaos::record::{Millis, Processed, Slot, WorkerNumber};
 use crate::chaos::worker::{Condition, Worker, WorkerSettings};
 use crate::child::Line;
 use crate::failure::Failure;
@@ -39,12 +41,41 @@ impl<'a> Fleet<'a> {
         Millis(u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
-    pub(crate) fn start_one(&mut self) -> Result<WorkerNumber, Failure> {
+    /// Starts a worker in the first slot that is free, be it new or not.
+    pub(crate) fn start_one(&mut self) -> Result<Started, Failure> {
+        let taken = |slot: &Slot| self.workers.iter().any(|worker| worker.slot == *slot && worker.is_alive());
+        let free = (1..).map(Slot).find(|slot| !taken(slot)).unwrap_or(Slot(u32::MAX));
+        self.start_in(free)
+    }
+
+    /// Starts a worker in a slot that is free.
+    pub(crate) fn start_in(&mut self, slot: Slot) -> Result<Started, Failure> {
         let number = u32::try_from(self.workers.len()).unwrap_or(u32::MAX).saturating_add(1);
         let number = WorkerNumber(number);
-        let worker = Worker::start(self.settings, number, self.lines.0.clone())?;
+        let before = self.last_in(slot).map(|worker| worker.condition);
+        let worker = Worker::start(self.settings, number, slot, self.lines.0.clone())?;
         self.workers.push(worker);
-        Ok(number)
+        Ok(Started { number, slot, before })
+    }
+
+    fn last_in(&self, slot: Slot) -> Option<&Worker> {
+        self.workers.iter().rev().find(|worker| worker.slot == slot)
+    }
+
+    /// Every slot that was ever used.
+    pub(crate) fn slots(&self) -> BTreeSet<Slot> {
+        self.workers.iter().map(|worker| worker.slot).collect()
+    }
+
+    /// The slots whose last worker was killed, so that nobody but the next one knows what its state is.
+    pub(crate) fn crashed_slots(&self) -> Vec<Slot> {
+        let crashed = |slot: &Slot| self.last_in(*slot).is_some_and(|worker| worker.condition == Condition::Killed);
+        self.slots().into_iter().filter(crashed).collect()
+    }
+
+    /// The newest counts of a slot, if there are any.
+    pub(crate) fn counts(&self, slot: Slot) -> Result<Option<CountsFile>, Failure> {
+        newest(&self.settings.slot(slot)).map_err(Failure::Failed)
     }
 
     pub(crate) fn running(&self) -> Vec<WorkerNumber> {
@@ -79,7 +110,7 @@ impl<'a> Fleet<'a> {
         for worker in &mut self.workers {
             match (worker.condition, worker.ended()?) {
                 (Condition::Stopping(asked), Some(status)) if status.success() => {
-                    worker.condition = Condition::Ended;
+                    worker.condition = Condition::Stopped;
                     look.exits.push(at.since(asked));
                 }
                 (Condition::Running | Condition::Stopping(_), Some(status)) => {
@@ -125,6 +156,26 @@ impl Drop for Fleet<'_> {
         // All at once, and only then one after the other.
         for worker in &mut self.workers {
             worker.ask_to_stop();
+        }
+    }
+}
+
+/// A worker that was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Started {
+    pub(crate) number: WorkerNumber,
+    pub(crate) slot: Slot,
+    /// What the last worker of the slot is; nothing for a new slot.
+    before: Option<Condition>,
+}
+
+impl fmt::Display for Started {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { number, slot, before } = self;
+        match before {
+            None => write!(f, "{number} in {slot}"),
+            Some(Condition::Killed) => write!(f, "{number} in {slot}, where one was killed"),
+            Some(_) => write!(f, "{number} in {slot}, where one had stopped"),
         }
     }
 }

@@ -25,9 +25,18 @@ impl Journal {
         &self.records
     }
 
+    pub(crate) fn into_all(self) -> Vec<Processed> {
+        self.records
+    }
+
     /// How many different records there are.
     pub(crate) fn different(&self) -> u64 {
         u64::try_from(self.numbers.len()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether a record was processed.
+    pub(crate) fn has(&self, number: u64) -> bool {
+        self.numbers.contains(&number)
     }
 
     /// What was seen at this moment or later.

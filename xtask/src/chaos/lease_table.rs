@@ -1,4 +1,4 @@
-//! The lease table as an outsider sees it: who holds which shard.
+//! The lease table as an outsider sees it: who holds which shard; and as one writes to it who takes a lease.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,6 +32,81 @@ impl LeaseTable {
             Err(error) => Err(error.message()),
         }
     }
+}
+
+/// A lease as a thief sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Seen {
+    shard: Shard,
+    owner: String,
+    counter: u64,
+}
+
+/// The name of the outsider.
+const THIEF: &str = "outsider";
+
+/// What became of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    Done,
+    /// The lease had become another one.
+    Mismatch,
+}
+
+impl LeaseTable {
+    /// Takes the lease of a shard from whoever owns it, as a worker of the KCL does that is below its share: owner and
+    /// counter, if the counter is still the one that it saw. Returns who had it; nothing if nobody had, or it changed.
+    pub(crate) fn steal(&self, shard: &Shard) -> Result<Option<String>, String> {
+        let Some(seen) = self.seen(shard)?.filter(|seen| seen.owner != THIEF) else { return Ok(None) };
+        let effect = "SET leaseOwner = :me, leaseCounter = :next, ownerSwitchesSinceCheckpoint = \
+                      if_not_exists(ownerSwitchesSinceCheckpoint, :zero) + :one";
+        let values = json!({":me": {"S": THIEF}, ":zero": {"N": "0"}, ":one": {"N": "1"}});
+        let written = self.write(&seen, effect, "leaseCounter = :counter", values)?;
+        Ok((written == Written::Done).then_some(seen.owner))
+    }
+
+    /// Gives a lease back that [`steal`](Self::steal) took, if it is still its.
+    pub(crate) fn release(&self, shard: &Shard) -> Result<Written, String> {
+        let Some(seen) = self.seen(shard)?.filter(|seen| seen.owner == THIEF) else { return Ok(Written::Mismatch) };
+        let condition = "leaseCounter = :counter AND leaseOwner = :me";
+        self.write(&seen, "SET leaseCounter = :next REMOVE leaseOwner", condition, json!({":me": {"S": THIEF}}))
+    }
+
+    /// Whether the outsider owns the lease of a shard.
+    pub(crate) fn is_stolen(&self, shard: &Shard) -> Result<bool, String> {
+        Ok(self.seen(shard)?.is_some_and(|seen| seen.owner == THIEF))
+    }
+
+    fn seen(&self, shard: &Shard) -> Result<Option<Seen>, String> {
+        let ask = json!({"TableName": APPLICATION, "Key": {"leaseKey": {"S": shard.0}}, "ConsistentRead": true});
+        let answer = self.service.call("GetItem", &ask).map_err(CallError::message)?;
+        Ok(seen(&answer))
+    }
+
+    fn write(&self, seen: &Seen, effect: &str, condition: &str, mut values: Value) -> Result<Written, String> {
+        if let Some(values) = values.as_object_mut() {
+            values.insert(":counter".to_owned(), json!({"N": seen.counter.to_string()}));
+            values.insert(":next".to_owned(), json!({"N": seen.counter.saturating_add(1).to_string()}));
+        }
+        let body = json!({
+            "TableName": APPLICATION, "Key": {"leaseKey": {"S": seen.shard.0}}, "UpdateExpression": effect,
+            "ConditionExpression": format!("attribute_exists(leaseKey) AND {condition}"), "ExpressionAttributeValues": values,
+        });
+        match self.service.call("UpdateItem", &body) {
+            Ok(_) => Ok(Written::Done),
+            Err(CallError::Refused(message)) if message.contains("ConditionalCheckFailed") => Ok(Written::Mismatch),
+            Err(error) => Err(error.message()),
+        }
+    }
+}
+
+fn seen(answer: &Value) -> Option<Seen> {
+    let member = |name: &str, kind: &str| answer.pointer(&format!("/Item/{name}/{kind}")).and_then(Value::as_str);
+    Some(Seen {
+        shard: Shard(member("leaseKey", "S")?.to_owned()),
+        owner: member("leaseOwner", "S")?.to_owned(),
+        counter: member("leaseCounter", "N")?.parse().ok()?,
+    })
 }
 
 fn owners(answer: &Value) -> Owners {
@@ -79,6 +154,15 @@ mod tests {
             {"leaseKey": {"S": "a"}, "leaseOwner": {"S": "host:1"}, "leaseCounter": {"N": "3"}}, {"leaseKey": {"S": "b"}}
         ]});
         assert_eq!(owners(&answer), table(&[("a", "host:1"), ("b", "")]));
+    }
+
+    #[test]
+    fn a_lease_that_nobody_owns_is_none_to_be_taken_from_somebody() {
+        let item =
+            |owner: Value| json!({"Item": {"leaseKey": {"S": "a"}, "leaseOwner": owner, "leaseCounter": {"N": "3"}}});
+        let expected = Seen { shard: Shard("a".to_owned()), owner: "host:1".to_owned(), counter: 3 };
+        assert_eq!(seen(&item(json!({"S": "host:1"}))), Some(expected));
+        assert_eq!((seen(&item(Value::Null)), seen(&json!({}))), (None, None));
     }
 
     #[test]

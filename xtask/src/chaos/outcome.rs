@@ -21,6 +21,8 @@ pub(crate) struct Outcome {
     pub(crate) detail: String,
     pub(crate) repeats: Repeats,
     pub(crate) at: Millis,
+    /// When what was done was over, if it took a while.
+    pub(crate) until: Option<Millis>,
     /// Until every shard that it concerned was read again.
     pub(crate) read_again: Option<Millis>,
     /// The longest time without a record of a shard that went from one worker to another, and how many did.
@@ -39,12 +41,21 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// What kind of step it is: its name without numbers and details.
+    pub(crate) fn kind(&self) -> &str {
+        match self.name.split_once(':') {
+            Some(("fault", _)) | None => &self.name,
+            Some((kind, _)) => kind,
+        }
+    }
+
     pub(crate) fn new(name: impl Display, repeats: Repeats, at: Millis) -> Self {
         Self {
             name: name.to_string(),
             detail: String::new(),
             repeats,
             at,
+            until: None,
             read_again: None,
             gap: None,
             handed_over: 0,
@@ -62,7 +73,7 @@ impl Outcome {
         let crash = millis(failover.saturating_add(CRASH_RESERVE));
         let of = |what, measured: Option<Millis>, hoped| measured.map(|measured| Target { what, measured, hoped });
         match self.repeats {
-            Repeats::Allowed => of("every shard read again by another worker", self.read_again, crash),
+            Repeats::Allowed => of("every shard that it concerned read again", self.read_again, crash),
             Repeats::Forbidden => of("first record of a child after its parents' last", self.child, CHILD_TARGET)
                 .or_else(|| of("longest gap of a shard that was handed over", self.gap, HAND_OVER_TARGET)),
         }

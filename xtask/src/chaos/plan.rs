@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::value_parser;
+use clap::{ValueEnum, value_parser};
 
 use crate::chaos::drive::Timing;
 use crate::chaos::producer::Form;
 use crate::chaos::random_steps::random_steps;
+use crate::chaos::state_rule::StateRule;
 use crate::chaos::step::{Situation, Step, after_all};
+use crate::chaos::weakness::Weakness;
 
 /// Records a second, at most: more than one thread of this program can put.
 const MOST_RATE: i64 = 5_000;
@@ -16,6 +18,8 @@ const MOST_RATE: i64 = 5_000;
 const MOST_SHARDS: i64 = 64;
 /// Random steps, at most.
 const MOST_STEPS: i64 = 1_000;
+/// Runs of one command, at most.
+const MOST_SEEDS: i64 = 1_000;
 /// The longest run: a day.
 const MOST_SECONDS: i64 = 86_400;
 /// Failover time of the workers, at most: ten minutes.
@@ -23,55 +27,89 @@ const MOST_FAILOVER: i64 = 600;
 /// A worker stands still for this many failover times.
 const FREEZE: u32 = 3;
 
+/// What is done to a fleet unless said otherwise: each kind of step once.
+const STORY: &str = "scale:3,kill,scale:3,freeze,split,merge,restart,steal,steal:crash,fault:lost,scale:1";
+/// The beginning of a short run; random steps follow.
+const SHORT_STORY: &str = "scale:2";
+
 /// Run a fleet of workers on embedded endpoints under load, do things to it, and check that no record was lost, doubled or
-/// put out of order.
+/// put out of order, and that each was counted once in the workers' state.
 ///
 /// The steps of --story come first, then random ones. scale:N starts workers, or stops them by SIGTERM, until N run; kill is
-/// `kill -9` of one; freeze is SIGSTOP of one for three failover times and then SIGCONT; split and merge are those of shards.
-/// Records may come again after kill and freeze only.
+/// `kill -9` of one; restart is the same and a start in its place at once; freeze is SIGSTOP of one for three failover times
+/// and then SIGCONT; split and merge are those of shards; steal and steal:crash take a lease as an outsider, who gives it back
+/// or dies; fault:KIND lets calls go wrong for a while: throttle, errors, delays, cut (not done), lost (done and not answered),
+/// with @kinesis or @dynamodb behind it if only one service is meant. Records may come again after kill, restart, freeze,
+/// steal, and faults of DynamoDB only.
 ///
-/// The exit code is 0 when all is well, and 1 when a record was lost, strange, out of order or repeated without a crash, or
-/// when something did not come about in time.
+/// The exit code is 0 when all is well, and 1 when a record was lost, strange, out of order, repeated without such a cause or
+/// missing from the state, or when something did not come about in time.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
-    /// What is done to the fleet, in this order, separated by commas: scale:N, kill, freeze, split, merge.
-    #[arg(
-        long,
-        value_name = "STEPS",
-        value_delimiter = ',',
-        default_value = "scale:3,kill,scale:3,freeze,split,merge,scale:1"
-    )]
-    story: Vec<Step>,
-    /// How many random steps follow.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = value_parser!(u32).range(0..=MOST_STEPS))]
-    steps: u32,
-    /// Decides the random steps, and which worker or shard each step meets.
+    /// What is done to the fleet, in this order, separated by commas; default: each kind of step once, with --short scale:2.
+    #[arg(long, value_name = "STEPS", value_delimiter = ',')]
+    story: Option<Vec<Step>>,
+    /// How many random steps follow; default 4, with --short 6.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(0..=MOST_STEPS))]
+    steps: Option<u32>,
+    /// Decides the random steps, what they do, and which worker or shard each step meets.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Many short runs, one after the other, each with a seed of its own.
+    #[arg(long, value_name = "N", conflicts_with = "seed", value_parser = value_parser!(u32).range(1..=MOST_SEEDS))]
+    seeds: Option<u32>,
+    /// The seed of the first of them; default 1.
+    #[arg(long, value_name = "SEED", requires = "seeds")]
+    first_seed: Option<u64>,
+    /// A run of half a minute: failover time 2 s, batches of 200, 400 or 800 ms, as the seed has it. What --seeds does many
+    /// times.
+    #[arg(long)]
+    short: bool,
     /// Records to put each second.
     #[arg(long, default_value_t = 500, value_parser = value_parser!(u32).range(1..=MOST_RATE))]
     rate: u32,
-    /// Put several records in one KPL aggregate.
-    #[arg(long)]
-    aggregate: bool,
+    /// How records are put.
+    #[arg(long, value_enum, default_value_t = Form::Mixed)]
+    form: Form,
+    /// Whether a record that is counted twice in the workers' state after a crash is a violation, or only reported.
+    #[arg(long, value_enum, default_value_t = StateRule::DEFAULT)]
+    state: StateRule,
     /// Shards of the stream at the start.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = value_parser!(u32).range(1..=MOST_SHARDS))]
     shards: u32,
-    /// Failover time of the workers, in seconds.
-    #[arg(long, value_name = "S", default_value_t = 10, value_parser = value_parser!(u32).range(1..=MOST_FAILOVER))]
-    failover: u32,
-    /// Batch interval of the workers, in milliseconds.
-    #[arg(long, value_name = "MS", default_value_t = 500, value_parser = value_parser!(u32).range(50..=10_000))]
-    batch_ms: u32,
-    /// The run is given up after so many seconds.
-    #[arg(long, value_name = "S", default_value_t = 900, value_parser = value_parser!(u32).range(10..=MOST_SECONDS))]
-    max_seconds: u32,
-    /// Where to write a report (Markdown); a picture of the time line goes beside it, with the extension svg.
+    /// Failover time of the workers, in seconds; default 10, with --short 2.
+    #[arg(long, value_name = "S", value_parser = value_parser!(u32).range(1..=MOST_FAILOVER))]
+    failover: Option<u32>,
+    /// Batch interval of the workers, in milliseconds; default 500.
+    #[arg(long, value_name = "MS", value_parser = value_parser!(u32).range(50..=10_000))]
+    batch_ms: Option<u32>,
+    /// A run is given up after so many seconds; default 900, with --short 180.
+    #[arg(long, value_name = "S", value_parser = value_parser!(u32).range(10..=MOST_SECONDS))]
+    max_seconds: Option<u32>,
+    /// Where to write a report (Markdown); a picture of the time line goes beside it, with the extension svg. With --seeds, a
+    /// table of the runs.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Let the workers break a rule, to see that it is found out.
+    #[arg(long, value_enum, default_value_t = Weakness::None, hide = true)]
+    weakness: Weakness,
     /// Build the programs only if their sources have changed: for tests, after which cargo has built them.
     #[arg(long, hide = true)]
     prebuilt: bool,
+}
+
+impl Options {
+    /// The seeds of many runs, if there are to be many.
+    pub(crate) fn seeds(&self) -> Option<Vec<u64>> {
+        let count = self.seeds?;
+        let first = self.first_seed.unwrap_or(1);
+        Some((0..u64::from(count)).map(|number| first.saturating_add(number)).collect())
+    }
+
+    /// The run of one of many seeds.
+    pub(crate) fn of_seed(&self, seed: u64) -> Self {
+        Self { seed, seeds: None, first_seed: None, short: true, report: None, ..self.clone() }
+    }
 }
 
 /// A run that makes sense.
@@ -87,18 +125,23 @@ pub(crate) struct Plan {
     pub(crate) limit: Duration,
     pub(crate) report: Option<PathBuf>,
     pub(crate) prebuilt: bool,
+    pub(crate) state: StateRule,
+    pub(crate) weakness: Weakness,
     options: Options,
 }
 
 impl Plan {
     /// Adds the random steps and checks that each step can be done, or says what to change.
     pub(crate) fn of(options: &Options) -> Result<Self, String> {
+        let either =
+            |given: Option<u32>, short: u32, long: u32| given.unwrap_or(if options.short { short } else { long });
         let start = Situation { workers: 1, shards: options.shards };
-        let after_story = after_all(&options.story, start).map_err(|why| format!("--story: {why}"))?;
-        let mut steps = options.story.clone();
-        steps.extend(random_steps(options.seed, options.steps, after_story));
-        let failover = Duration::from_secs(options.failover.into());
-        let batch = Duration::from_millis(options.batch_ms.into());
+        let story = options.story.clone().map_or_else(|| default_story(options.short), Ok)?;
+        let after_story = after_all(&story, start).map_err(|why| format!("--story: {why}"))?;
+        let mut steps = story;
+        steps.extend(random_steps(options.seed, either(options.steps, 6, 4), after_story));
+        let failover = Duration::from_secs(either(options.failover, 2, 10).into());
+        let batch = Duration::from_millis(either(options.batch_ms, short_batch(options.seed), 500).into());
         let calm = batch.saturating_mul(2).saturating_add(Duration::from_millis(500));
         if let Some(report) = options.report.as_ref().filter(|path| path.extension().is_some_and(|end| end == "svg")) {
             return Err(format!(
@@ -110,28 +153,64 @@ impl Plan {
             steps,
             seed: options.seed,
             rate: options.rate.into(),
-            form: if options.aggregate { Form::Aggregated } else { Form::Plain },
+            form: options.form,
             shards: options.shards,
             batch,
             timing: Timing { failover, freeze: failover.saturating_mul(FREEZE), calm, spread: batch.saturating_mul(2) },
-            limit: Duration::from_secs(options.max_seconds.into()),
+            limit: Duration::from_secs(either(options.max_seconds, 180, 900).into()),
             report: options.report.clone(),
             prebuilt: options.prebuilt,
+            state: options.state,
+            weakness: options.weakness,
             options: options.clone(),
         })
     }
 
     /// The command that plays it again, the same steps written out or drawn from the seed.
     pub(crate) fn command(&self) -> String {
-        let Options { story, steps, seed, rate, aggregate, shards, failover, batch_ms, .. } = &self.options;
-        let story: Vec<String> = story.iter().map(ToString::to_string).collect();
-        let aggregate = if *aggregate { " --aggregate" } else { "" };
-        format!(
-            "cargo xtask chaos --story {} --steps {steps} --seed {seed} --rate {rate}{aggregate} --shards {shards} \
-             --failover {failover} --batch-ms {batch_ms}",
-            story.join(",")
-        )
+        let Options { story, steps, seed, short, rate, form, state, shards, failover, batch_ms, weakness, .. } =
+            &self.options;
+        let mut command = "cargo xtask chaos".to_owned();
+        let mut add = |name: &str, value: Option<String>| {
+            if let Some(value) = value {
+                command.push_str(&format!(" --{name}"));
+                command.push_str(&if value.is_empty() { value } else { format!(" {value}") });
+            }
+        };
+        add("short", short.then(String::new));
+        let written = |story: &Vec<Step>| story.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        add("story", story.as_ref().map(written));
+        let unless = |value: String, usual: &str| (value != usual).then_some(value);
+        add("steps", steps.map(|steps| steps.to_string()));
+        add("seed", Some(seed.to_string()));
+        add("rate", unless(rate.to_string(), "500"));
+        add("form", name_of(form).filter(|_| *form != Form::Mixed));
+        add("state", name_of(state).filter(|_| *state != StateRule::DEFAULT));
+        add("shards", unless(shards.to_string(), "4"));
+        add("failover", failover.map(|failover| failover.to_string()));
+        add("batch-ms", batch_ms.map(|batch| batch.to_string()));
+        add("weakness", name_of(weakness).filter(|_| *weakness != Weakness::None));
+        command
     }
+}
+
+/// Batches of short runs, in milliseconds. Short ones make much happen in little time; long ones leave more time for a crash
+/// between what is stored and what is processed.
+fn short_batch(seed: u64) -> u32 {
+    match seed % 3 {
+        0 => 200,
+        1 => 400,
+        _ => 800,
+    }
+}
+
+fn default_story(short: bool) -> Result<Vec<Step>, String> {
+    if short { SHORT_STORY } else { STORY }.split(',').map(str::parse).collect()
+}
+
+/// How a value is written as an argument.
+fn name_of(value: &impl ValueEnum) -> Option<String> {
+    value.to_possible_value().map(|value| value.get_name().to_owned())
 }
 
 #[cfg(test)]
@@ -151,15 +230,34 @@ mod tests {
         Plan::of(&line.options)
     }
 
+    fn names(plan: &Plan) -> Vec<String> {
+        plan.steps.iter().map(ToString::to_string).collect()
+    }
+
     #[test]
-    fn the_default_run_has_the_steps_of_the_issue_with_the_products_failover_time() {
+    fn the_default_run_has_each_kind_of_step_and_the_products_failover_time() {
         let plan = plan(&[]).expect("a plan");
-        let names: Vec<String> = plan.steps.iter().map(ToString::to_string).collect();
-        assert_eq!(names[..7], ["scale:3", "kill", "scale:3", "freeze", "split", "merge", "scale:1"]);
+        let names = names(&plan);
+        assert_eq!(names[..7], ["scale:3", "kill", "scale:3", "freeze", "split", "merge", "restart"]);
+        assert_eq!(names[7..11], ["steal", "steal:crash", "fault:lost", "scale:1"]);
         assert_eq!(
             (names.len(), plan.timing.failover, plan.timing.freeze.as_secs()),
-            (11, Duration::from_secs(10), 30)
+            (15, Duration::from_secs(10), 30)
         );
+    }
+
+    #[test]
+    fn each_of_many_seeds_is_a_short_run_that_its_command_plays_again() {
+        let line = Line::try_parse_from(["chaos", "--seeds", "3", "--first-seed", "7", "--form", "plain"]);
+        let options = line.expect("arguments").options;
+        assert_eq!(options.seeds(), Some(vec![7, 8, 9]));
+        let short = Plan::of(&options.of_seed(8)).expect("a plan");
+        assert_eq!((short.steps.len(), short.timing.failover, short.seed), (7, Duration::from_secs(2), 8));
+        let batches = (6..9).map(|seed| Plan::of(&options.of_seed(seed)).expect("a plan").batch.as_millis());
+        assert_eq!(batches.collect::<Vec<_>>(), [200, 400, 800]);
+        assert_eq!(short.command(), "cargo xtask chaos --short --seed 8 --form plain");
+        assert_eq!(names(&plan(&["--short", "--seed", "8", "--form", "plain"]).expect("a plan")), names(&short));
+        assert!(plan(&["--seeds", "3", "--seed", "7"]).is_err() && plan(&["--first-seed", "7"]).is_err());
     }
 
     #[test]
@@ -180,7 +278,8 @@ mod tests {
 
     #[test]
     fn the_command_of_a_run_plays_the_same_run_again() {
-        let args = ["--story", "scale:2,split", "--steps", "3", "--seed", "9", "--aggregate", "--failover", "2"];
+        let args =
+            ["--story", "scale:2,split", "--steps", "3", "--seed", "9", "--form", "aggregated", "--failover", "2"];
         let first = plan(&args).expect("a plan");
         let command = first.command();
         let again: Vec<&str> = command.split(' ').skip(3).collect();

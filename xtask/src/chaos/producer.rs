@@ -1,13 +1,15 @@
-//! The load: a thread that puts numbered records at a steady rate and remembers which of them Kinesis has confirmed.
+//! The load: producers, a thread each, that put numbered records at a steady rate and remember which of them Kinesis has
+//! confirmed.
 //!
-//! Numbers of a key ascend, and nothing is put a second time: a record that was not taken, or not answered, is none that
-//! may be missed.
+//! Numbers of a key ascend, since each producer has keys of its own. Nothing is put a second time: a record that was not
+//! taken, or not answered, is none that may be missed.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum;
 use kpl_deagg::{Aggregator, TryAdd};
 
 use crate::chaos::aws_call::CallError;
@@ -25,12 +27,54 @@ const PUT_EVERY: Duration = Duration::from_millis(40);
 const MOST_AT_ONCE: u64 = 500;
 
 /// How records are put.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Form {
+    /// By one producer plain, by another one aggregated.
+    Mixed,
     /// Each as a Kinesis record.
     Plain,
     /// Several in a KPL aggregate.
     Aggregated,
+}
+
+/// What one producer puts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Lane {
+    packing: Packing,
+    /// Which of the producers it is, and of how many: its numbers and keys leave this remainder.
+    number: u64,
+    of: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Packing {
+    Plain,
+    Aggregated,
+}
+
+impl Form {
+    fn lanes(self) -> Vec<Lane> {
+        let packings = match self {
+            Self::Mixed => vec![Packing::Plain, Packing::Aggregated],
+            Self::Plain => vec![Packing::Plain],
+            Self::Aggregated => vec![Packing::Aggregated],
+        };
+        let of = u64::try_from(packings.len()).unwrap_or(1);
+        (0..).zip(packings).map(|(number, packing)| Lane { packing, number, of }).collect()
+    }
+}
+
+impl Lane {
+    /// A record of this producer. Records of an aggregate have one key, so that they belong to one shard.
+    fn record(self, index: u64) -> Numbered {
+        let group = match self.packing {
+            Packing::Plain => 1,
+            Packing::Aggregated => AGGREGATE,
+        };
+        let key = index / group % (KEYS / self.of.max(1)).max(1);
+        let spread = |index: u64| index.saturating_mul(self.of).saturating_add(self.number);
+        Numbered { number: spread(index), key: spread(key) }
+    }
 }
 
 /// What was put.
@@ -43,8 +87,39 @@ pub(crate) struct Produced {
     pub(crate) complaint: Option<String>,
 }
 
+/// All producers of a run.
+pub(crate) struct Load {
+    producers: Vec<Producer>,
+}
+
+impl Load {
+    /// Begins to put so many records a second, until it is stopped.
+    pub(crate) fn start(stream: &Stream, rate: u64, form: Form, begun: Instant) -> Self {
+        let start = |lane: Lane| Producer::start(stream.clone(), rate, lane, begun);
+        Self { producers: form.lanes().into_iter().map(start).collect() }
+    }
+
+    /// How many records are confirmed so far.
+    pub(crate) fn confirmed(&self) -> u64 {
+        self.producers.iter().map(|producer| producer.confirmed.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Ends it; the answer is what was put, in the order of the answers.
+    pub(crate) fn finish(self) -> Produced {
+        let mut all = Produced::default();
+        for producer in self.producers {
+            let Produced { acknowledged, unsure, complaint } = producer.finish();
+            all.acknowledged.extend(acknowledged);
+            all.unsure.extend(unsure);
+            all.complaint = all.complaint.take().or(complaint);
+        }
+        all.acknowledged.sort_by_key(|record| record.at);
+        all
+    }
+}
+
 /// A producer under way.
-pub(crate) struct Producer {
+struct Producer {
     stop: Arc<AtomicBool>,
     confirmed: Arc<AtomicU64>,
     produced: Arc<Mutex<Produced>>,
@@ -52,8 +127,8 @@ pub(crate) struct Producer {
 }
 
 impl Producer {
-    /// Begins to put so many records a second, until it is stopped.
-    pub(crate) fn start(stream: Stream, rate: u64, form: Form, begun: Instant) -> Self {
+    /// Begins to put this producer's part of so many records a second.
+    fn start(stream: Stream, rate: u64, lane: Lane, begun: Instant) -> Self {
         let (stop, confirmed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let produced = Arc::new(Mutex::new(Produced::default()));
         let (stopped, counted, kept) = (Arc::clone(&stop), Arc::clone(&confirmed), Arc::clone(&produced));
@@ -67,11 +142,11 @@ impl Producer {
                     continue;
                 }
                 last_put = now();
-                let due = millis(started).saturating_mul(rate) / 1000;
+                let due = millis(started).saturating_mul(rate) / lane.of.saturating_mul(1000).max(1);
                 let until = due.min(next.saturating_add(MOST_AT_ONCE));
-                let records: Vec<Numbered> = (next..until).map(|number| numbered(number, form)).collect();
+                let records: Vec<Numbered> = (next..until).map(|index| lane.record(index)).collect();
                 next = next.max(until);
-                let outcome = put(&stream, &records, form, begun);
+                let outcome = put(&stream, &records, lane.packing, begun);
                 let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
                 counted.fetch_add(count(&outcome.acknowledged), Ordering::Relaxed);
                 kept.acknowledged.extend(outcome.acknowledged);
@@ -82,13 +157,7 @@ impl Producer {
         Self { stop, confirmed, produced, thread: Some(thread) }
     }
 
-    /// How many records are confirmed so far.
-    pub(crate) fn confirmed(&self) -> u64 {
-        self.confirmed.load(Ordering::Relaxed)
-    }
-
-    /// Ends it; the answer is what it put.
-    pub(crate) fn finish(mut self) -> Produced {
+    fn finish(mut self) -> Produced {
         self.end();
         std::mem::take(&mut *self.produced.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -116,26 +185,17 @@ fn count<T>(of: &[T]) -> u64 {
     u64::try_from(of.len()).unwrap_or(u64::MAX)
 }
 
-/// Records of an aggregate have one key, so that they belong to one shard.
-fn numbered(number: u64, form: Form) -> Numbered {
-    let group = match form {
-        Form::Plain => 1,
-        Form::Aggregated => AGGREGATE,
-    };
-    Numbered { number, key: number / group % KEYS }
-}
-
 /// Records that go into one Kinesis record, with its data.
 struct Packed {
     records: Vec<Numbered>,
     data: Vec<u8>,
 }
 
-fn pack(records: &[Numbered], form: Form) -> Vec<Packed> {
+fn pack(records: &[Numbered], packing: Packing) -> Vec<Packed> {
     let alone = |record: &Numbered| Packed { records: vec![*record], data: record.to_string().into_bytes() };
-    match form {
-        Form::Plain => records.iter().map(alone).collect(),
-        Form::Aggregated => records.chunk_by(|one, next| one.key == next.key).filter_map(aggregate).collect(),
+    match packing {
+        Packing::Plain => records.iter().map(alone).collect(),
+        Packing::Aggregated => records.chunk_by(|one, next| one.key == next.key).filter_map(aggregate).collect(),
     }
 }
 
@@ -151,8 +211,8 @@ fn aggregate(records: &[Numbered]) -> Option<Packed> {
 /// Far more than so few and so short records need.
 const LARGEST_AGGREGATE: usize = 50_000;
 
-fn put(stream: &Stream, records: &[Numbered], form: Form, begun: Instant) -> Produced {
-    let packed = pack(records, form);
+fn put(stream: &Stream, records: &[Numbered], packing: Packing, begun: Instant) -> Produced {
+    let packed = pack(records, packing);
     let entry = |packed: &Packed| Some((packed.records.first()?.partition_key(), packed.data.clone()));
     let entries: Vec<(String, Vec<u8>)> = packed.iter().filter_map(entry).collect();
     let mut produced = Produced::default();
@@ -190,13 +250,31 @@ fn put(stream: &Stream, records: &[Numbered], form: Form, begun: Instant) -> Pro
 mod tests {
     use super::*;
 
+    fn lane(form: Form, number: usize) -> Lane {
+        form.lanes()[number]
+    }
+
     #[test]
     fn an_aggregate_holds_records_of_one_key_and_loses_none() {
-        let records: Vec<Numbered> = (3..12).map(|number| numbered(number, Form::Aggregated)).collect();
-        let packed = pack(&records, Form::Aggregated);
+        let lane = lane(Form::Aggregated, 0);
+        let records: Vec<Numbered> = (3..12).map(|index| lane.record(index)).collect();
+        let packed = pack(&records, Packing::Aggregated);
         let numbers = |packed: &Packed| packed.records.iter().map(|record| record.number).collect::<Vec<_>>();
         assert_eq!(packed.iter().map(numbers).collect::<Vec<_>>(), [vec![3, 4], vec![5, 6, 7, 8, 9], vec![10, 11]]);
         assert!(packed.iter().all(|packed| packed.records.iter().all(|record| record.key == packed.records[0].key)));
-        assert_eq!(pack(&records, Form::Plain).len(), 9);
+        assert_eq!(pack(&records, Packing::Plain).len(), 9);
+    }
+
+    #[test]
+    fn producers_side_by_side_share_neither_numbers_nor_keys_and_the_numbers_of_a_key_ascend() {
+        let (plain, aggregated) = (lane(Form::Mixed, 0), lane(Form::Mixed, 1));
+        assert_eq!((plain.packing, aggregated.packing), (Packing::Plain, Packing::Aggregated));
+        for (index, other) in (0..2_000).zip(0..2_000) {
+            let (one, two) = (plain.record(index), aggregated.record(other));
+            assert!(one.number % 2 == 0 && two.number % 2 == 1);
+            assert!(one.key % 2 == 0 && two.key % 2 == 1 && one.key < KEYS && two.key < KEYS);
+        }
+        assert!(aggregated.record(6).number > aggregated.record(5).number);
+        assert_eq!(aggregated.record(6).key, aggregated.record(5).key);
     }
 }

@@ -1,5 +1,6 @@
 //! Steps in an order that a seed decides. Pure: the same seed gives the same steps.
 
+use crate::chaos::disturbance::{Fault, FaultKind, LetsGo, Place};
 use crate::chaos::step::{Situation, Step};
 
 /// Workers that random steps scale up to: as many as the fixed story.
@@ -38,7 +39,9 @@ pub(crate) fn random_steps(seed: u64, count: u32, mut situation: Situation) -> V
     for _ in 0..count {
         let scales = (1..=MOST_RANDOM_WORKERS).filter(|to| *to != situation.workers).map(Step::Scale);
         let split = (situation.shards < MOST_RANDOM_SHARDS).then_some(Step::Split);
-        let others = [Step::Kill, Step::Freeze, Step::Merge].into_iter().chain(split);
+        // Drawn in any case, so that what a seed draws later does not depend on what is possible now.
+        let drawn = [fault(&mut dice), fault(&mut dice), steal(&mut dice)];
+        let others = [Step::Kill, Step::Restart, Step::Freeze, Step::Merge].into_iter().chain(drawn).chain(split);
         let possible = scales.chain(others).filter_map(|step| Some((step, step.after(situation).ok()?)));
         let possible: Vec<(Step, Situation)> = possible.collect();
         let Some((step, after)) = dice.pick(&possible) else { break };
@@ -46,6 +49,16 @@ pub(crate) fn random_steps(seed: u64, count: u32, mut situation: Situation) -> V
         steps.push(*step);
     }
     steps
+}
+
+fn fault(dice: &mut Dice) -> Step {
+    let kind = dice.pick(&FaultKind::ALL).copied().unwrap_or(FaultKind::Throttle);
+    let at = dice.pick(&Place::ALL).copied().unwrap_or(Place::Both);
+    Step::Fault(Fault { kind, at })
+}
+
+fn steal(dice: &mut Dice) -> Step {
+    Step::Steal(dice.pick(&LetsGo::ALL).copied().unwrap_or(LetsGo::Release))
 }
 
 #[cfg(test)]
@@ -75,7 +88,8 @@ mod tests {
 
     #[test]
     fn every_kind_of_step_comes_up() {
-        let kinds: BTreeSet<String> = random_steps(1, 200, START).iter().map(ToString::to_string).collect();
-        assert_eq!(kinds.len(), 7, "{kinds:?}");
+        let kinds: BTreeSet<String> = random_steps(1, 600, START).iter().map(ToString::to_string).collect();
+        // Three sizes of the fleet, five other steps, two ways to let a lease go, five faults at three places.
+        assert_eq!(kinds.len(), 3 + 5 + 2 + 15, "{kinds:?}");
     }
 }

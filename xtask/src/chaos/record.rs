@@ -30,6 +30,17 @@ impl fmt::Display for WorkerNumber {
     }
 }
 
+/// Number of a slot, from 1: the place of one worker at a time, with a directory that its state lives in. Who is started in
+/// it goes on with what is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Slot(pub(crate) u32);
+
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "slot {}", self.0)
+    }
+}
+
 /// A shard's name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Shard(pub(crate) String);
@@ -83,7 +94,12 @@ pub(crate) struct Numbered {
 impl Numbered {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (number, key) = text.split_once(' ')?;
-        Some(Self { number: number.parse().ok()?, key: key.strip_prefix("key-")?.parse().ok()? })
+        Some(Self { number: number.parse().ok()?, key: Self::parse_key(key)? })
+    }
+
+    /// The key that a partition key stands for.
+    pub(crate) fn parse_key(text: &str) -> Option<u64> {
+        text.strip_prefix("key-")?.parse().ok()
     }
 
     pub(crate) fn partition_key(self) -> String {

@@ -1,12 +1,16 @@
 //! A run in words: a table of its steps, what was found, and the times beside those that were hoped for. Markdown, which
 //! reads well on a terminal too. Pure.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::chaos::check::Verdict;
+use crate::chaos::key_counts::StateVerdict;
 use crate::chaos::outcome::Outcome;
 use crate::chaos::record::Millis;
+use crate::chaos::state_rule::StateRule;
 use crate::chaos::step::Repeats;
+use crate::chaos::table::table;
 
 /// What a run came to.
 #[derive(Debug)]
@@ -14,8 +18,11 @@ pub(crate) struct Report {
     /// The command that plays it again.
     pub(crate) command: String,
     pub(crate) failover: Duration,
+    /// What is asked of the workers' state.
+    pub(crate) rule: StateRule,
     pub(crate) outcomes: Vec<Outcome>,
     pub(crate) verdict: Verdict,
+    pub(crate) state: StateVerdict,
     pub(crate) acknowledged: u64,
     pub(crate) unsure: u64,
     /// Lines of all workers' files.
@@ -32,7 +39,35 @@ impl Report {
     pub(crate) fn violations(&self) -> Vec<String> {
         let missed = self.outcomes.iter().flat_map(|outcome| outcome.missed.clone());
         let nothing = (self.acknowledged == 0).then(|| "nothing was put".to_owned());
-        self.verdict.violations().into_iter().chain(missed).chain(nothing).collect()
+        self.verdict.violations().into_iter().chain(self.state_violations()).chain(missed).chain(nothing).collect()
+    }
+
+    /// A record that no state has is one too many; one that a state has twice may come from a crash, if the rule says so.
+    fn state_violations(&self) -> Vec<String> {
+        let StateVerdict { doubled, missing, .. } = self.state;
+        let crashed = self.outcomes.iter().any(|outcome| outcome.repeats == Repeats::Allowed);
+        let excused = crashed && self.rule == StateRule::Counted;
+        let kinds = [
+            (missing, "missing from the workers' state"),
+            (if excused { 0 } else { doubled }, "counted more than once in the workers' state"),
+        ];
+        let wrong = kinds.into_iter().filter(|(count, _)| *count > 0);
+        wrong.map(|(count, what)| format!("{count} records {what}")).collect()
+    }
+
+    /// How many records came again, by the kind of step that made them; kinds without any are left out.
+    pub(crate) fn causes(&self) -> BTreeMap<&str, u64> {
+        let mut causes = BTreeMap::new();
+        for (outcome, count) in self.outcomes.iter().zip(&self.verdict.repeated).filter(|(_, count)| **count > 0) {
+            *causes.entry(outcome.kind()).or_default() += count;
+        }
+        causes
+    }
+
+    /// How many steps were of one of these kinds, whatever stands behind their names.
+    pub(crate) fn steps_of(&self, kinds: &[&str]) -> usize {
+        let is_one = |outcome: &&Outcome| kinds.contains(&outcome.name.split(':').next().unwrap_or_default());
+        self.outcomes.iter().filter(is_one).count()
     }
 
     /// The steps, a row for each.
@@ -76,14 +111,29 @@ impl Report {
     pub(crate) fn counts(&self) -> String {
         let verdict = &self.verdict;
         let excused: u64 = verdict.repeated.iter().sum::<u64>().saturating_sub(verdict.repeated_without_cause);
+        let causes: Vec<String> = self.causes().iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+        let causes = if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(", ")) };
+        let StateVerdict { keys, doubled, missing, wrong_keys, .. } = &self.state;
         let lines = [
             format!("{} records confirmed, {} without an answer", self.acknowledged, self.unsure),
             format!("{} records processed", self.processed),
             format!("{} lost, {} strange", verdict.lost, verdict.strange),
             format!("{} out of order in their shard, {} in their key", verdict.disordered, verdict.key_disordered),
             format!(
-                "{excused} repeated after a crash or a freeze, {} repeated without one",
+                "{excused} repeated after a crash or the loss of a lease, {} repeated without one{causes}",
                 verdict.repeated_without_cause
+            ),
+            format!(
+                "state of {keys} keys: {doubled} records counted more than once, {missing} missing, {wrong_keys} keys wrong"
+            ),
+            format!(
+                "{} kills, {} freezes, {} thefts, {} faults, {} reshards, {} changes of the fleet's size",
+                self.steps_of(&["kill", "restart"]),
+                self.steps_of(&["freeze"]),
+                self.steps_of(&["steal"]),
+                self.steps_of(&["fault"]),
+                self.steps_of(&["split", "merge"]),
+                self.steps_of(&["scale"]),
             ),
         ];
         let complaint = self.complaint.as_ref().map(|complaint| format!("a put went wrong: {complaint}"));
@@ -96,7 +146,8 @@ impl Report {
         if violations.is_empty() {
             return "OK: nothing lost, nothing out of order, nothing repeated without a crash\n".to_owned();
         }
-        let examples = self.verdict.examples.iter().map(|example| format!("- such as {example}\n"));
+        let examples =
+            self.verdict.examples.iter().chain(&self.state.examples).map(|example| format!("- such as {example}\n"));
         let wrong = violations.iter().map(|violation| format!("- WRONG: {violation}\n"));
         wrong.chain(examples).collect()
     }
@@ -106,7 +157,7 @@ impl Report {
         let Self { command, length, load, .. } = self;
         format!(
             "# A chaos run\n\n`{command}`\n\nIt took {length}; load of the machine before: {load}.\n\n{}\n{}\n\
-             ![records a second, by worker]({picture})\n\n## Steps\n\n{}\n## Times\n\n{}",
+             ![time line]({picture})\n\n## Steps\n\n{}\n## Times\n\n{}",
             self.conclusion(),
             self.counts(),
             self.steps(),
@@ -135,28 +186,11 @@ fn row(number: usize, outcome: &Outcome, repeated: u64) -> Vec<String> {
     ]
 }
 
-/// A Markdown table with aligned columns; the first row is its head.
-fn table(rows: &[Vec<String>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0).max(3)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!(" {cell:<width$} |"));
-        format!("|{}\n", cells.collect::<String>())
-    };
-    let rule: String = widths.iter().map(|width| format!(" {} |", "-".repeat(*width))).collect();
-    let mut lines = rows.iter().map(line);
-    let head = lines.next().unwrap_or_default();
-    format!("{head}|{rule}\n{}", lines.collect::<String>())
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn report() -> Report {
+    pub(crate) fn report() -> Report {
         let outcome = |name: &str, repeats| Outcome {
             read_again: Some(Millis(1_230)),
             ..Outcome::new(name, repeats, Millis(500))
@@ -165,7 +199,9 @@ mod tests {
             command: "cargo xtask chaos --seed 1".to_owned(),
             failover: Duration::from_secs(10),
             outcomes: vec![outcome("scale:3", Repeats::Forbidden), outcome("kill", Repeats::Allowed)],
+            rule: StateRule::Counted,
             verdict: Verdict { repeated: vec![0, 7], ..Verdict::default() },
+            state: StateVerdict { keys: 5, ..StateVerdict::default() },
             acknowledged: 100,
             unsure: 0,
             processed: 107,
@@ -179,10 +215,13 @@ mod tests {
     fn a_run_without_violations_is_ok_and_its_report_shows_steps_and_counts() {
         let text = report().markdown("picture.svg");
         assert!(text.contains("OK: nothing lost") && !text.contains("WRONG"), "{text}");
-        assert!(text.contains("7 repeated after a crash or a freeze, 0 repeated without one"), "{text}");
-        assert!(text.contains("![records a second, by worker](picture.svg)"), "{text}");
         assert!(
-            text.contains("| kill | every shard read again by another worker | 1.23 s   | 15.00 s | met |"),
+            text.contains("7 repeated after a crash or the loss of a lease, 0 repeated without one (kill 7)"),
+            "{text}"
+        );
+        assert!(text.contains("![time line](picture.svg)"), "{text}");
+        assert!(
+            text.contains("| kill | every shard that it concerned read again | 1.23 s   | 15.00 s | met |"),
             "{text}"
         );
     }
@@ -201,5 +240,33 @@ mod tests {
     #[test]
     fn a_run_in_which_nothing_was_put_is_not_ok() {
         assert_eq!(Report { acknowledged: 0, ..report() }.violations(), ["nothing was put"]);
+    }
+    #[test]
+    fn a_record_that_is_counted_twice_is_excused_by_a_crash_unless_the_state_is_to_be_exact_and_a_missing_one_never_is()
+    {
+        let with = |doubled, missing, rule| Report {
+            rule,
+            state: StateVerdict { doubled, missing, ..StateVerdict::default() },
+            ..report()
+        };
+        assert_eq!(with(4, 0, StateRule::Counted).violations(), [""; 0]);
+        assert!(with(4, 0, StateRule::Counted).counts().contains("4 records counted more than once, 0 missing"));
+        let exact = with(4, 0, StateRule::Exact).violations();
+        assert_eq!(exact, ["4 records counted more than once in the workers' state"]);
+        assert_eq!(with(0, 2, StateRule::Counted).violations(), ["2 records missing from the workers' state"]);
+        let mut calm = with(4, 0, StateRule::Counted);
+        calm.outcomes.truncate(1);
+        assert_eq!(calm.violations().len(), 1, "nothing crashed");
+    }
+
+    #[test]
+    fn repeats_are_told_apart_by_the_kind_of_step_and_the_numbers_of_a_step_do_not_matter() {
+        let names = ["kill", "fault:lost@dynamodb", "steal:crash", "steal", "kill"];
+        let outcomes = names.map(|name| Outcome::new(name, Repeats::Allowed, Millis(0))).to_vec();
+        let verdict = Verdict { repeated: vec![1, 2, 0, 4, 5], ..Verdict::default() };
+        let report = Report { outcomes, verdict, ..report() };
+        let causes: Vec<(&str, u64)> = report.causes().into_iter().collect();
+        assert_eq!(causes, [("fault:lost@dynamodb", 2), ("kill", 6), ("steal", 4)]);
+        assert_eq!((report.steps_of(&["fault"]), report.steps_of(&["steal", "kill"])), (1, 4));
     }
 }

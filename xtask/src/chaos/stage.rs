@@ -7,10 +7,11 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::chaos::embedded_stream::{OpenShard, Stream};
+use crate::chaos::fault_rules::Faults;
 use crate::chaos::fleet::Fleet;
 use crate::chaos::journal::Journal;
 use crate::chaos::lease_table::{LeaseTable, Owners, is_balanced, shares};
-use crate::chaos::producer::Producer;
+use crate::chaos::producer::Load;
 use crate::chaos::random_steps::Dice;
 use crate::chaos::record::{Millis, Shard};
 use crate::child::pause;
@@ -28,7 +29,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) endpoints: &'a mut Endpoints,
     pub(crate) stream: Stream,
     pub(crate) table: LeaseTable,
-    pub(crate) producer: Option<Producer>,
+    pub(crate) faults: Faults,
+    pub(crate) load: Option<Load>,
     pub(crate) journal: Journal,
     pub(crate) dice: Dice,
     /// How long each worker took that stopped in the present step.
@@ -78,7 +80,7 @@ impl Stage<'_> {
         let look = self.fleet.look()?;
         self.journal.append(look.records);
         self.exits.extend(look.exits);
-        let confirmed = self.producer.as_ref().map(Producer::confirmed);
+        let confirmed = self.load.as_ref().map(Load::confirmed);
         self.bar.show(confirmed, self.journal.different());
         Ok(())
     }
@@ -144,20 +146,32 @@ pub(crate) fn names(shards: &[OpenShard]) -> BTreeSet<Shard> {
 #[derive(Debug)]
 pub(crate) struct Bar {
     bar: ProgressBar,
+    /// What stands before the step.
+    title: String,
     step: String,
+    talk: Talk,
+}
+
+/// How much a run says while it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Talk {
+    /// A line for each step.
+    Steps,
+    /// Nothing: it is one of many.
+    Nothing,
 }
 
 impl Bar {
-    pub(crate) fn new(steps: u64) -> Self {
+    pub(crate) fn new(steps: u64, title: &str, talk: Talk) -> Self {
         let style = ProgressStyle::with_template("{elapsed_precise} [{bar:20}] {msg}");
         let bar = ProgressBar::new(steps).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { bar, step: String::new() }
+        Self { bar, title: title.to_owned(), step: String::new(), talk }
     }
 
     /// A step begins.
     pub(crate) fn begin(&mut self, done: u64, step: &impl Display) {
         self.bar.set_position(done);
-        self.step = step.to_string();
+        self.step = format!("{}{step}", self.title);
     }
 
     fn show(&self, confirmed: Option<u64>, processed: u64) {
@@ -167,7 +181,9 @@ impl Bar {
 
     /// Tells the user something, above the bar.
     pub(crate) fn say(&self, text: impl Display) {
-        self.bar.suspend(|| console::say(text));
+        if self.talk == Talk::Steps {
+            self.bar.suspend(|| console::say(text));
+        }
     }
 }
 

@@ -3,38 +3,48 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::chaos::disturbance::{Fault, LetsGo, Place};
+
 /// The most workers at a time: each is a process with threads of its own.
 pub(crate) const MOST_WORKERS: u32 = 8;
 
-/// Something that is done to the fleet or to the stream.
+/// Something that is done to the fleet, to the stream, or to the ways between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Starts workers, or stops them by SIGTERM, all at once, until this many run.
     Scale(u32),
     /// `kill -9` of one worker.
     Kill,
+    /// `kill -9` of one worker, and a start in its slot at once.
+    Restart,
     /// SIGSTOP of one worker, for longer than the failover time, then SIGCONT.
     Freeze,
     /// Splits a shard in two.
     Split,
     /// Merges two adjacent shards.
     Merge,
+    /// An outsider takes a lease, reads nothing, and lets it go.
+    Steal(LetsGo),
+    /// Calls go wrong for a while.
+    Fault(Fault),
 }
 
 /// Whether a step may make workers process records again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Repeats {
-    /// A worker died or was taken for dead: what it had not checkpointed comes again.
+    /// A worker died, was taken for dead, or lost a lease that it did not give: what it had not checkpointed comes again.
     Allowed,
-    /// Everything was handed over.
+    /// Everything was handed over, or nothing was.
     Forbidden,
 }
 
 impl Step {
     pub(crate) const fn repeats(self) -> Repeats {
         match self {
-            Self::Kill | Self::Freeze => Repeats::Allowed,
-            Self::Scale(_) | Self::Split | Self::Merge => Repeats::Forbidden,
+            Self::Kill | Self::Restart | Self::Freeze | Self::Steal(_) => Repeats::Allowed,
+            // Who cannot renew its leases loses them. What happens on the way to the stream costs no lease.
+            Self::Fault(Fault { at: Place::Both | Place::DynamoDb, .. }) => Repeats::Allowed,
+            Self::Fault(_) | Self::Scale(_) | Self::Split | Self::Merge => Repeats::Forbidden,
         }
     }
 
@@ -48,7 +58,7 @@ impl Step {
                 Err(format!("{self} needs another worker that takes over: put scale:2 or more before it"))
             }
             Self::Kill => Ok(Situation { workers: workers.saturating_sub(1), ..before }),
-            Self::Freeze => Ok(before),
+            Self::Restart | Self::Freeze | Self::Steal(_) | Self::Fault(_) => Ok(before),
             Self::Split => Ok(Situation { shards: shards.saturating_add(1), ..before }),
             Self::Merge if shards < 2 => {
                 Err("merge needs two shards: give --shards 2 or more, or split before".to_owned())
@@ -70,9 +80,13 @@ impl fmt::Display for Step {
         match self {
             Self::Scale(to) => write!(f, "scale:{to}"),
             Self::Kill => f.write_str("kill"),
+            Self::Restart => f.write_str("restart"),
             Self::Freeze => f.write_str("freeze"),
             Self::Split => f.write_str("split"),
             Self::Merge => f.write_str("merge"),
+            Self::Steal(LetsGo::Release) => f.write_str("steal"),
+            Self::Steal(LetsGo::Crash) => f.write_str("steal:crash"),
+            Self::Fault(fault) => write!(f, "fault:{fault}"),
         }
     }
 }
@@ -81,13 +95,24 @@ impl FromStr for Step {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let unknown = || format!("'{text}' is no step: write scale:N, kill, freeze, split or merge");
+        let unknown = || {
+            format!(
+                "'{text}' is no step: write scale:N, kill, restart, freeze, split, merge, steal, steal:crash or fault:KIND"
+            )
+        };
         match text {
             "kill" => Ok(Self::Kill),
+            "restart" => Ok(Self::Restart),
             "freeze" => Ok(Self::Freeze),
             "split" => Ok(Self::Split),
             "merge" => Ok(Self::Merge),
-            _ => text.strip_prefix("scale:").and_then(|to| to.parse().ok()).map(Self::Scale).ok_or_else(unknown),
+            "steal" => Ok(Self::Steal(LetsGo::Release)),
+            "steal:crash" => Ok(Self::Steal(LetsGo::Crash)),
+            _ => match text.split_once(':') {
+                Some(("fault", fault)) => fault.parse().map(Self::Fault),
+                Some(("scale", to)) => to.parse().map(Self::Scale).map_err(|_| unknown()),
+                _ => Err(unknown()),
+            },
         }
     }
 }
@@ -100,15 +125,24 @@ pub(crate) fn after_all(steps: &[Step], start: Situation) -> Result<Situation, S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chaos::disturbance::FaultKind;
+
+    const fn fault(at: Place) -> Step {
+        Step::Fault(Fault { kind: FaultKind::Lost, at })
+    }
 
     #[test]
     fn a_step_is_read_as_it_is_written() {
-        for step in [Step::Scale(3), Step::Kill, Step::Freeze, Step::Split, Step::Merge] {
+        let steals = LetsGo::ALL.map(Step::Steal);
+        let faults = Place::ALL.map(fault);
+        let others = [Step::Scale(3), Step::Kill, Step::Restart, Step::Freeze, Step::Split, Step::Merge];
+        for step in others.into_iter().chain(steals).chain(faults) {
             assert_eq!(step.to_string().parse(), Ok(step));
         }
-        for wrong in ["", "scale", "scale:", "scale:-1", "Kill"] {
+        for wrong in ["", "scale", "scale:", "scale:-1", "Kill", "steal:release"] {
             assert!(wrong.parse::<Step>().expect_err("no step").contains("write scale:N"), "{wrong}");
         }
+        assert!("fault:explode".parse::<Step>().expect_err("no fault").contains("'explode' is no fault"));
     }
 
     fn after(steps: &[Step]) -> Result<Situation, String> {
@@ -116,11 +150,12 @@ mod tests {
     }
 
     #[test]
-    fn the_last_worker_is_neither_killed_nor_frozen() {
+    fn the_last_worker_is_neither_killed_nor_frozen_but_may_be_restarted_and_robbed() {
         let left = after(&[Step::Scale(3), Step::Kill, Step::Freeze]);
         assert_eq!(left, Ok(Situation { workers: 2, shards: 1 }));
         assert!(after(&[Step::Kill]).expect_err("refused").contains("another worker"));
         assert!(after(&[Step::Scale(2), Step::Kill, Step::Freeze]).is_err());
+        assert!(after(&[Step::Restart, Step::Steal(LetsGo::Crash), fault(Place::Both)]).is_ok());
     }
 
     #[test]
@@ -137,9 +172,10 @@ mod tests {
     }
 
     #[test]
-    fn only_workers_that_died_or_were_taken_for_dead_may_repeat_records() {
+    fn only_workers_that_died_or_lost_a_lease_may_repeat_records() {
         let may = |step: Step| step.repeats() == Repeats::Allowed;
-        assert!(may(Step::Kill) && may(Step::Freeze));
+        assert!(may(Step::Kill) && may(Step::Freeze) && may(Step::Restart) && may(Step::Steal(LetsGo::Release)));
+        assert!(may(fault(Place::DynamoDb)) && may(fault(Place::Both)) && !may(fault(Place::Kinesis)));
         assert!(!may(Step::Scale(3)) && !may(Step::Split) && !may(Step::Merge));
     }
 }

@@ -1,173 +1,154 @@
-//! The time line of a run as a picture: records put and processed a second by each worker, and steps as vertical lines.
-//! Pure: the same run gives the same text.
+//! The time line of a run as a picture: records put and processed a second, records that wait, who had which shard, and the
+//! steps as shaded spans over all of it. SVG with nothing outside of it. Pure: the same run gives the same text.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+mod bands;
+mod canvas;
+mod curves;
+mod spans;
 
-use crate::chaos::record::{Millis, WorkerNumber};
+use std::collections::{BTreeSet, HashSet};
+use std::fmt::{self, Write as _};
 
-/// Width of the plot, in pixels, and where it begins.
-const WIDTH: u64 = 1000;
-const LEFT: u64 = 50;
-/// Height of the plot, and where it begins: step names stand above it.
-const HEIGHT: u64 = 240;
-const TOP: u64 = 90;
-/// Records are counted by the second.
-const BUCKET: u64 = 1000;
-/// Colours that can be told apart, also by the colour-blind (Okabe and Ito).
-const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
+use crate::chaos::record::{Millis, Processed, WorkerNumber};
+use crate::chaos::timeline::bands::Bands;
+use crate::chaos::timeline::canvas::{LEFT, Panel, Scale, WIDTH, colour, escaped};
+use crate::chaos::timeline::curves::{highest, lag, line, rate};
+pub(crate) use crate::chaos::timeline::spans::Span;
+
+/// Names of steps stand above the panels.
+const TOP: u64 = 130;
+const RATES: Panel = Panel { top: TOP, height: 140 };
+const WAITING: Panel = Panel { top: RATES.bottom() + 20, height: 90 };
+const BANDS_TOP: u64 = WAITING.bottom() + 20;
+/// Records are counted by the second, which is longer than a batch as a rule.
+const SECOND: Millis = Millis(1_000);
+/// Names of lines and workers in a row of the legend.
+const PER_ROW: usize = 10;
+const IN: &str = "stroke=\"#999999\" stroke-width=\"4\"";
+const OUT: &str = "stroke=\"#000000\" stroke-width=\"1.5\"";
 
 /// What the picture shows.
 #[derive(Debug, Default)]
 pub(crate) struct Timeline {
-    /// When each record was confirmed.
-    pub(crate) put: Vec<Millis>,
-    /// When each record was processed, by whom.
-    pub(crate) processed: Vec<(WorkerNumber, Millis)>,
-    pub(crate) steps: Vec<(Millis, String)>,
+    /// The number of each confirmed record, and when it was confirmed, in that order.
+    pub(crate) put: Vec<(u64, Millis)>,
+    /// In the order in which they were seen.
+    pub(crate) processed: Vec<Processed>,
+    pub(crate) steps: Vec<Span>,
 }
 
-type Rates = BTreeMap<u64, u64>;
-
 impl Timeline {
-    /// The picture, as SVG.
+    /// The picture.
     pub(crate) fn svg(&self) -> String {
-        let put = rates(self.put.iter().copied());
-        let mut workers: BTreeMap<WorkerNumber, Vec<Millis>> = BTreeMap::new();
-        for (worker, at) in &self.processed {
-            workers.entry(*worker).or_default().push(*at);
-        }
-        let workers: BTreeMap<_, _> = workers.into_iter().map(|(worker, at)| (worker, rates(at.into_iter()))).collect();
-        let all = workers.values().chain([&put]);
-        let highest = all.clone().flat_map(|rates| rates.values()).max().copied().unwrap_or(0).max(1);
-        let last = all.flat_map(|rates| rates.keys()).max().copied().unwrap_or(0);
-        let end = self.steps.iter().map(|(at, _)| at.0 / BUCKET).max().unwrap_or(0).max(last).saturating_add(1);
-        let scale = Scale { highest, end };
         let mut svg = String::new();
-        // Writing to a `String` cannot fail, here and below.
-        let _ = self.frame(&mut svg, scale, workers.len());
-        let _ = polyline(&mut svg, scale, &put, "#bbbbbb", 4);
-        for (number, (worker, rates)) in workers.iter().enumerate() {
-            let colour = COLOURS.get(number % COLOURS.len()).copied().unwrap_or("#000000");
-            let _ = polyline(&mut svg, scale, rates, colour, 2);
-            let _ = legend(&mut svg, number.saturating_add(1), &worker.to_string(), colour);
-        }
-        let _ = legend(&mut svg, 0, "put", "#bbbbbb");
-        svg.push_str("</svg>\n");
+        // Writing to a `String` cannot fail.
+        let _ = self.draw(&mut svg);
         svg
     }
 
-    fn frame(&self, svg: &mut String, scale: Scale, workers: usize) -> std::fmt::Result {
-        let (right, bottom) = (LEFT.saturating_add(WIDTH), TOP.saturating_add(HEIGHT));
-        let rows = u64::try_from(workers / PER_ROW).unwrap_or(0).saturating_add(1);
-        let (width, height) = (right.saturating_add(20), bottom.saturating_add(40).saturating_add(rows * 18));
+    fn end(&self) -> Millis {
+        let steps = self.steps.iter().map(|span| span.until.unwrap_or(span.from));
+        let seen = self.put.last().map(|(_, at)| *at).into_iter().chain(self.processed.last().map(|record| record.at));
+        Millis(steps.chain(seen).max().unwrap_or_default().0.max(1_000))
+    }
+
+    fn draw(&self, svg: &mut String) -> fmt::Result {
+        let (end, bands) = (self.end(), Bands::of(&self.processed));
+        let (scale, owners) = (Scale { end }, bands.panel(BANDS_TOP));
+        let workers: BTreeSet<WorkerNumber> = self.processed.iter().map(|record| record.worker).collect();
+        let rows = u64::try_from(workers.len().saturating_add(2).div_ceil(PER_ROW)).unwrap_or(1);
+        let (width, height) = (LEFT + WIDTH + 30, owners.bottom().saturating_add(50).saturating_add(rows * 18));
         writeln!(
             svg,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"12\">\n\
-             <rect width=\"{width}\" height=\"{height}\" fill=\"white\"/>\n\
-             <path d=\"M{LEFT} {TOP}V{bottom}H{right}\" fill=\"none\" stroke=\"#444\"/>\n\
-             <text x=\"{LEFT}\" y=\"14\">records a second, by the seconds of the run</text>"
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"11\">\n\
+             <rect width=\"{width}\" height=\"{height}\" fill=\"white\"/>"
         )?;
-        for part in 0..=4 {
-            let (rate, second) = (scale.highest * part / 4, scale.end * part / 4);
-            let (x, y) = (scale.x(second), scale.y(rate));
-            writeln!(svg, "<text x=\"{}\" y=\"{y}\" text-anchor=\"end\">{rate}</text>", LEFT - 6)?;
-            writeln!(
-                svg,
-                "<text x=\"{x}\" y=\"{}\" text-anchor=\"middle\">{second} s</text>",
-                bottom.saturating_add(16)
-            )?;
-        }
-        for (at, name) in &self.steps {
-            let x = scale.x_of(*at);
-            writeln!(svg, "<path d=\"M{x} {TOP}V{bottom}\" stroke=\"#999\" stroke-dasharray=\"4 3\"/>")?;
-            let y = TOP - 6;
-            writeln!(svg, "<text x=\"{x}\" y=\"{y}\" transform=\"rotate(-45 {x} {y})\">{name}</text>")?;
-        }
-        Ok(())
+        spans::draw(svg, scale, &self.steps, (TOP, owners.bottom()))?;
+        self.curves(svg, scale)?;
+        bands.draw(svg, scale, BANDS_TOP)?;
+        seconds(svg, scale, owners.bottom().saturating_add(14))?;
+        legend(svg, &workers, owners.bottom().saturating_add(36))?;
+        writeln!(svg, "</svg>")
+    }
+
+    fn curves(&self, svg: &mut String, scale: Scale) -> fmt::Result {
+        let confirmed: Vec<Millis> = self.put.iter().map(|(_, at)| *at).collect();
+        let all: Vec<Millis> = self.processed.iter().map(|record| record.at).collect();
+        let (put, done) = (rate(&confirmed, SECOND, scale.end), rate(&all, SECOND, scale.end));
+        let top = highest(&[&put, &done]);
+        RATES.frame(svg, "records a second", top)?;
+        line(svg, scale, RATES, &put, top, IN)?;
+        line(svg, scale, RATES, &done, top, OUT)?;
+        // A record whose put was not answered waits for nobody.
+        let mut waits: HashSet<u64> = self.put.iter().map(|(number, _)| *number).collect();
+        let is_first = |record: &&Processed| waits.remove(&record.record.number);
+        let first: Vec<Millis> = self.processed.iter().filter(is_first).map(|record| record.at).collect();
+        let waiting = lag(&confirmed, &first, scale.end);
+        let top = highest(&[&waiting]);
+        WAITING.frame(svg, "lag: records confirmed and not yet processed", top)?;
+        line(svg, scale, WAITING, &waiting, top, "stroke=\"#a00000\" stroke-width=\"1.5\"")
     }
 }
 
-/// Records by the second.
-fn rates(times: impl Iterator<Item = Millis>) -> Rates {
-    let mut rates = Rates::new();
-    for at in times {
-        *rates.entry(at.0 / BUCKET).or_default() += 1;
+fn seconds(svg: &mut String, scale: Scale, y: u64) -> fmt::Result {
+    for part in 0..=10 {
+        let at = Millis(scale.end.0 * part / 10);
+        let x = scale.x(at);
+        writeln!(
+            svg,
+            "<text x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{}.{} s</text>",
+            at.0 / 1000,
+            at.0 % 1000 / 100
+        )?;
     }
-    rates
+    Ok(())
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Scale {
-    highest: u64,
-    end: u64,
-}
-
-impl Scale {
-    fn x(self, second: u64) -> u64 {
-        self.x_of(Millis(second.saturating_mul(BUCKET)))
+fn legend(svg: &mut String, workers: &BTreeSet<WorkerNumber>, top: u64) -> fmt::Result {
+    let lines = [("put".to_owned(), IN.to_owned()), ("processed".to_owned(), OUT.to_owned())];
+    let worker = |worker: &WorkerNumber| {
+        let colour = colour(worker.0.saturating_sub(1));
+        (worker.to_string(), format!("stroke=\"{colour}\" stroke-width=\"10\""))
+    };
+    for (number, (name, stroke)) in lines.into_iter().chain(workers.iter().map(worker)).enumerate() {
+        let place = |number: usize| u64::try_from(number).unwrap_or(0);
+        let x = LEFT.saturating_add(place(number % PER_ROW) * 100);
+        let y = top.saturating_add(place(number / PER_ROW) * 18);
+        let (until, text, name) = (x.saturating_add(20), x.saturating_add(26), escaped(&name));
+        writeln!(svg, "<path d=\"M{x} {}H{until}\" {stroke}/><text x=\"{text}\" y=\"{y}\">{name}</text>", y - 4)?;
     }
-
-    fn x_of(self, at: Millis) -> u64 {
-        LEFT.saturating_add(at.0.saturating_mul(WIDTH) / self.end.saturating_mul(BUCKET).max(1))
-    }
-
-    fn y(self, rate: u64) -> u64 {
-        TOP.saturating_add(HEIGHT).saturating_sub(rate.saturating_mul(HEIGHT) / self.highest.max(1))
-    }
-}
-
-/// From the second before the first record to the one after the last; seconds without any are drawn as such.
-fn polyline(svg: &mut String, scale: Scale, rates: &Rates, colour: &str, width: u32) -> std::fmt::Result {
-    let (Some(first), Some(last)) = (rates.keys().next(), rates.keys().next_back()) else { return Ok(()) };
-    write!(svg, "<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width}\" points=\"")?;
-    for second in first.saturating_sub(1)..=last.saturating_add(1).min(scale.end) {
-        let rate = rates.get(&second).copied().unwrap_or(0);
-        write!(svg, "{},{} ", scale.x(second), scale.y(rate))?;
-    }
-    writeln!(svg, "\"/>")
-}
-
-/// Names of lines in a row below the plot.
-const PER_ROW: usize = 10;
-
-fn legend(svg: &mut String, number: usize, name: &str, colour: &str) -> std::fmt::Result {
-    let place = |number: usize| u64::try_from(number).unwrap_or(0);
-    let x = LEFT.saturating_add(place(number % PER_ROW) * 100);
-    let y = TOP.saturating_add(HEIGHT).saturating_add(40).saturating_add(place(number / PER_ROW) * 18);
-    let (line, text) = (x.saturating_add(20), x.saturating_add(26));
-    writeln!(
-        svg,
-        "<path d=\"M{x} {}H{line}\" stroke=\"{colour}\" stroke-width=\"4\"/><text x=\"{text}\" y=\"{y}\">{name}</text>",
-        y - 4
-    )
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chaos::journal::tests::processed;
 
     fn timeline() -> Timeline {
         Timeline {
-            put: (0..40).map(|number| Millis(number * 100)).collect(),
-            processed: vec![(WorkerNumber(1), Millis(500)), (WorkerNumber(2), Millis(3_500))],
-            steps: vec![(Millis(2_000), "kill".to_owned())],
+            put: (0..40).map(|number| (number, Millis(number * 100))).collect(),
+            processed: vec![processed(500, 1, "a", 1), processed(3_500, 2, "b", 2)],
+            steps: vec![Span { name: "freeze".to_owned(), from: Millis(2_000), until: Some(Millis(3_000)) }],
         }
     }
 
     #[test]
-    fn a_picture_has_a_line_for_the_load_and_for_each_worker_and_one_for_each_step() {
+    fn a_picture_has_the_rates_the_lag_a_band_for_each_shard_every_step_and_every_worker() {
         let svg = timeline().svg();
         assert_eq!(svg.matches("<polyline").count(), 3, "{svg}");
-        assert!(svg.contains(">worker 2</text>") && svg.contains(">kill</text>"), "{svg}");
+        assert_eq!(svg.matches(">shard ").count(), 2, "{svg}");
+        assert!(svg.contains(">worker 2</text>") && svg.contains(">freeze</text>"), "{svg}");
         assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
+        assert!(!svg.contains("href") && !svg.contains("url("), "nothing comes from outside");
     }
 
     #[test]
-    fn time_goes_from_the_left_to_the_right_and_the_highest_rate_is_on_top() {
-        let scale = Scale { highest: 10, end: 4 };
-        assert_eq!((scale.x(0), scale.x(4)), (LEFT, LEFT + WIDTH));
-        assert_eq!((scale.y(10), scale.y(0)), (TOP, TOP + HEIGHT));
+    fn nothing_is_drawn_outside_of_the_picture() {
+        let svg = timeline().svg();
+        let number = |text: &str| text.chars().take_while(char::is_ascii_digit).collect::<String>().parse::<u64>().ok();
+        let xs: Vec<u64> = svg.split(" x=\"").skip(1).filter_map(number).collect();
+        assert!(xs.len() > 10 && xs.iter().all(|x| *x <= LEFT + WIDTH), "{xs:?}");
     }
 
     #[test]

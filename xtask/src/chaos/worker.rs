@@ -1,14 +1,15 @@
 //! A worker: a process of the example that writes each record to a file, with the signals that it is sent.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use crate::binaries::Binaries;
 use crate::chaos::lease_table::APPLICATION;
-use crate::chaos::record::{Millis, WorkerNumber};
+use crate::chaos::record::{Millis, Slot, WorkerNumber};
 use crate::chaos::record_file::RecordFile;
+use crate::chaos::weakness::Weakness;
 use crate::child::{Child, Line, Output};
 use crate::endpoints::{Endpoints, STREAM};
 use crate::failure::Failure;
@@ -25,6 +26,14 @@ pub(crate) struct WorkerSettings<'a> {
     pub(crate) directory: &'a Path,
     pub(crate) batch: Duration,
     pub(crate) failover: Duration,
+    pub(crate) weakness: Weakness,
+}
+
+impl WorkerSettings<'_> {
+    /// Where the state of a slot is, and the files of its counts.
+    pub(crate) fn slot(&self, Slot(number): Slot) -> PathBuf {
+        self.directory.join(format!("slot-{number}"))
+    }
 }
 
 /// What a worker is at the moment.
@@ -33,14 +42,17 @@ pub(crate) enum Condition {
     Running,
     /// It was sent SIGTERM then.
     Stopping(Millis),
-    /// Its end was wanted, and has come.
-    Ended,
+    /// It stopped when it was asked to.
+    Stopped,
+    /// By `kill -9`.
+    Killed,
 }
 
 /// A worker process.
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) number: WorkerNumber,
+    pub(crate) slot: Slot,
     /// When it said that it was ready.
     pub(crate) ready: Option<Millis>,
     pub(crate) condition: Condition,
@@ -61,9 +73,10 @@ impl Worker {
     pub(crate) fn start(
         settings: WorkerSettings<'_>,
         number: WorkerNumber,
+        slot: Slot,
         log: SyncSender<Line<WorkerNumber>>,
     ) -> Result<Self, Failure> {
-        let args = [
+        let mut args = vec![
             APPLICATION.to_owned(),
             STREAM.to_owned(),
             settings.kinesis.to_owned(),
@@ -72,18 +85,25 @@ impl Worker {
             "--initial-position=TRIM_HORIZON".to_owned(),
             format!("--batch-ms={}", settings.batch.as_millis()),
             format!("--failover-ms={}", settings.failover.as_millis()),
+            format!("--count-by-key={}", settings.slot(slot).display()),
             "--stop-with-stdin".to_owned(),
         ];
+        args.extend(settings.weakness.argument().map(str::to_owned));
         let mut command = settings.binaries.command(PROGRAM, &args);
         Endpoints::confine(&mut command);
         let child = Child::start("a worker", command, Output::Lines(log, number, number))?;
         let path = settings.directory.join(format!("records-{}.tsv", child.id()));
         let file = RecordFile::new(path, number);
-        Ok(Self { number, ready: None, condition: Condition::Running, file, frozen: None, child })
+        Ok(Self { number, slot, ready: None, condition: Condition::Running, file, frozen: None, child })
     }
 
     pub(crate) fn is_running(&self) -> bool {
         self.condition == Condition::Running
+    }
+
+    /// Whether its process is there.
+    pub(crate) fn is_alive(&self) -> bool {
+        matches!(self.condition, Condition::Running | Condition::Stopping(_))
     }
 
     /// Sends SIGTERM.
@@ -94,7 +114,7 @@ impl Worker {
 
     /// `kill -9`.
     pub(crate) fn kill(&mut self) -> Result<(), Failure> {
-        self.condition = Condition::Ended;
+        self.condition = Condition::Killed;
         self.child.kill().map(|_| ())
     }
 

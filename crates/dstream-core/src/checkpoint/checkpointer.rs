@@ -10,10 +10,12 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use crate::block::StreamId;
+use crate::checkpoint::batch_log::DoneBy;
+use crate::checkpoint::covered::Covered;
 use crate::checkpoint::directory::CheckpointDir;
 use crate::checkpoint::fingerprint::Fingerprint;
 use crate::checkpoint::record::Identity;
-use crate::checkpoint::recovery::Recovered;
+use crate::checkpoint::recovery::ResumePoint;
 use crate::checkpoint::schedule::SnapshotSchedule;
 use crate::checkpoint::writer::{SnapshotWrite, WriteError};
 use crate::config::Settings;
@@ -22,6 +24,7 @@ use crate::event::Event;
 use crate::input::Report;
 use crate::job::Engine;
 use crate::rate::RecordsPerSecond;
+use crate::replay_desk::ReplayDesk;
 use crate::stream_node::StreamNode;
 use crate::time::Time;
 
@@ -31,11 +34,24 @@ pub(crate) struct Checkpointer {
     identity: Identity,
     schedule: SnapshotSchedule,
     desk: Desk,
-    /// Whether positions wait.
-    carries: bool,
+    done_by: DoneBy,
     /// The earliest batch first.
     waiting: VecDeque<(Time, Report)>,
     rates: BTreeMap<StreamId, RecordsPerSecond>,
+    /// How far the sources of receivers are with the batches that are done.
+    covered: Covered,
+    /// What of it is in no snapshot that is safe or being written.
+    fresh: Covered,
+    desks: Vec<Arc<dyn ReplayDesk>>,
+}
+
+/// A batch all of whose outputs succeeded.
+pub(crate) struct Completed {
+    pub(crate) batch: Time,
+    /// Tells of its positions.
+    pub(crate) report: Report,
+    /// The last range of each source in it.
+    pub(crate) covered: Covered,
 }
 
 /// Who has the directory.
@@ -52,9 +68,11 @@ impl Checkpointer {
         settings: &Settings,
         nodes: &[Arc<dyn StreamNode>],
         zero: Time,
-        recovered: Recovered,
+        (directory, point): (CheckpointDir, Option<ResumePoint>),
+        desks: Vec<Arc<dyn ReplayDesk>>,
     ) -> Self {
-        let Recovered { directory, point } = recovered;
+        let (rates, covered) =
+            point.as_ref().map(|point| (point.rates.clone(), point.covered.clone())).unwrap_or_default();
         let schedule = SnapshotSchedule::new(settings.checkpoint.interval, zero);
         let identity = Identity {
             app: settings.app_name.to_string(),
@@ -71,27 +89,38 @@ impl Checkpointer {
                 None => schedule,
             },
             desk: Desk::Idle(directory),
-            carries: nodes.iter().any(|node| node.memory().is_some()),
+            done_by: DoneBy::of(nodes),
             waiting: VecDeque::new(),
-            rates: point.map(|point| point.rates.into_iter().collect()).unwrap_or_default(),
+            rates: rates.into_iter().collect(),
+            covered,
+            fresh: Covered::default(),
+            desks,
         }
     }
 
-    /// All outputs of the batch succeeded; `report` tells of its positions. Batches come in the order of their times.
-    pub(crate) fn completed(&mut self, batch: Time, report: Report) {
+    /// Batches come in the order of their times. Returns what reports the positions of the batch, if it need not wait for a
+    /// snapshot.
+    pub(crate) fn completed(&mut self, Completed { batch, report, covered }: Completed) -> Option<Report> {
         self.schedule.note_completed(batch);
-        match (self.carries, self.schedule.is_held()) {
-            (true, false) => self.waiting.push_back((batch, report)),
-            // No snapshot will ever have the batch: it is to be delivered again.
-            (true, true) => drop(report),
-            (false, _) => report(),
+        // No snapshot will ever have the batch: it is to be delivered again.
+        if self.schedule.is_held() {
+            return None;
+        }
+        self.covered.extend(&covered);
+        self.fresh.extend(&covered);
+        match self.done_by {
+            DoneBy::Snapshot => {
+                self.waiting.push_back((batch, report));
+                None
+            }
+            DoneBy::Mark => Some(report),
         }
     }
 
     /// The batch failed for good, with records that will be delivered again. If anything is carried from batch to batch, one last
     /// snapshot has what was done before, and until the program is started again neither snapshots nor positions go on.
     pub(crate) fn stay_before(&mut self, batch: Time) {
-        if self.carries && !self.schedule.is_held() {
+        if self.done_by == DoneBy::Snapshot && !self.schedule.is_held() {
             tracing::warn!(%batch, "a batch failed for good; checkpoints and positions stay before it until the program is started again");
             self.schedule.hold();
         }
@@ -114,6 +143,13 @@ impl Checkpointer {
             identity: self.identity.clone(),
             through,
             rates: self.rates.iter().map(|(stream, rate)| (*stream, *rate)).collect(),
+            covered: self.covered.clone(),
+            announce: match self.done_by {
+                DoneBy::Snapshot => std::mem::take(&mut self.fresh),
+                // Their positions do not wait.
+                DoneBy::Mark => Covered::default(),
+            },
+            desks: self.desks.clone(),
         };
         if let Desk::Idle(directory) = std::mem::replace(&mut self.desk, Desk::Closed) {
             self.desk = Desk::Writing(write.run(directory).boxed());
@@ -131,10 +167,11 @@ impl Checkpointer {
     }
 
     /// Waits for the snapshot that is being written, if any, and settles what follows from it; waits for ever if there is none.
+    /// Returns the batch of the snapshot, if it is safe.
     ///
     /// # Cancellation
     /// Safe.
-    pub(crate) async fn written(&mut self) {
+    pub(crate) async fn written(&mut self) -> Option<Time> {
         let Desk::Writing(write) = &mut self.desk else { return std::future::pending().await };
         let (directory, result) = write.await;
         let batch = self.schedule.note_written();
@@ -145,13 +182,18 @@ impl Checkpointer {
                     report();
                 }
                 self.engine.control.emit(&Event::CheckpointWritten { batch });
+                Some(batch)
             }
             // Without a batch nothing was begun.
-            (Ok(()), None) => self.desk = Desk::Idle(directory),
+            (Ok(()), None) => {
+                self.desk = Desk::Idle(directory);
+                None
+            }
             (Err(error), batch) => {
                 self.desk = Desk::Closed;
                 let batch = batch.unwrap_or_default();
                 self.engine.control.fail(StreamingError::Checkpoint { batch, source: Arc::new(error) });
+                None
             }
         }
     }
@@ -162,7 +204,7 @@ impl Checkpointer {
     /// Safe.
     pub(crate) async fn finish(&mut self) {
         if matches!(self.desk, Desk::Writing(_)) {
-            self.written().await;
+            let _ = self.written().await;
         }
     }
 }

@@ -21,6 +21,11 @@ impl<'a> Draft<'a> {
         Self { directory, name, parts: Vec::new() }
     }
 
+    /// The whole name under which it will be published: directory and file.
+    pub(crate) fn name(&self) -> String {
+        self.directory.files().show(&self.name.to_string())
+    }
+
     /// Writes a part of this snapshot; it is durable when this returns.
     ///
     /// # Errors
@@ -35,7 +40,7 @@ impl<'a> Draft<'a> {
         let part = PartRef::new(name.clone(), &bytes);
         // Known before it is there, so that the clean-up finds it however the call ends.
         self.directory.expect_part(name.clone());
-        self.directory.write_file(&name.to_string(), &[bytes]).await?;
+        self.directory.files().write_new(&name.to_string(), &[bytes]).await?;
         self.parts.push(part.clone());
         Ok(part)
     }
@@ -64,7 +69,7 @@ impl<'a> Draft<'a> {
     /// A dropped call may have published the snapshot.
     pub(crate) async fn publish(self, payload: Bytes) -> Result<CheckpointName, CheckpointError> {
         let pieces = manifest::write(&self.parts, payload);
-        self.directory.write_file(&self.name.to_string(), &pieces).await?;
+        self.directory.files().write_new(&self.name.to_string(), &pieces).await?;
         let parts = self.parts.into_iter().map(|part| part.name).collect();
         self.directory.published(self.name, parts).await;
         Ok(self.name)

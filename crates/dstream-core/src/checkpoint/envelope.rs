@@ -11,15 +11,16 @@ pub(super) fn head(payload: &[Bytes]) -> Bytes {
     let length: u64 = payload.iter().map(|piece| u64::try_from(piece.len()).unwrap_or(0)).sum();
     let mut head = BytesMut::with_capacity(HEAD_BYTES);
     head.extend_from_slice(&MAGIC);
-    head.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+    let version = Format::NEWEST.version();
+    head.extend_from_slice(&version.to_le_bytes());
     head.extend_from_slice(&length.to_le_bytes());
-    let checksum = checksum(FORMAT_VERSION, length, payload);
+    let checksum = checksum(version, length, payload);
     head.extend_from_slice(&checksum.to_le_bytes());
     head.freeze()
 }
 
-/// The payload of a file, without a copy.
-pub(super) fn open(mut file: Bytes) -> Result<Bytes, Damage> {
+/// The payload of a file, without a copy, and the format that it has.
+pub(super) fn open(mut file: Bytes) -> Result<(Format, Bytes), Damage> {
     let head = file.split_to(HEAD_BYTES.min(file.len()));
     let mut words = Words(&head);
     if words.take::<8>() != Some(MAGIC) {
@@ -35,7 +36,36 @@ pub(super) fn open(mut file: Bytes) -> Result<Bytes, Damage> {
         return Err(Damage::Changed);
     }
     // Only now: a version that is not what was written says nothing.
-    if version == FORMAT_VERSION { Ok(file) } else { Err(Damage::OtherFormat { found: version }) }
+    let format = Format::of(version).ok_or(Damage::OtherFormat { found: version })?;
+    Ok((format, file))
+}
+
+/// The formats that can be read. Files are written in the newest one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Checkpoints without positions.
+    One,
+    /// Checkpoints tell the positions that they cover, and there is a batch log.
+    Two,
+}
+
+impl Format {
+    pub(crate) const NEWEST: Self = Self::Two;
+
+    const fn version(self) -> u32 {
+        match self {
+            Self::One => 1,
+            Self::Two => 2,
+        }
+    }
+
+    const fn of(version: u32) -> Option<Self> {
+        match version {
+            1 => Some(Self::One),
+            2 => Some(Self::Two),
+            _ => None,
+        }
+    }
 }
 
 /// What is wrong with a file.
@@ -54,7 +84,7 @@ pub(crate) enum Damage {
     #[error("its checksum does not fit")]
     Changed,
     /// It is sound, but not in our format.
-    #[error("it has format {found}, this version reads format {FORMAT_VERSION}")]
+    #[error("it has format {found}, this version reads formats up to {}", Format::NEWEST.version())]
     OtherFormat {
         /// Its format.
         found: u32,
@@ -81,7 +111,6 @@ impl Words<'_> {
 }
 
 const MAGIC: [u8; 8] = *b"dstrmckp";
-const FORMAT_VERSION: u32 = 1;
 const HEAD_BYTES: usize = 24;
 
 #[cfg(test)]
@@ -95,7 +124,7 @@ mod tests {
     }
 
     fn opened(file: Vec<u8>) -> Result<Bytes, Damage> {
-        open(Bytes::from(file))
+        open(Bytes::from(file)).map(|(_, payload)| payload)
     }
 
     #[test]
@@ -106,9 +135,15 @@ mod tests {
 
     #[test]
     fn the_form_of_a_file_never_changes() {
-        let golden = b"dstrmckp\x01\0\0\0\x02\0\0\0\0\0\0\0\xdf\x70\x0b\xd1hi".to_vec();
-        assert_eq!(opened(golden.clone()).unwrap(), "hi");
-        assert_eq!(file(b"hi"), golden);
+        let golden = |version: u32| {
+            let sum = checksum(version, 2, &[Bytes::from_static(b"hi")]).to_le_bytes();
+            [&b"dstrmckp"[..], &version.to_le_bytes(), b"\x02\0\0\0\0\0\0\0", &sum, b"hi"].concat()
+        };
+        let first = b"dstrmckp\x01\0\0\0\x02\0\0\0\0\0\0\0\xdf\x70\x0b\xd1hi".to_vec();
+        assert_eq!(first, golden(1));
+        assert_eq!(open(first.into()).unwrap(), (Format::One, Bytes::from_static(b"hi")));
+        assert_eq!(open(golden(2).into()).unwrap(), (Format::Two, Bytes::from_static(b"hi")));
+        assert_eq!(file(b"hi"), golden(2));
     }
 
     #[test]
@@ -134,9 +169,9 @@ mod tests {
     #[test]
     fn a_sound_file_of_another_format_is_told_apart_from_a_damaged_one() {
         let mut newer = file(b"payload");
-        newer[8] = 2;
-        let sum = checksum(2, 7, &[Bytes::from_static(b"payload")]);
+        newer[8] = 3;
+        let sum = checksum(3, 7, &[Bytes::from_static(b"payload")]);
         newer[20..24].copy_from_slice(&sum.to_le_bytes());
-        assert_eq!(opened(newer), Err(Damage::OtherFormat { found: 2 }));
+        assert_eq!(opened(newer), Err(Damage::OtherFormat { found: 3 }));
     }
 }

@@ -58,6 +58,8 @@ impl Location {
     }
 
     async fn open_local(path: PathBuf) -> Result<Self, LocationError> {
+        // Names of files are told to other processes, which may run elsewhere.
+        let path = std::path::absolute(&path).unwrap_or(path);
         let made = path.clone();
         let made = tokio::task::spawn_blocking(move || create_durably(&made)).await;
         let made = made.unwrap_or_else(|error| Err(std::io::Error::other(error)));

@@ -6,21 +6,31 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::block::StreamId;
+use crate::checkpoint::covered::Covered;
+use crate::checkpoint::envelope::Format;
 use crate::checkpoint::fingerprint::Fingerprint;
 use crate::codec::{self, CodecError};
 use crate::rate::RecordsPerSecond;
 use crate::time::Time;
 
-/// Fields are only ever added together with a new format version of the files.
+/// Fields are only ever added at the end, together with a new format version of the files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Record {
-    pub(crate) app: String,
+    // The encoding of a struct is that of its fields in a row, so the first format reads as it was.
+    first: FirstRecord,
+    /// Since format two: what of the receivers' sources is in it.
+    pub(crate) covered: Covered,
+}
+
+/// The record of format one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct FirstRecord {
+    app: String,
     batch_interval_millis: u64,
     zero_millis: i64,
     through_millis: i64,
-    pub(crate) streams: Fingerprint,
-    /// For each stream with a memory: its place in `streams`, and how many parts it has. Parts come in this order.
-    pub(crate) memories: Vec<(usize, usize)>,
+    streams: Fingerprint,
+    memories: Vec<(usize, usize)>,
     /// The stream of each receiver that back pressure has limited, and the limit in records per second.
     rates: Vec<(u32, f64)>,
 }
@@ -41,9 +51,10 @@ impl Record {
         through: Time,
         memories: Vec<(usize, usize)>,
         rates: impl Iterator<Item = (StreamId, RecordsPerSecond)>,
+        covered: Covered,
     ) -> Self {
         let Identity { app, batch_interval, zero, streams } = identity;
-        Self {
+        let first = FirstRecord {
             app,
             batch_interval_millis: u64::try_from(batch_interval.as_millis()).unwrap_or(u64::MAX),
             zero_millis: zero.as_millis(),
@@ -51,32 +62,50 @@ impl Record {
             streams,
             memories,
             rates: rates.map(|(stream, rate)| (stream.number(), rate.get())).collect(),
-        }
+        };
+        Self { first, covered }
+    }
+
+    pub(crate) fn app(&self) -> &str {
+        &self.first.app
+    }
+
+    pub(crate) const fn streams(&self) -> &Fingerprint {
+        &self.first.streams
+    }
+
+    /// For each stream with a memory: its place among the streams, and how many parts it has. Parts come in this order.
+    pub(crate) fn memories(&self) -> &[(usize, usize)] {
+        &self.first.memories
     }
 
     pub(crate) const fn batch_interval(&self) -> Duration {
-        Duration::from_millis(self.batch_interval_millis)
+        Duration::from_millis(self.first.batch_interval_millis)
     }
 
     pub(crate) const fn zero(&self) -> Time {
-        Time::from_millis(self.zero_millis)
+        Time::from_millis(self.first.zero_millis)
     }
 
     /// The last batch that it knows of.
     pub(crate) const fn through(&self) -> Time {
-        Time::from_millis(self.through_millis)
+        Time::from_millis(self.first.through_millis)
     }
 
     pub(crate) fn rates(&self) -> impl Iterator<Item = (StreamId, RecordsPerSecond)> {
-        self.rates.iter().filter_map(|(stream, rate)| Some((StreamId::new(*stream), RecordsPerSecond::new(*rate)?)))
+        let rates = self.first.rates.iter();
+        rates.filter_map(|(stream, rate)| Some((StreamId::new(*stream), RecordsPerSecond::new(*rate)?)))
     }
 
     pub(crate) fn encode(&self) -> Result<Bytes, CodecError> {
         codec::encode(self)
     }
 
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
-        codec::decode(bytes)
+    pub(crate) fn decode(format: Format, bytes: &[u8]) -> Result<Self, CodecError> {
+        match format {
+            Format::One => Ok(Self { first: codec::decode(bytes)?, covered: Covered::default() }),
+            Format::Two => codec::decode(bytes),
+        }
     }
 }
 
@@ -93,8 +122,12 @@ mod tests {
             streams: Fingerprint::of(&[]),
         };
         let rate = (StreamId::new(3), RecordsPerSecond::new(200.0).unwrap());
-        let record = Record::new(identity, Time::from_millis(6_000), vec![(1, 4)], [rate].into_iter());
-        let read = Record::decode(&record.encode().unwrap()).unwrap();
+        let mut covered = Covered::default();
+        covered.note(StreamId::new(3), "shard", Bytes::from_static(b"to 7"));
+        let record = Record::new(identity, Time::from_millis(6_000), vec![(1, 4)], [rate].into_iter(), covered);
+        let read = Record::decode(Format::Two, &record.encode().unwrap()).unwrap();
+        let first = Record::decode(Format::One, &codec::encode(&record.first).unwrap()).unwrap();
+        assert_eq!(first, Record { covered: Covered::default(), ..record.clone() });
         assert_eq!(read, record);
         assert_eq!((read.zero().as_millis(), read.through().as_millis()), (-4_000, 6_000));
         assert_eq!((read.batch_interval(), read.rates().collect::<Vec<_>>()), (Duration::from_secs(2), vec![rate]));

@@ -5,14 +5,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::block::StreamId;
+use crate::checkpoint::batch_log::{BatchLog, DoneBy};
+use crate::checkpoint::covered::Covered;
 use crate::checkpoint::directory::{CheckpointDir, Snapshot};
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::fingerprint::Fingerprint;
+use crate::checkpoint::log_reading::{self, LeftEntries};
 use crate::checkpoint::record::Record;
 use crate::checkpoint::recovery_error::RecoveryError;
 use crate::checkpoint::settings::Recovery;
 use crate::codec::CodecError;
 use crate::config::Settings;
+use crate::control::Control;
 use crate::error::error_chain;
 use crate::job::Engine;
 use crate::rate::RecordsPerSecond;
@@ -25,6 +29,23 @@ use crate::time::Time;
 pub(crate) struct Recovered {
     pub(crate) directory: CheckpointDir,
     pub(crate) point: Option<ResumePoint>,
+    /// The batch log; `None` if no receiver can read its ranges again.
+    pub(crate) log: Option<LeftEntries>,
+}
+
+impl Recovered {
+    /// The log that is gone on with.
+    pub(crate) fn begin_log(&self, control: Arc<Control>, nodes: &[Arc<dyn StreamNode>]) -> Option<BatchLog> {
+        let kept = self.log.as_ref()?.kept.clone();
+        Some(BatchLog::new(self.directory.files().clone(), control, kept, self.point.is_some(), DoneBy::of(nodes)))
+    }
+}
+
+/// Whether a receiver of the program can read its ranges again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Logging {
+    Batches,
+    Nothing,
 }
 
 /// Where a program goes on.
@@ -36,6 +57,8 @@ pub(crate) struct ResumePoint {
     pub(crate) through: Time,
     /// The limits of back pressure.
     pub(crate) rates: Vec<(StreamId, RecordsPerSecond)>,
+    /// How far the sources of receivers are in the memories; of a program without memories, how far they were done.
+    pub(crate) covered: Covered,
     /// Newer checkpoints that are damaged.
     pub(crate) damaged: usize,
 }
@@ -51,6 +74,7 @@ pub(crate) async fn recover(
     settings: &Settings,
     engine: &Engine,
     nodes: &[Arc<dyn StreamNode>],
+    logging: Logging,
 ) -> Result<Option<Recovered>, RecoveryError> {
     let Some(place) = settings.checkpoint.directory.clone() else { return Ok(None) };
     let directory = CheckpointDir::open(&place).await.map_err(|error| unusable(&place, error))?;
@@ -66,7 +90,15 @@ pub(crate) async fn recover(
         }
         point => point?,
     };
-    Ok(Some(Recovered { directory, point }))
+    let log = match logging {
+        Logging::Batches => {
+            let through = point.as_ref().map(|point| point.through);
+            let left = log_reading::read(directory.files(), through, DoneBy::of(nodes)).await;
+            Some(left.map_err(|error| unusable(&place, error))?)
+        }
+        Logging::Nothing => None,
+    };
+    Ok(Some(Recovered { directory, point, log }))
 }
 
 /// Memories that were restored in part begin anew as well.
@@ -116,11 +148,11 @@ fn restore(
     snapshot: &Snapshot,
 ) -> Result<ResumePoint, RecoveryError> {
     let place = || settings.checkpoint.directory.clone().unwrap_or_default();
-    let record = Record::decode(&snapshot.payload);
+    let record = Record::decode(snapshot.format, &snapshot.payload);
     let record = record.map_err(|source| RecoveryError::Unusable { directory: place(), source: source.into() })?;
     check(settings, &Fingerprint::of(nodes), &record, place)?;
     let mut parts = snapshot.parts.iter().map(|(_, bytes)| bytes.clone());
-    for (stream, count) in &record.memories {
+    for (stream, count) in record.memories() {
         let parts: Vec<Bytes> = parts.by_ref().take(*count).collect();
         // Both are there: the streams are those of the record.
         let Some((node, memory)) = nodes.get(*stream).and_then(|node| Some((node, node.memory()?))) else { continue };
@@ -132,6 +164,7 @@ fn restore(
         through: record.through(),
         rates: record.rates().collect(),
         damaged: snapshot.skipped.len(),
+        covered: record.covered,
     })
 }
 
@@ -141,14 +174,14 @@ fn check(
     record: &Record,
     directory: impl FnOnce() -> Arc<str>,
 ) -> Result<(), RecoveryError> {
-    if *record.app != *settings.app_name {
-        let (found, expected) = (record.app.clone(), settings.app_name.to_string());
+    if *record.app() != *settings.app_name {
+        let (found, expected) = (record.app().to_owned(), settings.app_name.to_string());
         return Err(RecoveryError::OtherApplication { directory: directory(), found, expected });
     }
     if record.batch_interval() != settings.batch_interval {
         let (found, expected) = (record.batch_interval(), settings.batch_interval);
         return Err(RecoveryError::OtherBatchInterval { found, expected });
     }
-    let changes = record.streams.changes(streams);
+    let changes = record.streams().changes(streams);
     if changes.is_empty() { Ok(()) } else { Err(RecoveryError::OtherGraph { changes }) }
 }

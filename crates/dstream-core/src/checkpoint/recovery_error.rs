@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::block::StreamId;
 use crate::checkpoint::fingerprint::GraphChange;
 use crate::codec::CodecError;
 use crate::error::BoxError;
@@ -72,6 +73,18 @@ pub enum RecoveryError {
         /// How they differ, in the order of streams.
         changes: Vec<GraphChange>,
     },
+    /// A receiver cannot read a range that an earlier run of it wrote.
+    #[error(
+        "a range of receiver {stream} ({name}) in the checkpoint directory cannot be read: run the version of the program that wrote it, or begin anew with an empty directory"
+    )]
+    Range {
+        /// The stream of the receiver.
+        stream: StreamId,
+        /// The name it was given.
+        name: Arc<str>,
+        /// Why.
+        source: BoxError,
+    },
     /// What a stream carries from batch to batch cannot be read as what it is now.
     #[error(
         "what {operator} keeps cannot be read from the checkpoint: set its key, value and state types back, or begin anew with Recovery::OrAnew or an empty directory"
@@ -93,7 +106,7 @@ impl RecoveryError {
             | Self::OtherBatchInterval { .. }
             | Self::OtherGraph { .. }
             | Self::Memory { .. } => true,
-            Self::Directory { .. } | Self::NoCheckpoint { .. } => false,
+            Self::Directory { .. } | Self::NoCheckpoint { .. } | Self::Range { .. } => false,
         }
     }
 }

@@ -27,7 +27,8 @@ impl SnapshotSchedule {
     /// Batches are completed in the order of their times.
     pub(crate) const fn note_completed(&mut self, batch: Time) {
         if !self.held {
-            self.completed = batch;
+            // A batch that is run again may be older than what is in a snapshot.
+            self.completed = if batch.as_millis() > self.completed.as_millis() { batch } else { self.completed };
         }
     }
 

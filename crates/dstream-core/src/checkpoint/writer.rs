@@ -3,10 +3,13 @@
 //! No more than the encoding of one stream is in memory at a time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures::future::join_all;
 use thiserror::Error;
 
 use crate::block::StreamId;
+use crate::checkpoint::covered::Covered;
 use crate::checkpoint::directory::CheckpointDir;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::record::{Identity, Record};
@@ -14,6 +17,7 @@ use crate::codec::CodecError;
 use crate::job::Engine;
 use crate::operator::OperatorName;
 use crate::rate::RecordsPerSecond;
+use crate::replay_desk::ReplayDesk;
 use crate::stream_node::StreamNode;
 use crate::task_pool::PoolFailure;
 use crate::time::Time;
@@ -25,6 +29,11 @@ pub(crate) struct SnapshotWrite {
     pub(crate) identity: Identity,
     pub(crate) through: Time,
     pub(crate) rates: Vec<(StreamId, RecordsPerSecond)>,
+    /// How far the sources of receivers are in it.
+    pub(crate) covered: Covered,
+    /// What of that the receivers are to hear of before it is published.
+    pub(crate) announce: Covered,
+    pub(crate) desks: Vec<Arc<dyn ReplayDesk>>,
 }
 
 /// Why a snapshot could not be written. The text of a variant does not repeat its source.
@@ -62,7 +71,8 @@ impl SnapshotWrite {
                 draft.write_part(&format!("{place}-{number}"), part).await?;
             }
         }
-        let record = Record::new(self.identity, self.through, memories, self.rates.into_iter());
+        announce(&self.desks, &draft.name(), &self.announce).await;
+        let record = Record::new(self.identity, self.through, memories, self.rates.into_iter(), self.covered);
         draft.publish(record.encode()?).await?;
         Ok(())
     }
@@ -77,3 +87,21 @@ impl SnapshotWrite {
         }
     }
 }
+
+/// Lets receivers prepare for the snapshot `name`. One that takes too long, or cannot, only finds out later that its positions are
+/// behind the snapshot.
+async fn announce(desks: &[Arc<dyn ReplayDesk>], name: &str, through: &Covered) {
+    let told = desks.iter().filter_map(|desk| {
+        let ranges = through.of(desk.stream());
+        (!ranges.is_empty()).then(|| desk.prepare(name, ranges))
+    });
+    if tokio::time::timeout(PREPARE_AT_MOST, join_all(told)).await.is_err() {
+        tracing::warn!(
+            snapshot = name,
+            "receivers took too long to prepare for a checkpoint; it is written all the same"
+        );
+    }
+}
+
+/// Batches go on meanwhile; positions wait.
+const PREPARE_AT_MOST: Duration = Duration::from_secs(5);

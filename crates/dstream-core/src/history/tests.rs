@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::batch::InputInfo;
+use crate::batch::{BatchOrigin, InputInfo};
+use crate::failed_records::LeftOutRecords;
 use crate::operator::OperatorName;
 use crate::output_info::OutputId;
 
@@ -21,10 +22,12 @@ fn info(batch: i64) -> BatchInfo {
     BatchInfo {
         batch: at(batch),
         inputs: BTreeMap::from([(StreamId::new(0), input(300)), (StreamId::new(1), input(300))]),
+        origin: BatchOrigin::Live,
         submitted: at(batch),
         started: None,
         ended: None,
         failed_attempts: 0,
+        left_out: LeftOutRecords::default(),
         outputs: vec![output(batch)],
     }
 }

@@ -8,13 +8,14 @@ use crate::context::StreamingContext;
 use crate::dataset::{Dataset, Sink, Task, TaskError};
 use crate::dstream::{DStream, Lineage};
 use crate::error::BoxError;
+use crate::failed_records::ReceiverOptions;
 use crate::held_blocks::Content;
 use crate::input::{Input as _, ReceiverInput};
 use crate::job::{Job, JobError};
+use crate::left_out::{LeftOut, RecordId};
 use crate::operator::OperatorName;
 use crate::receiver::Receiver;
 use crate::spill::BlockFrames;
-use crate::storage_level::StorageLevel;
 use crate::tracker::BlockInfo;
 
 impl StreamingContext {
@@ -22,7 +23,8 @@ impl StreamingContext {
     ///
     /// Each block of a batch is one partition. `handler` turns raw records into the stream's type when the batch is
     /// computed, in parallel on the task pool, once for each action on the batch; its error or panic fails the attempt.
-    /// To leave a record out, let the handler return an `Option` and [`flat_map`](DStream::flat_map) it.
+    /// To leave a record out, let the handler return an `Option` and [`flat_map`](DStream::flat_map) it. What becomes of a record
+    /// that fails again and again is a matter of `options`; a [`StorageLevel`](crate::StorageLevel) alone stops the context then.
     ///
     /// A stream that is made after the context was started stops the context with
     /// [`StreamingError::ChangedAfterStart`](crate::StreamingError::ChangedAfterStart).
@@ -34,13 +36,19 @@ impl StreamingContext {
     ///     ctx.receiver_stream("lines", StorageLevel::MemoryAndDisk, receiver, |line: &String| Ok(line.len()))
     /// }
     /// ```
-    pub fn receiver_stream<Rc, T, F>(&self, name: &str, level: StorageLevel, receiver: Rc, handler: F) -> DStream<T>
+    pub fn receiver_stream<Rc, T, F>(
+        &self,
+        name: &str,
+        options: impl Into<ReceiverOptions<Rc::Record>>,
+        receiver: Rc,
+        handler: F,
+    ) -> DStream<T>
     where
         Rc: Receiver,
         T: Send + 'static,
         F: Fn(&Rc::Record) -> Result<T, BoxError> + Send + Sync + 'static,
     {
-        let input = Arc::new(self.receiver_input(name, level, receiver));
+        let input = Arc::new(self.receiver_input(name, options.into(), receiver));
         self.add_input(Arc::<ReceiverInput<Rc>>::clone(&input));
         let handler = Arc::new(handler);
         DStream::new(self, "receiver_stream", Lineage::source(self), |operator| {
@@ -50,7 +58,8 @@ impl StreamingContext {
                 let blocks =
                     batch.blocks_of(input.stream()).iter().filter(|block| block.records > 0).copied().collect();
                 let (input, handler) = (Arc::clone(&input), Arc::clone(&handler));
-                Ok(Arc::new(Blocks { operator, input, blocks, handler }))
+                let left_out = batch.left_out.clone();
+                Ok(Arc::new(Blocks { operator, input, blocks, left_out, handler }))
             })
         })
     }
@@ -60,6 +69,7 @@ struct Blocks<Rc: Receiver, F> {
     operator: OperatorName,
     input: Arc<ReceiverInput<Rc>>,
     blocks: Vec<BlockInfo>,
+    left_out: LeftOut,
     handler: Arc<F>,
 }
 
@@ -77,6 +87,7 @@ impl<Rc: Receiver, F> Blocks<Rc, F> {
         F: Fn(&Rc::Record) -> Result<T, BoxError>,
     {
         task.check()?;
+        task.at_record(Some(RecordId { block, record }));
         task.enter(self.operator);
         let value = (self.handler)(raw).map_err(|source| TaskError::Handler { block, record, source })?;
         Ok(sink(value))
@@ -101,9 +112,14 @@ where
         task.enter(self.operator);
         let block = self.input.block(id).map_err(|source| TaskError::BlockStore { block: id, source })?;
         let block = block.ok_or(TaskError::BlockGone(id))?;
+        let touched = self.left_out.touches(id);
+        let is_out = |record| touched && self.left_out.has(RecordId { block: id, record });
         match block {
             Content::Memory(block) => {
                 for (record, raw) in block.records().iter().enumerate() {
+                    if is_out(record) {
+                        continue;
+                    }
                     if let ControlFlow::Break(()) = self.push(id, record, raw, task, sink)? {
                         break;
                     }
@@ -111,6 +127,11 @@ where
             }
             Content::Encoded(block) => {
                 for (record, frame) in BlockFrames::of(block).enumerate() {
+                    if is_out(record) {
+                        continue;
+                    }
+                    // Bytes that are no record are not the record's fault.
+                    task.at_record(None);
                     let raw = frame.and_then(Rc::Record::decode);
                     let raw = raw.map_err(|source| TaskError::Undecodable { block: id, record, source })?;
                     if let ControlFlow::Break(()) = self.push(id, record, &raw, task, sink)? {
@@ -119,6 +140,7 @@ where
                 }
             }
         }
+        task.at_record(None);
         Ok(())
     }
 

@@ -44,7 +44,8 @@ impl RateController {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::InputInfo;
+    use crate::batch::{BatchOrigin, InputInfo};
+    use crate::failed_records::LeftOutRecords;
     use crate::time::Time;
 
     fn batch(at: i64, records: &[(u32, usize)]) -> BatchInfo {
@@ -54,10 +55,12 @@ mod tests {
         BatchInfo {
             batch: Time::from_millis(at),
             inputs: records.iter().map(input).collect(),
+            origin: BatchOrigin::Live,
             submitted: Time::from_millis(at),
             started: Some(Time::from_millis(at)),
             ended: Some(Time::from_millis(at + 500)),
             failed_attempts: 0,
+            left_out: LeftOutRecords::default(),
             outputs: Vec::new(),
         }
     }

@@ -190,6 +190,17 @@ impl<K: Key, S: Data> Memory for KeyedStates<K, S> {
         }
     }
 
+    fn undo(&self, batch: Time) {
+        for part in &self.parts {
+            let mut part = lock(part);
+            let before = part.map.versions().take_while(|version| *version < batch).last();
+            // The version before one that is the newest was not forgotten.
+            if let Some(Err(error)) = before.map(|before| part.map.roll_back_to(before)) {
+                tracing::error!(%error, %batch, "the states of a batch cannot be taken back; please report this");
+            }
+        }
+    }
+
     /// One part for each partition.
     fn encode(&self, through: Time) -> Result<Vec<Bytes>, CodecError> {
         let encode = |part: &Mutex<Part<K, S>>| {

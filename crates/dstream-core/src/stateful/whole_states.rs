@@ -66,6 +66,11 @@ impl<K: Key, S: Data> Memory for WholeStates<K, S> {
         drop(forgotten);
     }
 
+    fn undo(&self, batch: Time) {
+        let undone = lock(&self.versions).remove(&batch);
+        drop(undone);
+    }
+
     /// One part for each partition; none before the first batch.
     fn encode(&self, through: Time) -> Result<Vec<Bytes>, CodecError> {
         let newest = lock(&self.versions).range(..=through).next_back().map(|(version, rows)| (*version, rows.clone()));

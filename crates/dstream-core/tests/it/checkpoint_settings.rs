@@ -147,7 +147,8 @@ async fn of_a_damaged_newest_checkpoint_the_one_before_is_taken() {
     std::fs::write(dir.checkpoints().last().unwrap(), "corrupt").unwrap();
     let run = Run::start(&dir, 3, counts).await;
     run.until(4).await;
-    let damaged = |event: &Event| matches!(event, Event::Recovered { batch, damaged: 1 } if batch.as_millis() == 2_000);
+    let damaged =
+        |event: &Event| matches!(event, Event::Recovered { batch, damaged: 1, .. } if batch.as_millis() == 2_000);
     assert!(run.rig.events().iter().any(damaged), "{:?}", run.rig.events());
     assert_eq!(run.stop().await.last().unwrap(), &(4, vec![("a".to_owned(), 4)]));
 }

@@ -149,6 +149,38 @@ async fn a_checkpoint_that_cannot_be_written_stops_the_context_and_holds_the_pos
 }
 
 #[tokio::test]
+async fn after_checkpoints_could_not_be_written_a_restart_with_room_for_them_loses_and_repeats_nothing_in_the_state() {
+    let dir = FreshDir::new();
+    let (run, source) = receiving(&dir, |numbers| sum_of(&numbers)).await;
+    source.put(Span(0, 3)).await;
+    run.until(2).await;
+    run.written(2).await;
+    assert_eq!(source.processed(), [Span(0, 3)]);
+    // As good as a full disk: nothing more can be written, what is there stays.
+    let aside = dir.path().with_extension("aside");
+    std::fs::rename(dir.path(), &aside).unwrap();
+    std::fs::write(dir.path(), "in the way").unwrap();
+    source.put(Span(3, 5)).await;
+    for _ in 3..=4 {
+        run.rig.clock.advance(SECOND);
+    }
+    let error = in_time(run.rig.ctx.await_termination()).await.unwrap_err();
+    let text = error_chain(&error);
+    assert!(text.contains(dir.url()) && text.contains("check space"), "{text}");
+    assert_eq!(source.processed(), [Span(0, 3)], "the position stays before what is in no checkpoint");
+
+    std::fs::remove_file(dir.path()).unwrap();
+    std::fs::rename(&aside, dir.path()).unwrap();
+    let next = Source::new(Fault::None);
+    let again = Arc::clone(&next);
+    let run = Run::start(&dir, 4, move |ctx| sum_of(&again.stream(ctx, "s"))).await;
+    next.put(Span(3, 5)).await;
+    run.until(5).await;
+    assert_eq!(run.stop().await.last(), Some(&(5, vec![((), 10)])));
+    assert_eq!(next.processed(), [Span(3, 5)]);
+}
+
+#[tokio::test]
 async fn files_appear_old_ones_go_and_state_survives_two_restarts_and_a_gap_t201() {
     let dir = FreshDir::new();
     let count = |ctx: &StreamingContext| sum_of(&ctx.generated_stream(|_| vec![1]));

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::support::{Fault, Number, Rig, SECOND, Seeing, Seen, Source, Span, gate, in_time, stands_in};
 use async_trait::async_trait;
-use dstream_core::{Positions, Receiver, ReceiverError, ReceiverStore, StopMode, StorageLevel, Time};
+use dstream_core::{Event, Positions, Receiver, ReceiverError, ReceiverStore, StopMode, StorageLevel, Time};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -135,6 +135,36 @@ async fn after_a_graceful_stop_all_that_was_received_was_processed_t241() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_graceful_stop_was_asked_for_under_load_one_more_batch_is_made_at_most() {
+    let rig = Rig::with(|builder| builder.memory_budget(4_000));
+    let (stored, processed) = <(Arc<AtomicU64>, Arc<AtomicU64>)>::default();
+    let stop = watch::Sender::new(false);
+    let receiver = Flood { stored: Arc::clone(&stored), processed: Arc::clone(&processed), stop, task: None };
+    let (pass, entered, release) = gate();
+    rig.ctx.receiver_stream("flood", StorageLevel::MemoryOnly, receiver, |n: &Number| Ok(n.0)).foreach_rdd(
+        move |rdd, _| {
+            pass();
+            Ok(rdd.count().map(drop)?)
+        },
+    );
+    rig.ctx.start().await.unwrap();
+    // One batch runs, slowly; three wait for it.
+    rig.clock.advance(SECOND * 4);
+    let _entered = stands_in(entered).await;
+    let submitted = |rig: &Rig| rig.events().iter().filter(|event| matches!(event, Event::BatchSubmitted(_))).count();
+    rig.until(|event| matches!(event, Event::BatchSubmitted(info) if info.batch == Time::from_millis(4_000))).await;
+    assert_eq!(submitted(&rig), 4);
+    rig.ctx.request_stop(StopMode::Graceful);
+    for _ in 0..8 {
+        release.send(()).unwrap();
+    }
+    in_time(rig.ctx.await_termination()).await.unwrap();
+    assert!(submitted(&rig) <= 5, "{:?}", rig.completed());
+    assert_eq!(rig.completed().len(), submitted(&rig), "all that were made have run");
+    assert_eq!(processed.load(Ordering::SeqCst), stored.load(Ordering::SeqCst));
+}
+
 #[tokio::test]
 async fn an_immediate_stop_cancels_the_running_tasks_between_records_and_runs_no_further_batch() {
     let rig = Rig::new();
@@ -239,7 +269,7 @@ async fn no_user_code_runs_after_stop_has_returned() {
         .foreach_rdd(|rdd, _| Ok(rdd.collect().map(drop)?));
     rig.ctx.start().await.unwrap();
     rig.clock.advance(SECOND * 50);
-    rig.until(|event| matches!(event, dstream_core::Event::BatchCompleted(_))).await;
+    rig.until(|event| matches!(event, Event::BatchCompleted(_))).await;
     in_time(rig.ctx.stop(StopMode::Immediate)).await.unwrap();
     stopped.store(true, Ordering::SeqCst);
     rig.clock.advance(SECOND * 50);

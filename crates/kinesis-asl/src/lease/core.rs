@@ -100,19 +100,19 @@ impl LeaseCore {
         }
     }
 
+    /// The same worker as the successor of others that have ended: it takes what they own without waiting for the failover time.
+    #[must_use]
+    pub fn succeeding(mut self, predecessors: BTreeSet<WorkerId>) -> Self {
+        self.snapshot.succeed(predecessors);
+        self
+    }
+
     /// Where reading of a stream begins, for leases of Java workers that do not say it. The stream is named by the scope of its
     /// shards; empty where there is one.
     pub fn begins_at(&mut self, scope: &str, position: InitialPosition) {
         if let InitialPosition::AtTimestamp(at) = position {
             self.moments.insert(scope.to_owned(), at);
         }
-    }
-
-    /// The same worker as the successor of others that have ended: it takes what they own without waiting for the failover time.
-    #[must_use]
-    pub fn succeeding(mut self, predecessors: BTreeSet<WorkerId>) -> Self {
-        self.snapshot.succeed(predecessors);
-        self
     }
 
     /// What has to be done at `now`.

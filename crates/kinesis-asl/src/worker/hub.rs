@@ -60,10 +60,10 @@ pub struct WorkerHub {
     /// What the worker's task runs inside of, if anything; simulations freeze a process with it.
     wrapper: Option<TaskWrapper>,
     observer: Option<Observer>,
-    /// The streams, once the first receiver has opened them, until the worker's task gets them.
-    opened: Mutex<Option<Opened>>,
     /// Whether the task runs, or has.
     running: watch::Sender<bool>,
+    /// The streams, once the first receiver has opened them, until the worker's task gets them.
+    opened: Mutex<Option<Opened>>,
     /// Held for a few assignments, never across an await.
     state: Mutex<HubState>,
 }
@@ -129,8 +129,8 @@ impl WorkerHub {
             opening: Opening::default(),
             wrapper: None,
             observer: None,
-            opened: Mutex::default(),
             running: watch::Sender::new(false),
+            opened: Mutex::default(),
             state: Mutex::default(),
         }
     }
@@ -341,7 +341,8 @@ impl WorkerHub {
             cleanup: tuning.lease_cleanup,
         };
         let predecessors = leftovers.workers().iter().filter(|worker| **worker != me).cloned().collect();
-        let mut core = LeaseCore::new(me, policy, seed, Instant::now().into_std()).succeeding(predecessors);
+        let core = LeaseCore::new(me, policy, seed, Instant::now().into_std());
+        let mut core = core.succeeding(predecessors);
         opened.streams.iter().for_each(|stream| core.begins_at(&stream.scope, stream.spec.position));
         let ops = Ops::new(Arc::clone(&services.opening.store));
         let streams = (Arc::clone(&services.opening), Streams::new(opened, tuning.failover));

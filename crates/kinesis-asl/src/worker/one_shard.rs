@@ -187,6 +187,7 @@ impl Rig {
         let config = KinesisConfig {
             application: "word-count".into(),
             stream: "words".into(),
+            keys: LeaseKeys::OneStream,
             kinesis: nowhere.clone(),
             dynamodb: nowhere,
             initial_position: InitialPosition::TrimHorizon,

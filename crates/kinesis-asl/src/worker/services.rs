@@ -69,27 +69,16 @@ impl Services {
         Self::new(config, streams, Arc::new(store), clock, board)
     }
 
-    /// The stream of a shard, named as the worker names it, with its shards named so too.
-    ///
-    /// # Errors
-    /// When no input stream of the program reads it.
-    pub(crate) fn source_of(&self, shard: &ShardId) -> Result<(&StreamSpec, Arc<dyn KinesisApi>), ServiceError> {
-        let key = StreamKey::parse(shard.scope());
-        let name = key.as_ref().and_then(StreamKey::identity).map(|identity| identity.name);
-        let is_its = |spec: &&StreamSpec| match (self.opening.keys, &name) {
-            (LeaseKeys::SeveralStreams, Some(name)) => *name == spec.name,
-            (LeaseKeys::OneStream, None) => true,
-            (LeaseKeys::SeveralStreams, None) | (LeaseKeys::OneStream, Some(_)) => false,
-        };
-        let spec = self.streams.iter().find(is_its).ok_or_else(|| {
-            let reason = "no input stream of this program reads its stream";
-            ServiceError::invalid_response("GetShardIterator", format!("shard '{shard}'"), reason)
-        })?;
-        let api: Arc<dyn KinesisApi> = match key {
-            Some(key) => Arc::new(ScopedStream::new(Arc::clone(&spec.api), key)),
-            None => Arc::clone(&spec.api),
-        };
-        Ok((spec, api))
+    /// The stream of a shard as the program names it, and the same stream with shards named as the worker names them. `None` when
+    /// the program names no such stream.
+    pub(crate) fn stream_of(&self, shard: &ShardId) -> Option<(&StreamSpec, Arc<dyn KinesisApi>)> {
+        if self.opening.keys == LeaseKeys::OneStream {
+            return self.streams.first().map(|spec| (spec, Arc::clone(&spec.api)));
+        }
+        let key = StreamKey::parse(shard.scope())?;
+        let name = key.identity()?.name;
+        let spec = self.streams.iter().find(|spec| *spec.name == *name)?;
+        Some((spec, Arc::new(ScopedStream::new(Arc::clone(&spec.api), key))))
     }
 
     /// Deregisters the consumers of enhanced fan-out that this process registered, where no other worker holds a lease of the

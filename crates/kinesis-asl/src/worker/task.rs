@@ -177,9 +177,10 @@ impl WorkerTask {
 
     fn deadline(&self) -> Instant {
         let core = self.core.deadline().map(Instant::from_std);
-        let own = [self.next_checkpoint, self.cleanup.next()].into_iter().chain(self.streams.next_look());
+        let own = [self.next_checkpoint, self.cleanup.next()];
         let claims = self.claims.iter().map(WaitingClaim::deadline);
-        own.chain(claims).fold(core.unwrap_or(self.next_checkpoint), Instant::min)
+        let looks = [core, self.streams.next_look()].into_iter().flatten();
+        own.into_iter().chain(claims).chain(looks).fold(self.next_checkpoint, Instant::min)
     }
 
     fn is_over(&self) -> bool {

@@ -39,8 +39,8 @@ impl Checker {
     /// Looks at one event.
     pub fn observe(&mut self, entry: &Entry) {
         let broken = match &entry.event {
-            Event::Produced { shard, sequence, arrival } => {
-                self.records.on_produced(shard, *sequence, *arrival);
+            Event::Produced { shard, sequence, records, arrival } => {
+                self.records.on_produced(shard, *sequence, *records, *arrival);
                 None
             }
             Event::Stored(page) => {
@@ -87,7 +87,7 @@ impl Checker {
     /// Notes each record that was never processed although it had to be. Call it at the end.
     pub fn note_losses(&mut self, at: Duration) {
         let lost = self.records.unprocessed(|shard| self.leases.owed_from(shard));
-        let lost = lost.map(|(shard, sequence)| Violation::Lost { shard: shard.clone(), sequence });
+        let lost = lost.map(|(shard, position)| Violation::Lost { shard: shard.clone(), position });
         self.found.extend(lost.map(|violation| Found { at, violation }));
     }
 
@@ -124,7 +124,7 @@ impl Checker {
         let LeaseChange::Checkpoint { to, .. } = write.change else { return broken };
         let shard = &write.after.shard;
         let covered = match to {
-            Checkpoint::At(position) => Some(Some(position.sequence)),
+            Checkpoint::At(position) => Some(Some(position)),
             Checkpoint::ShardEnd => Some(None),
             Checkpoint::AtTimestamp | Checkpoint::TrimHorizon | Checkpoint::Latest => None,
         };

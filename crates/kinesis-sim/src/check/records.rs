@@ -14,7 +14,7 @@ use crate::event::{Page, WorkerNo};
 pub(crate) struct RecordBook {
     shards: BTreeMap<ShardId, ShardBook>,
     /// The last record stored under each holding.
-    last: BTreeMap<(WorkerNo, ShardId, Holding), SequenceNumber>,
+    last: BTreeMap<(WorkerNo, ShardId, Holding), Position>,
     /// Workers that gave their leases up with what they could not process.
     gave_up: BTreeSet<WorkerNo>,
     repeats: usize,
@@ -22,7 +22,7 @@ pub(crate) struct RecordBook {
 
 #[derive(Debug, Default)]
 struct ShardBook {
-    records: BTreeMap<SequenceNumber, Fate>,
+    records: BTreeMap<Position, Fate>,
 }
 
 /// What is known of a record.
@@ -44,9 +44,13 @@ struct Storing {
 }
 
 impl RecordBook {
-    pub(crate) fn on_produced(&mut self, shard: &ShardId, sequence: SequenceNumber, arrival: i64) {
-        let fate = Fate { arrival, processed: false, stored: None };
-        self.shards.entry(shard.clone()).or_default().records.insert(sequence, fate);
+    /// A Kinesis record was put that holds so many user records.
+    pub(crate) fn on_produced(&mut self, shard: &ShardId, sequence: SequenceNumber, records: u64, arrival: i64) {
+        let book = self.shards.entry(shard.clone()).or_default();
+        for sub in 0..records {
+            let fate = Fate { arrival, processed: false, stored: None };
+            book.records.insert(Position::new(sequence, sub), fate);
+        }
     }
 
     /// A page was stored. `released` says of an earlier holding whether it was given up in good order before this one.
@@ -66,7 +70,7 @@ impl RecordBook {
     pub(crate) fn on_processed(&mut self, page: &Page) {
         let Some(book) = self.shards.get_mut(&page.shard) else { return };
         for position in &page.positions {
-            if let Some(fate) = book.records.get_mut(&position.sequence) {
+            if let Some(fate) = book.records.get_mut(position) {
                 fate.processed = true;
                 let stored = fate.stored.as_mut();
                 if let Some(storing) = stored.filter(|last| (last.worker, last.holding) == (page.worker, page.holding))
@@ -82,23 +86,23 @@ impl RecordBook {
     pub(crate) fn first_unprocessed(
         &self,
         shard: &ShardId,
-        to: Option<SequenceNumber>,
+        to: Option<Position>,
         start_at: Option<Timestamp>,
-    ) -> Option<SequenceNumber> {
+    ) -> Option<Position> {
         let upper = to.map_or(Bound::Unbounded, Bound::Included);
         let mut records = self.shards.get(shard)?.records.range((Bound::Unbounded, upper));
-        records.find(|(_, fate)| fate.is_owed(start_at)).map(|(sequence, _)| *sequence)
+        records.find(|(_, fate)| fate.is_owed(start_at)).map(|(position, _)| *position)
     }
 
     /// Records that are not processed though they arrived at or after the moment at which their shard's lease begins.
     pub(crate) fn unprocessed<'a>(
         &'a self,
         start_at: impl Fn(&ShardId) -> Option<Timestamp> + 'a,
-    ) -> impl Iterator<Item = (&'a ShardId, SequenceNumber)> + 'a {
+    ) -> impl Iterator<Item = (&'a ShardId, Position)> + 'a {
         self.shards.iter().flat_map(move |(shard, book)| {
             let start_at = start_at(shard);
             let owed = book.records.iter().filter(move |(_, fate)| fate.is_owed(start_at));
-            owed.map(move |(sequence, _)| (shard, *sequence))
+            owed.map(move |(position, _)| (shard, *position))
         })
     }
 
@@ -115,13 +119,13 @@ impl RecordBook {
     ) -> Option<Violation> {
         let (worker, shard, stored) = (page.worker, page.shard.clone(), position);
         let book = self.shards.entry(shard.clone()).or_default();
-        let last = self.last.insert((worker, shard.clone(), page.holding), stored.sequence);
+        let last = self.last.insert((worker, shard.clone(), page.holding), stored);
         let next = |last| book.records.range((Bound::Excluded(last), Bound::Unbounded)).next();
-        let expected = last.map(|last| next(last).map(|(sequence, _)| *sequence));
-        if let Some(expected) = expected.filter(|expected| *expected != Some(stored.sequence)) {
+        let expected = last.map(|last| next(last).map(|(position, _)| *position));
+        if let Some(expected) = expected.filter(|expected| *expected != Some(stored)) {
             return Some(Violation::OutOfOrder { worker, shard, expected, stored });
         }
-        let Some(fate) = book.records.get_mut(&stored.sequence) else {
+        let Some(fate) = book.records.get_mut(&stored) else {
             return Some(Violation::Invented { worker, shard, stored });
         };
         let before = fate.stored.replace(Storing { worker, holding: page.holding, processed: false })?;
@@ -179,6 +183,10 @@ mod tests {
         gained.expect("the free lease was taken")
     }
 
+    fn position(number: u64) -> Position {
+        Position::new(sequence(number), 0)
+    }
+
     fn page(worker: u32, numbers: &[u64]) -> Page {
         let positions = numbers.iter().map(|number| Position::new(sequence(*number), 0)).collect();
         Page { worker: WorkerNo(worker), shard: "s".into(), holding: holding(), positions }
@@ -186,7 +194,7 @@ mod tests {
 
     fn book() -> RecordBook {
         let mut book = RecordBook::default();
-        (1..=5).for_each(|number| book.on_produced(&"s".into(), sequence(number), 1_000));
+        (1..=5).for_each(|number| book.on_produced(&"s".into(), sequence(number), 1, 1_000));
         book
     }
 
@@ -226,9 +234,24 @@ mod tests {
     fn what_is_not_processed_is_owed_unless_it_came_before_the_start() {
         let mut book = book();
         book.on_processed(&page(1, &[1, 2]));
-        assert_eq!(book.first_unprocessed(&"s".into(), Some(sequence(2)), None), None);
-        assert_eq!(book.first_unprocessed(&"s".into(), None, None), Some(sequence(3)));
+        assert_eq!(book.first_unprocessed(&"s".into(), Some(position(2)), None), None);
+        assert_eq!(book.first_unprocessed(&"s".into(), None, None), Some(position(3)));
         assert_eq!(book.first_unprocessed(&"s".into(), None, Some(Timestamp::from_millis(1_001))), None);
         assert_eq!(book.unprocessed(|_| None).count(), 3);
+    }
+
+    #[test]
+    fn a_record_of_an_aggregate_that_is_left_out_or_comes_again_after_a_release_is_found() {
+        let of = |subs: &[u64]| {
+            let positions = subs.iter().map(|sub| Position::new(sequence(7), *sub)).collect();
+            Page { worker: WorkerNo(1), shard: "s".into(), holding: holding(), positions }
+        };
+        let mut book = RecordBook::default();
+        book.on_produced(&"s".into(), sequence(7), 3, 1_000);
+        assert_eq!(book.on_stored(&of(&[0]), |_, _| false), None);
+        assert!(matches!(book.on_stored(&of(&[2]), |_, _| false), Some(Violation::OutOfOrder { .. })));
+        assert!(matches!(book.on_stored(&of(&[0]), |_, _| true), Some(_)));
+        assert_eq!(book.first_unprocessed(&"s".into(), None, None), Some(Position::new(sequence(7), 0)));
+        assert_eq!(book.counts().0, 3);
     }
 }

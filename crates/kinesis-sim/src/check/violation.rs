@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use kinesis_asl::Position;
 use kinesis_asl::lease::lease::{LeaseChange, LeaseCounter, WorkerId};
 use kinesis_asl::position::Checkpoint;
 use kinesis_asl::shard::ShardId;
-use kinesis_asl::{Position, SequenceNumber};
 use thiserror::Error;
 
 use crate::event::WorkerNo;
@@ -24,12 +24,12 @@ pub struct Found {
 #[non_exhaustive]
 pub enum Violation {
     /// Invariant 6: a record was never processed.
-    #[error("{shard}: record {sequence} was never processed")]
+    #[error("{shard}: record {position} was never processed")]
     Lost {
         /// Where.
         shard: ShardId,
         /// Which.
-        sequence: SequenceNumber,
+        position: Position,
     },
     /// Invariant 7: within a holding the records must be the shard's, one after the other.
     #[error("{shard}: {worker} was to store {expected:?} next and stored {stored}")]
@@ -39,7 +39,7 @@ pub enum Violation {
         /// Where.
         shard: ShardId,
         /// The record after the last one stored.
-        expected: Option<SequenceNumber>,
+        expected: Option<Position>,
         /// What was stored.
         stored: Position,
     },
@@ -81,7 +81,7 @@ pub enum Violation {
         /// The checkpoint.
         to: Checkpoint,
         /// The first record that it covers wrongly.
-        unprocessed: SequenceNumber,
+        unprocessed: Position,
     },
     /// Invariant 5.
     #[error("{shard}: the lease counter went back from {} to {}", from.0, to.0)]

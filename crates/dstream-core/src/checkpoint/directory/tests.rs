@@ -2,15 +2,15 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
-    PutResult, Result,
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use proptest::prelude::*;
 
@@ -54,6 +54,8 @@ enum Fault {
     Refused,
     /// Done, and said not to be.
     ReplyLost,
+    /// Not done: the disk is full.
+    Full,
 }
 
 /// A store in memory, whose next writes and reads go wrong as planned.
@@ -75,12 +77,19 @@ fn outage() -> object_store::Error {
     object_store::Error::Generic { store: "Faulty", source: "connection reset".into() }
 }
 
+/// As the local file system says it.
+fn no_space() -> object_store::Error {
+    let source = std::io::Error::from(std::io::ErrorKind::StorageFull).into();
+    object_store::Error::Generic { store: "Faulty", source }
+}
+
 #[async_trait]
 impl ObjectStore for Faulty {
     async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
         let fault = lock(&self.puts).pop_front().flatten();
         match fault {
             Some(Fault::Refused) => Err(outage()),
+            Some(Fault::Full) => Err(no_space()),
             Some(Fault::ReplyLost) => self.inner.put_opts(location, payload, opts).await.and(Err(outage())),
             None => self.inner.put_opts(location, payload, opts).await,
         }
@@ -123,7 +132,7 @@ fn location(store: &Arc<Faulty>) -> Location {
 }
 
 async fn open_faulty(store: &Arc<Faulty>) -> CheckpointDir {
-    CheckpointDir::open_at(location(store)).await.unwrap()
+    CheckpointDir::open_at(Files::new(location(store))).await.unwrap()
 }
 
 #[tokio::test]
@@ -223,6 +232,28 @@ async fn when_no_checkpoint_is_sound_that_is_an_error() {
     // Writing goes on all the same, after what is there.
     directory.write(at(2), bytes("two")).await.unwrap();
     assert_eq!(newest(&directory).await, (at(2), bytes("two")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_is_full_is_named_with_the_file_and_leaves_the_checkpoint_before_it() {
+    let store = Arc::new(Faulty::default());
+    let mut directory = open_faulty(&store).await;
+    directory.write(at(1), bytes("one")).await.unwrap();
+    lock(&store.puts).extend([Some(Fault::Full); 3]);
+    let error = directory.write(at(2), bytes("two")).await.unwrap_err();
+    let text = crate::error::error_chain(&error);
+    assert!(text.contains("cannot write memory/app/ck/checkpoint-"), "{text}");
+    assert!(text.contains("check space") && text.contains("no storage space"), "{text}");
+    assert_eq!(newest(&open_faulty(&store).await).await, (at(1), bytes("one")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_has_space_again_at_the_third_attempt_gets_the_checkpoint() {
+    let store = Arc::new(Faulty::default());
+    let mut directory = open_faulty(&store).await;
+    lock(&store.puts).extend([Some(Fault::Full); 2]);
+    directory.write(at(1), bytes("one")).await.unwrap();
+    assert_eq!(newest(&open_faulty(&store).await).await, (at(1), bytes("one")));
 }
 
 #[tokio::test]
@@ -384,12 +415,12 @@ async fn a_sound_file_of_another_format_stops_the_start_instead_of_going_back() 
     let mut directory = open_faulty(&store).await;
     directory.write(at(1), bytes("one")).await.unwrap();
     let name = CheckpointName { sequence: 1, time: at(2) };
-    // As a later version would write it: format 2, no payload.
+    // As a later version would write it: format 3, no payload.
     let mut checksum = crc32fast::Hasher::new();
-    checksum.update(&[2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    let file = [&b"dstrmckp\x02\0\0\0\0\0\0\0\0\0\0\0"[..], &checksum.finalize().to_le_bytes()].concat();
+    checksum.update(&[3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let file = [&b"dstrmckp\x03\0\0\0\0\0\0\0\0\0\0\0"[..], &checksum.finalize().to_le_bytes()].concat();
     store.put(&location(&store).path(&name.to_string()), file.into()).await.unwrap();
-    let error = CheckpointDir::open_at(location(&store)).await.unwrap_err();
+    let error = CheckpointDir::open_at(Files::new(location(&store))).await.unwrap_err();
     assert!(error.to_string().contains("was written by another version of dstream"), "{error}");
 }
 

@@ -9,7 +9,7 @@ const SECOND: Time = Time::from_millis(2_000);
 const THIRD: Time = Time::from_millis(3_000);
 
 fn batch(time: Time) -> Batch {
-    Batch { time, zero: Time::default(), blocks: BTreeMap::new() }
+    Batch::new(time, Time::default(), BTreeMap::new())
 }
 
 fn states(partitions: usize, initial: &[(u32, u32)]) -> KeyedStates<u32, u32> {

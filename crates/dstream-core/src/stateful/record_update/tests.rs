@@ -26,7 +26,7 @@ struct Found {
 fn states(expiry: Expiry, initial: Vec<(&str, i32)>) -> KeyedStates<String, i32> {
     let initial = initial.into_iter().map(|(key, state)| (key.to_owned(), state)).collect();
     let states = KeyedStates::new(1, expiry, initial);
-    states.be_born(0, &Batch { time: INIT, zero: Time::default(), blocks: BTreeMap::new() }).unwrap();
+    states.be_born(0, &Batch::new(INIT, Time::default(), BTreeMap::new())).unwrap();
     states
 }
 

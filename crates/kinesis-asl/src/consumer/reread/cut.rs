@@ -63,6 +63,8 @@ impl<'a> Collected<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use bytes::Bytes;
     use kpl_deagg::{Aggregator, RangePolicy};
 
@@ -91,7 +93,7 @@ mod tests {
     fn expander() -> Expander {
         Expander {
             shard: "s".into(),
-            origin: Origin::new(&"words".into(), &"s".into()).into(),
+            origin: Arc::new(Origin::new(&"words".into(), &"s".into())),
             hash_range: None,
             policy: RangePolicy::KeepAll,
             processed: None,

@@ -37,6 +37,14 @@ pub enum RereadError {
         /// The last failure.
         source: ServiceError,
     },
+    /// The program does not read the range's stream any more.
+    #[error(
+        "{range} cannot be read again: the program has no input stream for it any more; build one that reads its stream"
+    )]
+    NotRead {
+        /// What was to be read.
+        range: SequenceRange,
+    },
     /// A call failed in a way that trying again does not mend.
     #[error("{range} cannot be read again")]
     Refused {

@@ -1,5 +1,7 @@
 //! What receivers ask of their worker so that batches of an earlier run can be run again: whose the ranges are, and their records.
 
+use std::sync::Arc;
+
 use dstream_core::{Claim, Leftover};
 use kpl_deagg::{HashKeyRange, RangePolicy};
 use tracing::warn;
@@ -61,19 +63,24 @@ impl WorkerHub {
     /// Safe.
     pub async fn reread(&self, range: &SequenceRange) -> Result<Vec<KinesisRecord>, RereadError> {
         let services = self.services.get_or_init(|| self.connect()).await;
-        let (stream, api) =
-            services.source_of(&range.shard).map_err(|source| RereadError::Refused { range: range.clone(), source })?;
+        let (spec, api) =
+            services.stream_of(&range.shard).ok_or_else(|| RereadError::NotRead { range: range.clone() })?;
         let policy = self.config.tuning.range_policy;
         let hash_range = match policy {
             RangePolicy::KeepAll => None,
             _ => self.hash_range_of(&range.shard).await,
         };
-        let origin = Origin::new(&stream.name, &range.shard).into();
-        let expander = Expander { shard: range.shard.clone(), origin, hash_range, policy, processed: None };
-        let (budget, retry) = (stream.reading.budgets.of(&range.shard), stream.reading.reread);
+        let expander = Expander {
+            shard: range.shard.clone(),
+            origin: Arc::new(Origin::new(&spec.name, &range.shard)),
+            hash_range,
+            policy,
+            processed: None,
+        };
+        let (budget, retry) = (spec.reading.budgets.of(&range.shard), spec.reading.reread);
         let read = RangeReader { api: &*api, range, expander, budget, retry }.read().await;
         match read {
-            Err(error @ RereadError::Expired { .. }) if self.reading.on_expired == OnExpired::Continue => {
+            Err(error @ RereadError::Expired { .. }) if spec.reading.on_expired == OnExpired::Continue => {
                 self.reading.board.on_loss(&range.shard);
                 warn!(%error, "going on without them");
                 Ok(Vec::new())

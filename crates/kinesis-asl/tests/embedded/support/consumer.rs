@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use dstream_core::{DStream, StopMode, StreamingContext};
+use dstream_core::{DStream, StopMode, StreamingContext, StreamingContextBuilder};
 use kinesis_asl::{
     Aggregation, Credentials, InitialPosition, KinesisInputDStream, KinesisInputDStreamBuilder, KinesisRecord,
     LeaseKeys, OnExpired, Position, ReadingBoard, Retrieval, SubscriptionTiming,
@@ -84,6 +84,11 @@ impl Setup {
     }
 
     pub(crate) fn context() -> StreamingContext {
+        Self::builder().build().unwrap()
+    }
+
+    /// The builder of that context.
+    pub(crate) fn builder() -> StreamingContextBuilder {
         StreamingContext::builder("test")
             .master("local[2]")
             .batch_interval(Duration::from_millis(200))
@@ -91,8 +96,6 @@ impl Setup {
             .batch_attempts(3)
             .batch_retry_backoff(Duration::from_millis(10))
             .allow_multiple()
-            .build()
-            .unwrap()
     }
 
     /// The builder of one input stream.
@@ -155,7 +158,7 @@ impl Setup {
 }
 
 impl Noted {
-    fn new(input: usize, record: &KinesisRecord) -> Self {
+    pub(crate) fn new(input: usize, record: &KinesisRecord) -> Self {
         Self {
             input,
             stream: record.stream().to_owned(),

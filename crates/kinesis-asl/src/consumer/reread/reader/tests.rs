@@ -23,7 +23,7 @@ fn range(from: u64, to: u64, records: usize) -> SequenceRange {
 async fn read(stream: &Scripted, range: &SequenceRange) -> Result<Vec<SequenceNumber>, RereadError> {
     let expander = Expander {
         shard: "s".into(),
-        origin: Origin::new(&"words".into(), &"s".into()).into(),
+        origin: Arc::new(Origin::new(&"words".into(), &"s".into())),
         hash_range: None,
         policy: RangePolicy::KeepAll,
         processed: None,
