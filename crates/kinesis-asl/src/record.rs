@@ -101,6 +101,6 @@ impl BlockRecord for KinesisRecord {
     }
 
     fn describe(&self) -> Option<String> {
-        Some(format!("record {} of shard '{}'", self.position, self.shard))
+        Some(format!("record {} of shard '{}'", self.position, self.shard()))
     }
 }

@@ -1,6 +1,6 @@
 //! The cases of the Java KCL's tests that concern aggregates, each by its id and from data made here; `vectors.rs` holds many more.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use bytes::Bytes;
 use kpl_deagg::{Aggregator, Deaggregated, HashKey, HashKeyRange, RangePolicy, deaggregate};

@@ -13,7 +13,7 @@ use crate::lease::lease::Lease;
 use crate::range::{Holding, SequenceRange};
 use crate::shard::ShardId;
 use crate::worker::reading::{HeldShard, Phase};
-use crate::worker::seats::SeatId;
+use crate::worker::seats::{SeatId, seat_for};
 
 /// What a claim is waited for beyond the failover time, after which an owner that died is found out and its lease is taken.
 const BEYOND_FAILOVER: Duration = Duration::from_secs(5);
