@@ -29,6 +29,7 @@ impl Stuck {
         local.faults().add(reads).expect("a rule");
         let (sender, out) = pipe::pipe().expect("a pipe");
         while sender.try_write(&[b'\n'; 512]).is_ok() {}
+        while sender.try_write(b"\n").is_ok() {}
         let stdout = Stdio::from(sender.into_blocking_fd().expect("a pipe"));
         let args = [application, "words", local.kinesis_url(), "--dynamodb-endpoint", local.dynamodb_url()];
         let args = [&args, &["--batch-ms=100", "--initial-position=TRIM_HORIZON"][..], more].concat();

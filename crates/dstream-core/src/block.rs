@@ -130,14 +130,15 @@ impl fmt::Display for BlockId {
 #[derive(Debug)]
 pub struct Block<R, M> {
     id: BlockId,
-    records: Vec<R>,
+    /// As they were stored: nothing is moved to make them one.
+    pages: Vec<Vec<R>>,
     ranges: Vec<M>,
     bytes: usize,
 }
 
 impl<R, M> Block<R, M> {
-    pub(crate) const fn new(id: BlockId, records: Vec<R>, ranges: Vec<M>, bytes: usize) -> Self {
-        Self { id, records, ranges, bytes }
+    pub(crate) const fn new(id: BlockId, pages: Vec<Vec<R>>, ranges: Vec<M>, bytes: usize) -> Self {
+        Self { id, pages, ranges, bytes }
     }
 
     /// The name of the block.
@@ -146,8 +147,8 @@ impl<R, M> Block<R, M> {
     }
 
     /// The records, in the order of storing.
-    pub fn records(&self) -> &[R] {
-        &self.records
+    pub fn records(&self) -> Records<'_, R> {
+        Records { pages: &self.pages }
     }
 
     /// The ranges of the pages in the block, in the order of storing.
@@ -160,3 +161,48 @@ impl<R, M> Block<R, M> {
         self.bytes
     }
 }
+
+/// The records of a block.
+#[derive(Debug)]
+pub struct Records<'a, R> {
+    pages: &'a [Vec<R>],
+}
+
+impl<'a, R> Records<'a, R> {
+    /// One after the other, in the order of storing.
+    pub fn iter(self) -> impl Iterator<Item = &'a R> {
+        self.pages.iter().flatten()
+    }
+
+    /// The one at this place, counted from 0.
+    pub fn get(self, place: usize) -> Option<&'a R> {
+        self.iter().nth(place)
+    }
+
+    /// How many there are.
+    pub fn len(self) -> usize {
+        self.pages.iter().map(Vec::len).fold(0, usize::saturating_add)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// A copy of them in one piece.
+    pub fn to_vec(self) -> Vec<R>
+    where
+        R: Clone,
+    {
+        self.iter().cloned().collect()
+    }
+}
+
+// By hand: a derived `Clone` would ask for `R: Clone`.
+impl<R> Clone for Records<'_, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Records<'_, R> {}

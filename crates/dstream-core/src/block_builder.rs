@@ -22,7 +22,7 @@ enum Phase {
 
 #[derive(Debug)]
 struct OpenBlock<R, M> {
-    records: Vec<R>,
+    pages: Vec<Vec<R>>,
     ranges: Vec<M>,
     bytes: usize,
     reserved: Reserved,
@@ -62,7 +62,7 @@ impl<R, M> BlockBuilder<R, M> {
         if self.phase == Phase::Closed {
             return Push::Refused(page.reserved);
         }
-        self.open.records.extend(page.records);
+        self.open.pages.push(page.records);
         self.open.ranges.push(page.range);
         self.open.bytes = self.open.bytes.saturating_add(page.bytes);
         self.open.reserved.add(page.reserved);
@@ -74,21 +74,21 @@ impl<R, M> BlockBuilder<R, M> {
         if self.open.ranges.is_empty() {
             return None;
         }
-        let OpenBlock { records, ranges, bytes, reserved } = std::mem::take(&mut self.open);
-        Some(self.seal(records, ranges, bytes, reserved))
+        let OpenBlock { pages, ranges, bytes, reserved } = std::mem::take(&mut self.open);
+        Some(self.seal(pages, ranges, bytes, reserved))
     }
 
     /// Seals what was not pushed page by page, as the next block.
     pub(crate) fn seal(
         &mut self,
-        records: Vec<R>,
+        pages: Vec<Vec<R>>,
         ranges: Vec<M>,
         bytes: usize,
         reserved: Reserved,
     ) -> SealedBlock<R, M> {
         let id = BlockId::new(self.stream, self.next_number);
         self.next_number = self.next_number.saturating_add(1);
-        SealedBlock { block: Block::new(id, records, ranges, bytes), reserved }
+        SealedBlock { block: Block::new(id, pages, ranges, bytes), reserved }
     }
 
     /// Refuses pages from now on.
@@ -100,7 +100,7 @@ impl<R, M> BlockBuilder<R, M> {
 // By hand: a derived `Default` would ask for `R: Default`.
 impl<R, M> Default for OpenBlock<R, M> {
     fn default() -> Self {
-        Self { records: Vec::new(), ranges: Vec::new(), bytes: 0, reserved: Reserved::default() }
+        Self { pages: Vec::new(), ranges: Vec::new(), bytes: 0, reserved: Reserved::default() }
     }
 }
 
@@ -126,7 +126,7 @@ mod tests {
         builder.push(page((11..=20).collect(), "b"));
         let sealed = builder.cut().unwrap();
         assert_eq!(sealed.block.id().to_string(), "input-3-0");
-        assert_eq!(sealed.block.records(), (1..=20).collect::<Vec<_>>());
+        assert_eq!(sealed.block.records().to_vec(), (1..=20).collect::<Vec<_>>());
         assert_eq!(sealed.block.ranges(), ["a", "b"]);
         assert_eq!(sealed.block.size_bytes(), 80);
         builder.push(page((21..=30).collect(), "c"));
@@ -141,7 +141,7 @@ mod tests {
         builder.close();
         builder.close();
         assert_eq!(builder.push(page(vec![2], "b")), Push::Refused(Reserved::default()));
-        assert_eq!(builder.cut().unwrap().block.records(), [1]);
+        assert_eq!(builder.cut().unwrap().block.records().to_vec(), [1]);
         assert!(builder.cut().is_none());
     }
 
@@ -177,7 +177,7 @@ mod tests {
             for (number, block) in (0..).zip(&cut) {
                 prop_assert_eq!(block.id().number(), number);
                 let whole: Vec<usize> = block.ranges().iter().flat_map(|range| vec![*range; stored[*range]]).collect();
-                prop_assert_eq!(block.records(), whole.as_slice());
+                prop_assert_eq!(block.records().to_vec(), whole);
             }
         }
     }

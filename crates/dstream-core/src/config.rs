@@ -124,8 +124,7 @@ impl StreamingContextBuilder {
         self
     }
 
-    /// Bytes of records that may be in memory, stored and not yet processed, over all receivers. Default: 256 MiB; at most 4 GiB - 1
-    /// are used. Must hold a few batches, or fetching stands still between batches. Counted by
+    /// Bytes of records that may be in memory, stored and not yet processed, over all receivers. Default: 256 MiB. Must hold a few batches, or fetching stands still between batches. Counted by
     /// [`BlockRecord::size_bytes`](crate::BlockRecord::size_bytes).
     pub const fn memory_budget(mut self, bytes: usize) -> Self {
         self.memory_budget = bytes;

@@ -74,8 +74,8 @@ pub enum Event {
         /// fails on have been left out.
         retry_in: Option<Duration>,
     },
-    /// The program fails on a record, as often as the record is tried; it was left out, and its batch succeeded without it. Comes
-    /// right before the batch is completed.
+    /// The program fails on a record, as often as the record is tried; it was left out, and set aside or skipped. Its output operations
+    /// have succeeded without it; the batch is completed next, unless another record of it cannot be set aside.
     RecordLeftOut {
         /// Its batch.
         batch: Time,
@@ -91,7 +91,7 @@ pub enum Event {
         error: Arc<str>,
     },
     /// All output operations of a batch succeeded, and its positions were reported as processed; if they wait for a checkpoint,
-    /// [`CheckpointWritten`](Self::CheckpointWritten) says when.
+    /// [`CheckpointWritten`](Self::CheckpointWritten) says when; if they wait for the batch log, it is a matter of milliseconds.
     BatchCompleted(BatchInfo),
     /// An output operation of a batch failed for good; what follows is a matter of
     /// [`BatchFailure`](crate::BatchFailure).

@@ -110,7 +110,7 @@ impl<R: BlockRecord, M: BlockRange> HeldBlocks<R, M> {
             Some(Held { place: Place::Memory(here), .. }) => Arc::clone(&here.block),
             Some(Held { place: Place::Disk, .. }) | None => return Ok(()),
         };
-        let bytes = encode_block(found.records()).map_err(BlockStoreError::new)?;
+        let bytes = encode_block(found.records().iter(), found.size_bytes()).map_err(BlockStoreError::new)?;
         self.desk.store().put(id, &bytes)?;
         match self.settle(id, &found) {
             Settled::OnDisk(InMemory { block, reserved, .. }) => {

@@ -225,7 +225,8 @@ impl<Rc: Receiver> Input for ReceiverInput<Rc> {
         let replay = catch_unwind(AssertUnwindSafe(|| receiver.replay())).map_err(|panic| panicked(&*panic))?;
         Ok(replay.map(|replay| {
             let desk = TypedDesk::new(replay, Arc::clone(&self.intake), Arc::clone(&self.held));
-            Arc::new(desk) as Arc<dyn ReplayDesk>
+            let desk: Arc<dyn ReplayDesk> = Arc::new(desk);
+            desk
         }))
     }
 

@@ -53,6 +53,7 @@ mod block;
 mod block_builder;
 mod error;
 mod failed_records;
+mod fair_shares;
 mod graph_error;
 mod history;
 mod left_out;
@@ -60,6 +61,7 @@ mod master;
 mod metrics;
 mod operator;
 mod output_info;
+mod page_slices;
 mod plain_records;
 mod poison_search;
 mod range_replay;
@@ -76,12 +78,14 @@ mod tracker;
 // Seams, and what stands right behind them.
 mod block_store;
 mod clock;
+mod deposit;
 mod disk_block_store;
 mod event;
 mod exchange;
 mod listeners;
 mod receiver;
 mod receiver_store;
+mod room;
 mod store_gate;
 
 // Datasets, and the engine that computes them.
@@ -161,7 +165,7 @@ mod stepper;
 pub use batch::{BatchInfo, BatchOrigin, InputInfo};
 pub use batch_lines::BatchLines;
 pub use batch_report::{BatchReport, BatchStage, ReceiverReport, ReceiverStage};
-pub use block::{Block, BlockId, BlockRange, BlockRecord, StreamId};
+pub use block::{Block, BlockId, BlockRange, BlockRecord, Records, StreamId};
 pub use block_store::{BlockStore, BlockStoreError, MemoryBlockStore};
 pub use checkpoint::{
     CheckpointSettingError, GraphChange, Recovery, RecoveryError, SnapshotLookupError, snapshot_exists,
@@ -174,6 +178,7 @@ pub use context::StreamingContext;
 pub use control::StopMode;
 pub use data::{Data, Key};
 pub use dataset::TaskError;
+pub use deposit::Deposit;
 pub use disk_block_store::DiskBlockStore;
 pub use dstream::DStream;
 pub use error::{BoxError, StartError, StreamingError, error_chain};
@@ -197,6 +202,7 @@ pub use rate::{PidSettingError, PidSettings, RateSettingError, RecordsPerSecond,
 pub use rdd::Rdd;
 pub use receiver::{Positions, Receiver, ReceiverError};
 pub use receiver_store::{ReceiverStore, StoreClosed};
+pub use room::Room;
 pub use scheduling::BatchFailure;
 pub use state::State;
 pub use stateful::{StateSpec, UpdateSpec};

@@ -46,6 +46,30 @@ impl OutputRunner {
         self.inputs.iter().any(|input| input.may_leave_out() > 0)
     }
 
+    /// Runs asynchronous code of the program as a task of its own: should it block, the scheduler goes on. It is given up only
+    /// when nothing more is to be begun, and then waited for all the same.
+    pub(crate) async fn aside(
+        &self,
+        mut code: BoxFuture<'static, Result<(), BoxError>>,
+    ) -> Result<Result<(), BoxError>, PoolFailure> {
+        let control = Arc::clone(&self.engine.control);
+        let mut task = tokio::spawn(std::future::poll_fn(move |context| {
+            let _inside = inside::enter(&control, Place::Output);
+            code.poll_unpin(context)
+        }));
+        let joined = tokio::select! {
+            joined = &mut task => joined,
+            () = self.control().urgent() => {
+                task.abort();
+                task.await
+            }
+        };
+        joined.map_err(|error| match error.try_into_panic() {
+            Ok(panic) => PoolFailure::Panicked(panic_message(&*panic)),
+            Err(_) => PoolFailure::Ended,
+        })
+    }
+
     /// Looks a record up, on the task pool: it may have to be read from disk.
     pub(crate) async fn look_up(&self, id: RecordId) -> Result<FailedRecord, BoxError> {
         let input = self.inputs.iter().find(|input| input.stream() == id.block.stream());
@@ -194,42 +218,16 @@ impl<'a> OutputRun<'a> {
                 Work::Output => (run.run)(&job),
             }
         });
-        let ending = result.await.unwrap_or_else(|failure| {
-            Err(BoxError::from(match failure {
-                PoolFailure::Ended => JobError::Stopped,
-                PoolFailure::Panicked(message) => self.panic(message),
-            }))
-        });
+        let ending = result.await.unwrap_or_else(|failure| Err(self.broken_off(failure)));
         let ended = match ending {
             Ok(Ending::Done) => Ok(()),
-            Ok(Ending::Awaiting(rest)) => self.finish(rest).await,
+            Ok(Ending::Awaiting(rest)) => {
+                runner.aside(rest).await.unwrap_or_else(|failure| Err(self.broken_off(failure)))
+            }
             Err(error) => Err(error),
         };
         self.suspects = suspects.take();
         ended
-    }
-
-    /// Runs what is left of an output operation as a task of its own: should it block, the scheduler goes on. It is given up
-    /// only when nothing more is to be begun, and then waited for all the same.
-    async fn finish(&self, mut rest: BoxFuture<'static, Result<(), BoxError>>) -> Result<(), BoxError> {
-        let control = Arc::clone(&self.runner.engine.control);
-        let mut task = tokio::spawn(std::future::poll_fn(move |context| {
-            let _inside = inside::enter(&control, Place::Output);
-            rest.poll_unpin(context)
-        }));
-        let joined = tokio::select! {
-            joined = &mut task => joined,
-            () = self.runner.control().urgent() => {
-                task.abort();
-                task.await
-            }
-        };
-        joined.unwrap_or_else(|error| {
-            Err(BoxError::from(match error.try_into_panic() {
-                Ok(panic) => self.panic(panic_message(&*panic)),
-                Err(_) => JobError::Stopped,
-            }))
-        })
     }
 
     fn note_started(&mut self) {
@@ -283,6 +281,13 @@ impl<'a> OutputRun<'a> {
         self.info.failed_attempts = self.info.failed_attempts.max(1);
         self.note_failure(error.to_string(), Verdict::GiveUp);
         self.failed(error.into())
+    }
+
+    fn broken_off(&self, failure: PoolFailure) -> BoxError {
+        BoxError::from(match failure {
+            PoolFailure::Ended => JobError::Stopped,
+            PoolFailure::Panicked(message) => self.panic(message),
+        })
     }
 
     fn panic(&self, message: String) -> JobError {

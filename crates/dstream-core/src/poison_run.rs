@@ -6,15 +6,12 @@
 //! hold what comes of the records that the batch keeps, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-
-use futures::FutureExt;
 
 use crate::batch::Batch;
 use crate::batch_run::one_by_one;
 use crate::block::StreamId;
-use crate::error::{BoxError, StreamingError, panic_message};
+use crate::error::{BoxError, StreamingError};
 use crate::event::Event;
 use crate::failed_records::{LeftOutRecords, RecordFate};
 use crate::input::{FailedRecord, Failure, HandOver};
@@ -23,6 +20,7 @@ use crate::output_run::{OutputEnd, OutputRun, OutputRunner, Probed};
 use crate::poison_search::{Lone, Next, PoisonSearch, TakenIn, Verdict};
 use crate::retry;
 use crate::scheduling::BatchFailure;
+use crate::task_pool::PoolFailure;
 
 pub(crate) struct PoisonRun<'a> {
     runner: &'a OutputRunner,
@@ -205,16 +203,14 @@ impl<'a> PoisonRun<'a> {
 
     /// Tries as often as a batch is tried.
     async fn safely(&self, record: &Arc<str>, hand_over: &HandOver, failure: &Arc<Failure>) -> Result<(), OutputEnd> {
-        let control = self.runner.control();
         let mut failed = 0_u32;
         loop {
-            let handed_over = AssertUnwindSafe(hand_over(Arc::clone(failure))).catch_unwind();
-            let result = tokio::select! {
-                result = handed_over => result,
-                () = control.urgent() => return Err(OutputEnd::GivenUp),
+            let error = match self.runner.aside(hand_over(Arc::clone(failure))).await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) => error,
+                Err(PoolFailure::Panicked(message)) => format!("panicked: {message}").into(),
+                Err(PoolFailure::Ended) => return Err(OutputEnd::GivenUp),
             };
-            let result = result.unwrap_or_else(|panic| Err(format!("panicked: {}", panic_message(&*panic)).into()));
-            let Err(error) = result else { return Ok(()) };
             failed = failed.saturating_add(1);
             tracing::warn!(%record, %error, failed, "a record could not be handed to the dead letters");
             let retry::Verdict::RetryIn(wait) = self.runner.retry.judge(failed) else {
@@ -222,7 +218,7 @@ impl<'a> PoisonRun<'a> {
             };
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                () = control.urgent() => return Err(OutputEnd::GivenUp),
+                () = self.runner.control().urgent() => return Err(OutputEnd::GivenUp),
             }
         }
     }

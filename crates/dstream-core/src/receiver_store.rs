@@ -6,32 +6,46 @@ use std::sync::{Arc, Mutex};
 use thiserror::Error;
 
 use crate::block::{BlockRange, BlockRecord, StreamId};
-use crate::block_builder::{BlockBuilder, Page, Push, SealedBlock};
+use crate::block_builder::{BlockBuilder, SealedBlock};
 use crate::control::Control;
+use crate::deposit::Deposit;
 use crate::error::StreamingError;
 use crate::event::Event;
 use crate::lock::lock;
-use crate::memory_budget::{MemoryBudget, Reserved};
-use crate::rate::{Passed, RateCap, RateGate, RecordsPerSecond};
+use crate::memory_budget::{Holder, MemoryBudget, Reserved};
+use crate::page_slices::{Slice, bytes_at_once, first_slice};
+use crate::rate::{RateCap, RateGate, RecordsPerSecond};
 use crate::receiver::ReceiverError;
+use crate::room::Room;
 use crate::store_gate::StoreGate;
 
-/// What a receiver stores through. Cheap to clone; all clones feed the same stream.
+/// What a receiver stores through. Cheap to clone; all clones feed the same stream, and have one share of the memory budget; see
+/// [`lane`](Self::lane).
 pub struct ReceiverStore<R, M> {
     intake: Arc<Intake<R, M>>,
+    holder: Holder,
 }
 
 impl<R: BlockRecord, M: BlockRange> ReceiverStore<R, M> {
-    pub(crate) const fn new(intake: Arc<Intake<R, M>>) -> Self {
-        Self { intake }
+    pub(crate) fn new(intake: Arc<Intake<R, M>>) -> Self {
+        let holder = intake.budget.new_holder();
+        Self { intake, holder }
+    }
+
+    /// A handle to the same stream with a share of its own of the memory budget: for a task of the receiver that reads a part of the
+    /// source, such as a shard. While pages wait for memory, the one whose handle holds least comes first, so a part that brings much
+    /// does not keep the others out.
+    #[must_use]
+    pub fn lane(&self) -> Self {
+        Self::new(Arc::clone(&self.intake))
     }
 
     /// Stores one page of records, all from `range`. The page is atomic: it lands whole in one block. Pages of one task
     /// are stored in the order of its calls. A page may be empty; its range then counts as stored all the same.
     ///
-    /// While unfinished batches of an earlier run are run again, it waits for their end. Then it waits until the rate limit of the receiver lets the page pass, if there is one: a page passes whole, and the next one
-    /// waits until it is paid for. Then waits while the memory budget of the context is used up; a page larger than the whole
-    /// budget waits until it is alone.
+    /// While unfinished batches of an earlier run are run again, it waits for their end. Then it waits until the rate limit of the
+    /// receiver lets the page pass, if there is one: a page passes whole, and the next one waits until it is paid for. Then it waits
+    /// while the memory budget of the context is used up; a page larger than the whole budget waits until it is alone. Whoever can cut a page in two asks for [`room`](Self::room) instead.
     ///
     /// # Errors
     /// [`StoreClosed`] when the context has stopped taking data: the page was not stored, and the caller should end.
@@ -39,23 +53,63 @@ impl<R: BlockRecord, M: BlockRange> ReceiverStore<R, M> {
     /// # Cancellation
     /// Safe: a dropped call has stored nothing.
     pub async fn store(&self, page: Vec<R>, range: M) -> Result<(), StoreClosed> {
-        let bytes = page.iter().map(BlockRecord::size_bytes).fold(0, usize::saturating_add);
-        let intake = &self.intake;
-        intake.gate.pass().await.map_err(|_| StoreClosed)?;
-        let records = u64::try_from(page.len()).unwrap_or(u64::MAX);
-        let passed = intake.rates.pass(records).await.map_err(|_| StoreClosed)?;
-        let reserved = intake.budget.reserve(bytes).await.map_err(|_| StoreClosed)?;
-        let push = lock(&intake.builder).push(Page { records: page, range, bytes, reserved });
-        match push {
-            Push::Taken => {
-                Passed::kept(passed);
-                Ok(())
-            }
-            Push::Refused(reserved) => {
-                intake.budget.give_back(reserved);
-                Err(StoreClosed)
-            }
+        let whole = first_slice(page.iter().map(BlockRecord::size_bytes), None, usize::MAX);
+        self.room_for(whole, &mut self.deposit(0)).await?.store(page, range)
+    }
+
+    /// Sets `bytes` of the memory budget aside for a page that is about to be taken apart; nothing if they are not free, or others wait
+    /// for them. As long as the deposit holds what the page needs, the next one may be fetched meanwhile, and the receiver has no more
+    /// than one page outside of the budget.
+    pub fn deposit(&self, bytes: usize) -> Deposit<'_> {
+        let Intake { gate, budget, .. } = &*self.intake;
+        let reserved = if gate.is_open() { budget.reserve_now(self.holder, bytes) } else { None };
+        Deposit::new(budget, reserved.unwrap_or_default())
+    }
+
+    /// Waits for room for as many of `records`, from the first on, as may be stored at once: no more than the rate limit lets come in a
+    /// second, no more bytes than the deposit and the free memory hold (or a sixteenth of the budget, if there is no deposit and less is
+    /// free), at least one. The room is for exactly these; the next call, for the rest, goes by the limits as they are then.
+    ///
+    /// # Errors
+    /// [`StoreClosed`] when the context has stopped taking data.
+    ///
+    /// # Cancellation
+    /// Safe: a dropped call, or a room that is dropped, has stored nothing.
+    pub async fn room(&self, records: &[R], deposit: &mut Deposit<'_>) -> Result<Room<'_, R, M>, StoreClosed> {
+        let Intake { rates, budget, gate, .. } = &*self.intake;
+        if !gate.is_open() {
+            // Memory belongs to others until it opens.
+            deposit.give_back();
+            gate.pass().await.map_err(|_| StoreClosed)?;
         }
+        let (rate, sizes) = (rates.limit(), || records.iter().map(BlockRecord::size_bytes));
+        let all = first_slice(sizes(), rate, usize::MAX);
+        let missing = all.bytes.saturating_sub(deposit.bytes());
+        if let Some(more) = budget.reserve_now(self.holder, missing) {
+            deposit.add(more);
+        }
+        let slice = match deposit.bytes() {
+            enough if enough >= all.bytes => all,
+            0 => first_slice(sizes(), rate, bytes_at_once(budget.free(), budget.limit())),
+            some => first_slice(sizes(), rate, some),
+        };
+        self.room_for(slice, deposit).await
+    }
+
+    async fn room_for(&self, slice: Slice, deposit: &mut Deposit<'_>) -> Result<Room<'_, R, M>, StoreClosed> {
+        let Intake { rates, budget, gate, .. } = &*self.intake;
+        gate.pass().await.map_err(|_| StoreClosed)?;
+        let records = u64::try_from(slice.records).unwrap_or(u64::MAX);
+        let passed = rates.pass(records).await.map_err(|_| StoreClosed)?;
+        let reserved = match deposit.take(slice.bytes) {
+            Some(reserved) => reserved,
+            None => {
+                // Who waits holds nothing: two that wait for each other's deposits would wait for ever.
+                deposit.give_back();
+                budget.reserve(self.holder, slice.bytes).await.map_err(|_| StoreClosed)?
+            }
+        };
+        Ok(Room::new(&self.intake, slice, passed, reserved))
     }
 
     /// The most records per second that `store` lets pass now; `None` when there is no limit. A receiver may ask for smaller
@@ -89,7 +143,7 @@ impl<R: BlockRecord, M: BlockRange> ReceiverStore<R, M> {
 // By hand: a derived `Clone` would ask for `R: Clone`.
 impl<R, M> Clone for ReceiverStore<R, M> {
     fn clone(&self) -> Self {
-        Self { intake: Arc::clone(&self.intake) }
+        Self { intake: Arc::clone(&self.intake), holder: self.holder }
     }
 }
 
@@ -144,13 +198,23 @@ impl<R, M> Intake<R, M> {
         &self.budget
     }
 
+    pub(crate) const fn builder(&self) -> &Mutex<BlockBuilder<R, M>> {
+        &self.builder
+    }
+
     pub(crate) const fn gate(&self) -> &StoreGate {
         &self.gate
     }
 
     /// Seals records that no page brought as the next block.
-    pub(crate) fn seal(&self, records: Vec<R>, ranges: Vec<M>, bytes: usize, reserved: Reserved) -> SealedBlock<R, M> {
-        lock(&self.builder).seal(records, ranges, bytes, reserved)
+    pub(crate) fn seal(
+        &self,
+        pages: Vec<Vec<R>>,
+        ranges: Vec<M>,
+        bytes: usize,
+        reserved: Reserved,
+    ) -> SealedBlock<R, M> {
+        lock(&self.builder).seal(pages, ranges, bytes, reserved)
     }
 
     pub(crate) fn cut(&self) -> Option<SealedBlock<R, M>> {

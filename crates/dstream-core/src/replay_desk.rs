@@ -86,12 +86,15 @@ impl<R: BlockRecord, M: BlockRange> TypedDesk<R, M> {
         let bytes = records.iter().map(BlockRecord::size_bytes).fold(0, usize::saturating_add);
         let budget = self.intake.budget();
         let reserved = if self.held.uses_disk() {
-            budget.reserve(bytes).await.map_err(|_| ReceiverError::new("the context is stopping"))?
+            budget
+                .reserve(budget.new_holder(), bytes)
+                .await
+                .map_err(|_| ReceiverError::new("the context is stopping"))?
         } else {
             // A batch needs all its blocks at once, and they fitted before; waiting for more room could take for ever.
-            budget.take(bytes)
+            budget.take(budget.new_holder(), bytes)
         };
-        Ok(self.held.add(self.intake.seal(records, ranges, bytes, reserved)))
+        Ok(self.held.add(self.intake.seal(vec![records], ranges, bytes, reserved)))
     }
 }
 

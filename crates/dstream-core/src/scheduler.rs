@@ -38,7 +38,6 @@ use futures::future::{BoxFuture, OptionFuture};
 use tokio::sync::Semaphore;
 
 use crate::aftermath::Aftermath;
-use crate::batch::BatchOrigin;
 use crate::batch_maker::BatchMaker;
 use crate::batch_queue::{BatchQueue, Submitted};
 use crate::batch_run::EndedBatch;
@@ -56,6 +55,8 @@ use crate::stop_deadline::{CutShort, StopDeadline};
 use crate::stream_node::fed_by_receivers;
 use crate::supervisor::Parts;
 use crate::time::Time;
+
+mod recovering;
 
 pub(crate) struct Scheduler {
     clock: Arc<dyn Clock>,
@@ -182,41 +183,6 @@ impl Scheduler {
         self.phase = Phase::Quiescing(self.receivers.stop_fetching());
     }
 
-    fn note_reloaded(&mut self, reloaded: Option<Result<Reloaded, StreamingError>>) {
-        match (reloaded, &mut self.phase) {
-            (Some(Ok(reloaded)), Phase::Recovering(rerun)) => rerun.next = Some(reloaded),
-            (Some(Err(error)), _) => return self.engine.control.fail(error),
-            (Some(Ok(_)) | None, _) => {}
-        }
-        self.run_again();
-    }
-
-    /// Submits what was read again, and before it what is made up for, as far as there is room. When all of it is settled, the
-    /// batches of this run begin.
-    fn run_again(&mut self) {
-        while self.queue.room() > 0 {
-            let Phase::Recovering(rerun) = &mut self.phase else { return };
-            let missing = match &rerun.next {
-                Some(next) => self.maker.take_before(next.batch),
-                None if rerun.is_over() => self.maker.take_through_floor(),
-                None => None,
-            };
-            match (missing, rerun.next.take_if(|_| missing.is_none())) {
-                (Some(missing), _) => self.submit(missing),
-                (None, Some(reloaded)) => self.submit_again(reloaded),
-                (None, None) => break,
-            }
-        }
-        if matches!(&self.phase, Phase::Recovering(rerun) if rerun.is_over())
-            && self.running.is_empty()
-            && self.queue.is_empty()
-        {
-            self.maker.go_on(self.clock.now());
-            self.phase = Phase::Streaming;
-            self.receivers.admit_pages();
-        }
-    }
-
     fn is_drained(&self) -> bool {
         self.has_run_all() && self.settling.is_settled()
     }
@@ -292,15 +258,6 @@ impl Scheduler {
     fn submit(&mut self, time: Time) {
         let Some(submitted) = self.maker.make(time, self.running.outputs(), self.clock.now()) else { return };
         self.settling.submitted(&submitted.batch, &self.receivers);
-        self.enqueue(submitted);
-    }
-
-    /// The batch is in the log already.
-    fn submit_again(&mut self, reloaded: Reloaded) {
-        let time = reloaded.batch;
-        self.maker.take_back(reloaded, &self.receivers);
-        let Some(mut submitted) = self.maker.make(time, self.running.outputs(), self.clock.now()) else { return };
-        submitted.info.origin = BatchOrigin::Unfinished;
         self.enqueue(submitted);
     }
 

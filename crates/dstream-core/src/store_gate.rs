@@ -35,6 +35,11 @@ impl StoreGate {
         if state == State::Open { Ok(()) } else { Err(StoreGateClosed) }
     }
 
+    /// Whether a page may pass at once.
+    pub(crate) fn is_open(&self) -> bool {
+        *self.state.borrow() == State::Open
+    }
+
     /// Lets pages wait, unless they are refused.
     pub(crate) fn shut(&self) {
         self.move_to(State::Shut);

@@ -1,7 +1,8 @@
 //! Records as text files: one file for each partition of a directory, and a mark once all of them are there.
 //!
 //! A directory that is written again holds what was written last, and nothing of what was there before. While it is being
-//! written, its mark is not there.
+//! written, its mark is not there. Each file appears whole or not at all. So after a crash a directory with its mark is what its
+//! batch wrote, and one without it is written again with its batch.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -69,6 +70,7 @@ impl TextDirectory {
         for old in there.into_iter().map(|meta| meta.location).filter(|path| !ours.contains(path)) {
             delete(home, &old).await.map_err(failed(old.filename().unwrap_or_default()))?;
         }
+        home.sweep(&self.name, |file| file.starts_with("part-") || file == MARK).await;
         home.store.put(&mark, Bytes::new().into()).await.map_err(failed(MARK))?;
         Ok(())
     }

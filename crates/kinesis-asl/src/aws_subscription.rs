@@ -7,7 +7,7 @@ use aws_sdk_kinesis::types::{self as sdk, ShardIteratorType, StartingPosition, S
 use kinesis_endpoint::ServiceError;
 
 use crate::api::Place;
-use crate::aws_api::{child_of, raw_record};
+use crate::aws_api::{child_of, raw_records};
 use crate::subscription::{ConsumerArn, ConsumerStatus, RegisteredConsumer, SubscribedPage, Subscription};
 
 pub(crate) const CALL: &str = "SubscribeToShard";
@@ -42,7 +42,7 @@ fn page_of(event: sdk::SubscribeToShardEvent) -> Result<SubscribedPage, String> 
     // The SDK turns an absent number into an empty one.
     let continuation = Some(event.continuation_sequence_number).filter(|number| !number.is_empty());
     Ok(SubscribedPage {
-        records: event.records.into_iter().map(raw_record).collect::<Result<_, _>>()?,
+        records: raw_records(event.records)?,
         continuation: continuation.map(|number| number.parse()).transpose().map_err(|error| format!("{error}"))?,
         children: event.child_shards.unwrap_or_default().iter().map(child_of).collect::<Result<_, _>>()?,
         millis_behind_latest: Some(event.millis_behind_latest),

@@ -40,6 +40,7 @@ mod input_dstream;
 pub mod lease;
 mod limits;
 pub mod origin;
+mod packing;
 mod patience;
 pub mod position;
 mod range;

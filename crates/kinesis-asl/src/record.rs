@@ -15,13 +15,19 @@ use crate::shard::ShardId;
 /// Bytes that a record costs beside its data and keys: this struct.
 const FIXED_COST: usize = size_of::<KinesisRecord>();
 
+/// What a record of this data and key costs in memory, in bytes; no part of an aggregate costs more than the aggregate.
+pub(crate) fn cost_of(data: &Bytes, partition_key: &str) -> usize {
+    FIXED_COST + data.len() + partition_key.len()
+}
+
 /// A user record: either a Kinesis record or one part of a KPL aggregate. Its bytes are slices of what came from
 /// Kinesis; a clone copies no data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KinesisRecord {
     pub(crate) data: Bytes,
     pub(crate) partition_key: ByteString,
-    pub(crate) explicit_hash_key: Option<ByteString>,
+    // Rare, so a record is small without.
+    pub(crate) explicit_hash_key: Option<Box<ByteString>>,
     pub(crate) position: Position,
     pub(crate) aggregation: Aggregation,
     pub(crate) arrival: Option<Timestamp>,
@@ -53,7 +59,7 @@ impl KinesisRecord {
     /// The explicit hash key, known only for a part of an aggregate that was given one.
     #[must_use]
     pub fn explicit_hash_key(&self) -> Option<&str> {
-        self.explicit_hash_key.as_deref()
+        self.explicit_hash_key.as_deref().map(|key| &**key)
     }
 
     /// Sequence number and sub-sequence number.
@@ -89,7 +95,7 @@ impl KinesisRecord {
 
 impl BlockRecord for KinesisRecord {
     fn size_bytes(&self) -> usize {
-        FIXED_COST + self.data.len() + self.partition_key.len()
+        cost_of(&self.data, &self.partition_key)
     }
 
     fn encode(&self, into: &mut Vec<u8>) -> Result<(), BoxError> {

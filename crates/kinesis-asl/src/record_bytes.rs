@@ -69,7 +69,7 @@ pub(crate) fn decode(mut bytes: Bytes) -> Result<KinesisRecord, RecordBytesError
     let shard = ShardId::from(&*take_text(&mut bytes)?);
     let origin = Arc::new(Origin { stream, shard });
     let partition_key = take_text(&mut bytes)?;
-    let explicit_hash_key = if has(part::HASH_KEY) { Some(take_text(&mut bytes)?) } else { None };
+    let explicit_hash_key = if has(part::HASH_KEY) { Some(Box::new(take_text(&mut bytes)?)) } else { None };
     let aggregation = if has(part::AGGREGATED) { Aggregation::Aggregated } else { Aggregation::Plain };
     Ok(KinesisRecord { data: bytes, partition_key, explicit_hash_key, position, aggregation, arrival, origin })
 }
@@ -105,7 +105,7 @@ mod tests {
             KinesisRecord {
                 data: data.into(),
                 partition_key: key.into(),
-                explicit_hash_key: hash_key.map(Into::into),
+                explicit_hash_key: hash_key.map(|key| Box::new(key.into())),
                 position: Position::new(SequenceNumber::from_limbs(limbs), sub),
                 aggregation: if aggregated { Aggregation::Aggregated } else { Aggregation::Plain },
                 arrival: arrival.map(Timestamp::from_millis),

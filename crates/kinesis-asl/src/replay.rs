@@ -41,6 +41,10 @@ impl RangeReplay<KinesisRecord, SequenceRange> for KinesisReplay {
         self.hub.claim(self.seat, unfinished).await.map_err(ReceiverError::new)
     }
 
+    async fn prepare(&self, snapshot: &str, through: &[SequenceRange]) {
+        self.hub.prepare(snapshot, through).await;
+    }
+
     async fn read(&self, range: &SequenceRange) -> Result<Vec<KinesisRecord>, ReceiverError> {
         self.hub.reread(range).await.map_err(ReceiverError::new)
     }

@@ -85,11 +85,28 @@ impl FromStr for SequenceNumber {
             return Err(refused());
         }
         text.as_bytes().chunks(STEP_DIGITS).try_fold(Self::ZERO, |so_far, digits| {
-            let (factor, add) =
-                digits.iter().fold((1_u64, 0_u64), |(factor, add), b| (factor * 10, add * 10 + u64::from(b - b'0')));
+            let (factor, add) = step(digits);
             so_far.mul_add(factor, add).ok_or_else(refused)
         })
     }
+}
+
+/// The number that at most [`STEP_DIGITS`] digits stand for, and 10 to the power of how many they are. Eight digits at a time, since each
+/// record has 56 of them.
+fn step(digits: &[u8]) -> (u64, u64) {
+    let (eights, rest) = digits.as_chunks();
+    let whole = eights
+        .iter()
+        .fold((1, 0), |(factor, add), eight| (factor * 100_000_000, add * 100_000_000 + eight_digits(*eight)));
+    rest.iter().fold(whole, |(factor, add), b| (factor * 10, add * 10 + u64::from(b - b'0')))
+}
+
+/// The number that eight digits stand for: neighbours are joined to pairs, pairs to fours, fours to the whole.
+const fn eight_digits(digits: [u8; 8]) -> u64 {
+    let ones = u64::from_le_bytes(digits) & 0x0F0F_0F0F_0F0F_0F0F;
+    let pairs = (ones.wrapping_mul(2_561) >> 8) & 0x00FF_00FF_00FF_00FF;
+    let fours = (pairs.wrapping_mul(6_553_601) >> 16) & 0x0000_FFFF_0000_FFFF;
+    fours.wrapping_mul(42_949_672_960_001) >> 32
 }
 
 impl fmt::Display for SequenceNumber {

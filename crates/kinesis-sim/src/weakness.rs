@@ -89,6 +89,7 @@ impl Weakness {
             LeaseChange::HandOver { .. } => self == Self::HandOvers,
             LeaseChange::Ask { .. } => self == Self::Asks,
             LeaseChange::Children { .. }
+            | LeaseChange::Prepare { .. }
             | LeaseChange::Retract { .. }
             | LeaseChange::Call { .. }
             | LeaseChange::HashRange { .. } => false,

@@ -1,5 +1,5 @@
 //! Random stories: each seed is one, and each invariant holds in all of them. `cargo xtask sim` plays thousands.
-#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
+#![expect(clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::time::Duration;
 

@@ -22,6 +22,8 @@ const WAITING: Panel = Panel { top: RATES.bottom() + 20, height: 90 };
 const BANDS_TOP: u64 = WAITING.bottom() + 20;
 /// Records are counted by the second, which is longer than a batch as a rule.
 const SECOND: Millis = Millis(1_000);
+/// Space at the right for the slanted name of a step at the end.
+const MARGIN: u64 = 90;
 /// Names of lines and workers in a row of the legend.
 const PER_ROW: usize = 10;
 const IN: &str = "stroke=\"#999999\" stroke-width=\"4\"";
@@ -57,7 +59,7 @@ impl Timeline {
         let (scale, owners) = (Scale { end }, bands.panel(BANDS_TOP));
         let workers: BTreeSet<WorkerNumber> = self.processed.iter().map(|record| record.worker).collect();
         let rows = u64::try_from(workers.len().saturating_add(2).div_ceil(PER_ROW)).unwrap_or(1);
-        let (width, height) = (LEFT + WIDTH + 30, owners.bottom().saturating_add(50).saturating_add(rows * 18));
+        let (width, height) = (LEFT + WIDTH + MARGIN, owners.bottom().saturating_add(50).saturating_add(rows * 18));
         writeln!(
             svg,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"11\">\n\

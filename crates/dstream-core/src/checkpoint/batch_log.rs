@@ -30,6 +30,8 @@ pub(crate) struct BatchLog {
     contents: VecDeque<Vec<(StreamId, LoggedBlocks)>>,
     write: Option<BoxFuture<'static, Result<(), LogFailure>>>,
     removal: Option<BoxFuture<'static, Vec<Time>>>,
+    /// There is a snapshot of this batch, and what it made needless was not begun to be removed.
+    removable: Option<Time>,
     /// Of a program that carries nothing from batch to batch.
     done: Option<DoneMark>,
     failed: bool,
@@ -63,6 +65,7 @@ impl BatchLog {
             contents: VecDeque::new(),
             write: None,
             removal: None,
+            removable: None,
             done: (done == DoneBy::Mark).then(DoneMark::default),
             failed: false,
         }
@@ -102,7 +105,14 @@ impl BatchLog {
     pub(crate) fn note_snapshot(&mut self, through: Time) {
         self.schedule.note_snapshot();
         self.begin();
-        if self.removal.is_none() {
+        self.removable = Some(through);
+        self.begin_removal();
+    }
+
+    fn begin_removal(&mut self) {
+        if self.removal.is_none()
+            && let Some(through) = self.removable.take()
+        {
             let batches = self.schedule.removable(through);
             self.removal = (!batches.is_empty()).then(|| remove(self.files.clone(), batches).boxed());
         }
@@ -156,6 +166,7 @@ impl BatchLog {
             Some(removed) = OptionFuture::from(removal.as_mut()) => {
                 self.removal = None;
                 self.schedule.note_removed(&removed);
+                self.begin_removal();
             }
         }
     }

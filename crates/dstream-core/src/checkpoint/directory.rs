@@ -2,12 +2,14 @@
 
 use bytes::Bytes;
 
+use crate::checkpoint::done_mark;
 use crate::checkpoint::draft::Draft;
 use crate::checkpoint::envelope::{self, Damage, Format};
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::files::Files;
 use crate::checkpoint::ledger::{Known, Ledger};
 use crate::checkpoint::location::Location;
+use crate::checkpoint::log_entry::BatchName;
 use crate::checkpoint::manifest::{self, PartRef};
 use crate::checkpoint::name::{CheckpointName, PartName};
 use crate::time::Time;
@@ -54,6 +56,7 @@ impl CheckpointDir {
     }
 
     async fn open_at(files: Files) -> Result<Self, CheckpointError> {
+        files.sweep(is_ours).await;
         let mut ledger = list(&files).await?;
         let mut directory = Self { files, ledger: Ledger::default(), next: ledger.next_sequence() };
         for (name, known) in &mut ledger.checkpoints {
@@ -186,6 +189,12 @@ impl CheckpointDir {
             }
         })
     }
+}
+
+/// Whether a file is of a checkpoint directory.
+fn is_ours(file: &str) -> bool {
+    let log = || BatchName::parse(file).is_some() || file == done_mark::FILE;
+    CheckpointName::parse(file).is_some() || PartName::parse(file).is_some() || log()
 }
 
 /// What is there of ours; names that are not ours are passed over.

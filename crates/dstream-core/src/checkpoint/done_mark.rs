@@ -76,4 +76,4 @@ pub(super) async fn read(files: &Files) -> Result<Option<Time>, CheckpointError>
     Ok(millis.map(Time::from_millis))
 }
 
-const FILE: &str = "batches-done";
+pub(super) const FILE: &str = "batches-done";

@@ -42,6 +42,11 @@ impl Files {
         Ok(names.map(str::to_owned).collect())
     }
 
+    /// Removes what a crash left of writes of files that are `ours`.
+    pub(super) async fn sweep(&self, ours: fn(&str) -> bool) {
+        self.location.sweep("", ours).await;
+    }
+
     /// Writes a file that is not there yet, durably.
     pub(super) async fn write_new(&self, file: &str, payload: &[Bytes]) -> Result<(), CheckpointError> {
         // Never over what is there: it may be another writer's.

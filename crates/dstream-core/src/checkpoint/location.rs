@@ -43,6 +43,8 @@ pub(crate) struct Location {
     pub(crate) prefix: StorePath,
     /// For messages.
     pub(crate) shown: Arc<str>,
+    /// Where it is on this machine, if it is.
+    pub(crate) local: Option<PathBuf>,
 }
 
 impl Location {
@@ -69,7 +71,7 @@ impl Location {
             .map_err(|source| LocationError::Open { location: shown.to_string(), source })?;
         // Without it, a file counts as written as soon as the system has heard of it; after a power cut it may be gone.
         let store = Arc::new(store.with_fsync(true));
-        Ok(Self { store, prefix: StorePath::default(), shown })
+        Ok(Self { store, prefix: StorePath::default(), shown, local: Some(path) })
     }
 
     pub(crate) fn path(&self, file: &str) -> StorePath {
@@ -88,6 +90,30 @@ impl Location {
             other => other,
         }
     }
+
+    /// Removes what writes of files that are `ours` have left in the directory `below`, when a crash broke them off: files are
+    /// written under a name of their own, `<file>#<number>`, which readers of the directory would take for one more file. Other
+    /// stores keep nothing of such a write.
+    pub(crate) async fn sweep(&self, below: &str, ours: fn(&str) -> bool) {
+        let Some(directory) = self.local.as_ref().map(|local| local.join(below)) else { return };
+        // What cannot be removed is of no harm to us.
+        let _ = tokio::task::spawn_blocking(move || sweep(&directory, ours)).await;
+    }
+}
+
+fn sweep(directory: &Path, ours: fn(&str) -> bool) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let begun = name.to_str().and_then(|name| name.rsplit_once('#'));
+        let is_begun = |(file, number): (&str, &str)| {
+            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) && ours(file)
+        };
+        if begun.is_some_and(is_begun) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes the directory and those above it that are missing, so that they survive a power cut.
@@ -127,7 +153,7 @@ fn open_s3(location: &str, bucket: &str, path: &str) -> Result<Location, Locatio
     let store = opened.map_err(|source| LocationError::Open { location: location.to_owned(), source })?;
     let prefix = StorePath::parse(path)
         .map_err(|source| LocationError::Open { location: location.to_owned(), source: source.into() })?;
-    Ok(Location { store: Arc::new(store), prefix, shown: location.trim_end_matches('/').into() })
+    Ok(Location { store: Arc::new(store), prefix, shown: location.trim_end_matches('/').into(), local: None })
 }
 
 #[cfg(not(feature = "s3"))]
@@ -241,6 +267,19 @@ mod tests {
         let location = Location::open("s3://bucket/a/b/").await.unwrap();
         assert_eq!(location.path("file").as_ref(), "a/b/file");
         assert_eq!(location.show("file"), "s3://bucket/a/b/file");
+    }
+
+    #[tokio::test]
+    async fn what_a_crash_left_of_our_own_writes_is_swept_and_nothing_else() {
+        let fresh = FreshDir::below(&std::env::temp_dir(), "dstream-test").unwrap();
+        let location = Location::open(fresh.path().to_str().unwrap()).await.unwrap();
+        std::fs::create_dir(fresh.path().join("out")).unwrap();
+        let names = ["part-00000", "part-00000#1", "part-00000#", "part-00000#x", "theirs#1"];
+        names.iter().for_each(|name| std::fs::write(fresh.path().join("out").join(name), "x").unwrap());
+        location.sweep("out", |file| file.starts_with("part-")).await;
+        location.sweep("not there", |_| true).await;
+        let there = names.map(|name| fresh.path().join("out").join(name).exists());
+        assert_eq!(there, [true, false, true, true, true]);
     }
 
     #[tokio::test]

@@ -96,7 +96,9 @@ impl StreamingContextBuilder {
     ///
     /// If the program has windows or state, the positions of a batch are reported as processed only once a checkpoint of
     /// that batch, or of a later one, is safe; the start writes a first one, and a graceful stop a last one. So a crash loses nothing: what came after
-    /// the checkpoint is delivered, and computed, again. If a checkpoint cannot be written, in three attempts, the context
+    /// the checkpoint is delivered, and computed, again. Receivers that can read their ranges again
+    /// ([`Receiver::replay`](crate::Receiver::replay)) have their batches written down before they run, and a start runs those that are
+    /// unfinished once more, with the same batch times, partitions and records. If a checkpoint cannot be written, in three attempts, the context
     /// stops with [`StreamingError::Checkpoint`](crate::StreamingError::Checkpoint). The newest ten are kept.
     ///
     /// ```

@@ -17,7 +17,7 @@ impl<T: Printable + Send + 'static> DStream<T> {
     /// ends in `/`, the name begins with the milliseconds.
     ///
     /// `prefix` is a local path, `file:///path`, or, with the feature `s3`, `s3://bucket/path`. Directories that are missing
-    /// are made. A batch that is written again replaces what was there. The text of a batch is in memory while it is written.
+    /// are made. A batch that is written again, after a failed attempt or a crash, replaces what was there, so nothing is there twice. The text of a batch is in memory while it is written.
     /// What goes wrong is a [`SaveError`], and fails the attempt.
     ///
     /// ```

@@ -7,14 +7,18 @@ use bytes::{Buf, Bytes};
 use crate::block::BlockRecord;
 use crate::error::BoxError;
 
-/// The records of a block, one after the other.
+/// The records of a block, one after the other; they take about `size` bytes.
 ///
 /// # Errors
 /// That of the first record that cannot be written.
-pub(crate) fn encode_block<R: BlockRecord>(records: &[R]) -> Result<Bytes, BoxError> {
-    let mut bytes = Vec::new();
+pub(crate) fn encode_block<'a, R: BlockRecord>(
+    records: impl Iterator<Item = &'a R>,
+    size: usize,
+) -> Result<Bytes, BoxError> {
+    // In one piece from the start: growing would hold the block twice for a moment.
+    let mut bytes = Vec::with_capacity(size);
     let mut record = Vec::new();
-    for (number, raw) in records.iter().enumerate() {
+    for (number, raw) in records.enumerate() {
         record.clear();
         raw.encode(&mut record).map_err(|error| format!("record {number} cannot be written: {error}"))?;
         bytes.extend_from_slice(&u64::try_from(record.len())?.to_le_bytes());
@@ -65,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_block_that_ends_early_is_an_error_and_the_end() {
-        let block = encode_block(&[Bytes::from_static(b"hello")]).unwrap();
+        let block = encode_block([Bytes::from_static(b"hello")].iter(), 0).unwrap();
         for cut in [1, 8, 12] {
             let mut frames = BlockFrames::of(block.slice(..cut));
             assert!(frames.next().unwrap().is_err(), "{cut}");
@@ -76,7 +80,7 @@ mod tests {
     proptest! {
         #[test]
         fn records_come_back_as_they_were(records in proptest::collection::vec(".{0,20}", 0..20)) {
-            let block = encode_block(&records).unwrap();
+            let block = encode_block(records.iter(), 0).unwrap();
             let back: Vec<_> = BlockFrames::of(block).map(|frame| String::decode(frame.unwrap()).unwrap()).collect();
             prop_assert_eq!(back, records);
         }

@@ -5,6 +5,7 @@
 mod async_outputs;
 mod back_pressure;
 mod backlog;
+mod batch_log;
 mod checkpoint_settings;
 mod checkpoints;
 mod clock_jumps;

@@ -1,5 +1,6 @@
 //! Signals stop a context. They go to the whole process: no other test of this binary may listen to them, and this is one test.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "the parts of the one test stand outside of it")]
 
 use std::process::Command;
 

@@ -53,6 +53,9 @@ pub struct ShardReading {
     pub doing: Doing,
     /// How far behind the newest record its last page was, in milliseconds, as the service said; `None` until it did.
     pub millis_behind_latest: Option<i64>,
+    /// How old the newest record was when it was stored, by its arrival time and our clock; zero when the tip was reached after it. `None`
+    /// until something was stored. It compares two clocks: a skew between the service's and ours goes into it.
+    pub arrival_lag: Option<Duration>,
     /// When its last page was stored, or when its lease was gained.
     pub last_progress: Instant,
     /// How often records had expired before they were read. See [`OnExpired`](crate::OnExpired).
@@ -105,6 +108,13 @@ impl ReadingBoard {
         self.lock().shards.values().filter_map(|entry| entry.reading.millis_behind_latest).max()
     }
 
+    /// The greatest [`arrival_lag`](ShardReading::arrival_lag) of all shards: how old the newest stored record of the slowest one was.
+    /// `None` until something was stored.
+    #[must_use]
+    pub fn arrival_lag(&self) -> Option<Duration> {
+        self.lock().shards.values().filter_map(|entry| entry.reading.arrival_lag).max()
+    }
+
     /// How often records had expired before they were read, in all shards since the start, those included that are not held any
     /// more.
     #[must_use]
@@ -115,7 +125,8 @@ impl ReadingBoard {
     /// A shard is held from now on.
     pub(crate) fn begin(&self, shard: &ShardId, now: Instant) {
         let doing = Doing::WaitingForParents;
-        let reading = ShardReading { doing, millis_behind_latest: None, last_progress: now, losses: 0 };
+        let reading =
+            ShardReading { doing, millis_behind_latest: None, arrival_lag: None, last_progress: now, losses: 0 };
         let entry = Entry { reading, lag: Lag::CaughtUp, watch: Watch::Moves };
         self.lock().shards.insert(shard.clone(), entry);
     }
@@ -129,6 +140,13 @@ impl ReadingBoard {
     pub(crate) fn set(&self, shard: &ShardId, doing: Doing) {
         if let Some(entry) = self.lock().shards.get_mut(shard) {
             entry.reading.doing = doing;
+        }
+    }
+
+    /// What a page that was stored says about the lag; `None`: nothing.
+    pub(crate) fn on_lag(&self, shard: &ShardId, lag: Option<Duration>) {
+        if let (Some(lag), Some(entry)) = (lag, self.lock().shards.get_mut(shard)) {
+            entry.reading.arrival_lag = Some(lag);
         }
     }
 
@@ -232,9 +250,14 @@ mod tests {
         board.on_page(&a, Some(70_000), now);
         board.on_page(&b, Some(10), now);
         assert_eq!(board.millis_behind_latest(), Some(70_000));
+        board.on_lag(&a, Some(LIMIT));
+        board.on_lag(&b, Some(Duration::ZERO));
+        board.on_lag(&a, None);
+        assert_eq!(board.arrival_lag(), Some(LIMIT));
         board.on_loss(&a);
         board.end(&a);
         assert_eq!((board.millis_behind_latest(), board.losses()), (Some(10), 1));
+        assert_eq!(board.arrival_lag(), Some(Duration::ZERO));
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::record::{Aggregation, KinesisRecord};
 use crate::sequence::Position;
 use crate::shard::ShardId;
 
+/// From so many bytes on a page takes longer to take apart than to hand over to another thread.
+const LARGE: usize = 256 << 10;
+
 /// How aggregates of a shard are taken apart.
 #[derive(Debug, Clone)]
 pub struct Expander {
@@ -53,23 +56,42 @@ pub struct ExpandCounts {
 impl Expander {
     /// Takes a page apart.
     #[must_use]
-    pub fn expand(&self, page: &[RawRecord]) -> Expanded {
-        let mut expanded = Expanded { records: Vec::with_capacity(page.len()), ..Expanded::default() };
+    pub fn expand(&self, page: Vec<RawRecord>) -> Expanded {
         // The whole page at once: digests of several aggregates are computed side by side.
         let outcomes = deaggregate_all(page.iter().map(|raw| &raw.data), self.hash_range.as_ref(), self.policy);
-        for (raw, outcome) in page.iter().zip(outcomes) {
+        let most = outcomes.iter().map(users).fold(0, usize::saturating_add);
+        let mut expanded = Expanded { records: Vec::with_capacity(most), ..Expanded::default() };
+        for (raw, outcome) in page.into_iter().zip(outcomes) {
             match outcome {
                 Deaggregated::Plain(_) => self.add_plain(raw, &mut expanded),
-                Deaggregated::Expanded(batch) => self.add_batch(raw, &batch, &mut expanded),
+                Deaggregated::Expanded(batch) => self.add_batch(&raw, &batch, &mut expanded),
             }
         }
         expanded
     }
 
-    fn add_plain(&self, raw: &RawRecord, expanded: &mut Expanded) {
+    /// The same, for a large page on another thread of the runtime if there is one: the next page is decoded meanwhile.
+    ///
+    /// # Cancellation
+    /// Safe: what was begun is finished and dropped, and nobody sees it.
+    pub(crate) async fn expand_aside(self, page: Vec<RawRecord>) -> Expanded {
+        if page.iter().map(|raw| raw.data.len()).fold(0, usize::saturating_add) < LARGE {
+            return self.expand(page);
+        }
+        match tokio::spawn(async move { self.expand(page) }).await {
+            Ok(expanded) => expanded,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is being shut down, and so is the caller.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+
+    fn add_plain(&self, raw: RawRecord, expanded: &mut Expanded) {
         let record = KinesisRecord {
-            data: raw.data.clone(),
-            partition_key: raw.partition_key.clone(),
+            data: raw.data,
+            partition_key: raw.partition_key,
             explicit_hash_key: None,
             position: Position::new(raw.sequence, 0),
             aggregation: Aggregation::Plain,
@@ -95,7 +117,7 @@ impl Expander {
             let record = KinesisRecord {
                 data: user.data_bytes(),
                 partition_key: key.1.clone(),
-                explicit_hash_key: user.explicit_hash_key.map(ByteString::from),
+                explicit_hash_key: user.explicit_hash_key.map(|key| Box::new(ByteString::from(key))),
                 position: Position::new(raw.sequence, last),
                 aggregation: Aggregation::Aggregated,
                 arrival: raw.arrival,
@@ -119,6 +141,14 @@ impl Expander {
         } else {
             expanded.records.push(record);
         }
+    }
+}
+
+/// How many user records there are.
+fn users(outcome: &Deaggregated) -> usize {
+    match outcome {
+        Deaggregated::Plain(_) => 1,
+        Deaggregated::Expanded(batch) => batch.len(),
     }
 }
 
@@ -165,7 +195,7 @@ mod tests {
     #[test]
     fn a_plain_record_stays_and_an_aggregate_becomes_its_user_records_ag_1() {
         let page = [raw("5", "plain".into()), raw("6", aggregate(&["x", "y", "z"]))];
-        let expanded = expander(None).expand(&page);
+        let expanded = expander(None).expand(page.to_vec());
         assert_eq!(texts(&expanded), ["5.0 plain", "6.0 x", "6.1 y", "6.2 z"]);
         assert_eq!(expanded.records[2].partition_key(), "key-y");
         assert_eq!(expanded.records[0].aggregation(), Aggregation::Plain);
@@ -192,14 +222,14 @@ mod tests {
     #[test]
     fn what_was_processed_within_an_aggregate_does_not_come_again_ag_2() {
         let page = [raw("6", aggregate(&["x", "y", "z"])), raw("7", "next".into())];
-        let expanded = expander(Some(("6", 1))).expand(&page);
+        let expanded = expander(Some(("6", 1))).expand(page.to_vec());
         assert_eq!(texts(&expanded), ["6.2 z", "7.0 next"]);
         assert_eq!(expanded.counts.before_checkpoint, 2);
     }
 
     #[test]
     fn the_position_moves_over_a_page_of_which_nothing_is_left() {
-        let expanded = expander(Some(("6", 9))).expand(&[raw("6", aggregate(&["x", "y"]))]);
+        let expanded = expander(Some(("6", 9))).expand(vec![raw("6", aggregate(&["x", "y"]))]);
         assert!(expanded.records.is_empty());
         let position = |sub| Position::new("6".parse().expect("digits"), sub);
         assert_eq!(expanded.span, Some((position(0), position(1))));
@@ -210,7 +240,7 @@ mod tests {
         let position = |sequence: &str, sub| Position::new(sequence.parse().expect("digits"), sub);
         let page = [raw("9", "old".into()), raw("10", aggregate(&["x", "y", "z"])), raw("11", "new".into())];
         let spans = [Some(("9", 0)), Some(("10", 0)), Some(("10", 2)), None];
-        let begins = spans.map(|processed| expander(processed).expand(&page).span.map(|(from, _)| from));
+        let begins = spans.map(|processed| expander(processed).expand(page.to_vec()).span.map(|(from, _)| from));
         assert_eq!(begins, [position("10", 0), position("10", 1), position("11", 0), position("9", 0)].map(Some));
     }
 
@@ -219,9 +249,9 @@ mod tests {
         let page = [raw("6", aggregate(&["x", "y"]))];
         let narrow = HashKeyRange::parse("0", "1").expect("a range");
         let keep = Expander { hash_range: Some(narrow), ..expander(None) };
-        assert_eq!(keep.expand(&page).records.len(), 2);
+        assert_eq!(keep.expand(page.to_vec()).records.len(), 2);
         let drop = Expander { policy: RangePolicy::DiscardRecord, ..keep };
-        let expanded = drop.expand(&page);
+        let expanded = drop.expand(page.to_vec());
         assert_eq!((expanded.records.len(), expanded.counts.out_of_range), (0, 2));
     }
 }

@@ -1,7 +1,7 @@
 //! Reading a shard by a subscription of enhanced fan-out. A shell around [`Cursor`], [`Flow`] and [`Troubles`].
 //!
 //! Promises: a subscription that ends, breaks, falls silent or grows old is replaced behind the last event that was delivered, so
-//! nothing is lost or read twice; an event is taken only when the one before is stored, so nothing heaps up here.
+//! nothing is lost or read twice; an event is taken only when the one before is stored or has its memory, so nothing heaps up here.
 
 use std::sync::Arc;
 use std::time::Duration;

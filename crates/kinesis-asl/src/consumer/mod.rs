@@ -15,10 +15,13 @@
 //! | [`reread`] | reading a range again after a restart |
 //! | `source` | one of the two |
 //! | [`registration`] | the registered consumer of enhanced fan-out |
+//! | [`arrival_lag`] | pure: how old what is stored is |
 //! | [`board`] | what each reader is doing and how far it is behind |
+//! | `storing` | a page → slices with exact ranges, stored |
 //! | [`settings`] | what readers of a worker share |
 //! | [`task`] | the task that reads |
 
+pub mod arrival_lag;
 pub mod board;
 pub mod budget;
 pub mod cursor;
@@ -38,5 +41,6 @@ pub(crate) mod source;
 pub mod start;
 #[cfg(test)]
 mod stop_cases;
+pub(crate) mod storing;
 pub mod task;
 pub mod trouble;

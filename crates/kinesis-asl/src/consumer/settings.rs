@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use dstream_core::SystemClock;
+
 use crate::config::Tuning;
+use crate::consumer::arrival_lag::WallClock;
 use crate::consumer::board::ReadingBoard;
 use crate::consumer::fan_out::FanOut;
 use crate::consumer::polling::Polling;
@@ -27,6 +30,7 @@ pub struct ReaderSettings {
     /// The registered consumer; `None` when shards are polled.
     pub(crate) registration: Option<Arc<Registration>>,
     pub(crate) board: Arc<ReadingBoard>,
+    pub(crate) clock: WallClock,
 }
 
 impl ReaderSettings {
@@ -49,6 +53,7 @@ impl ReaderSettings {
             stuck_after: tuning.stuck_after,
             registration,
             board,
+            clock: WallClock(Arc::new(SystemClock)),
         }
     }
 

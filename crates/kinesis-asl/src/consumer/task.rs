@@ -5,25 +5,28 @@
 
 use std::sync::Arc;
 
-use dstream_core::ReceiverStore;
+use dstream_core::{ReceiverStore, StoreClosed};
+use futures::future::{FutureExt as _, try_join};
 use kinesis_endpoint::{ServiceError, ServiceErrorKind};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use crate::api::{KinesisApi, Place, ShardFilter};
 use crate::checkpoint::tracker::ProgressTracker;
+use crate::consumer::arrival_lag;
 use crate::consumer::board::Doing;
-use crate::consumer::expand::{Expanded, Expander};
+use crate::consumer::expand::Expander;
 use crate::consumer::retrieval::OnExpired;
 use crate::consumer::settings::ReaderSettings;
 use crate::consumer::source::{Delivery, Got, Source};
 use crate::consumer::start::Start;
+use crate::consumer::storing::Storing;
 use crate::consumer::trouble::Trouble;
 use crate::error::KinesisError;
 use crate::patience::{Advice, Patience};
 use crate::range::{Holding, SequenceRange};
-use crate::record::KinesisRecord;
+use crate::record::{KinesisRecord, cost_of};
 use crate::sequence::SequenceNumber;
 use crate::shard::{ChildShard, ShardId, children_of};
 
@@ -74,7 +77,12 @@ struct Reader {
     expander: Expander,
     patience: Patience,
     beginning: Beginning,
+    /// What came while the page before was stored.
+    ahead: Option<Answer>,
 }
+
+/// What a source answered.
+type Answer = Result<Got, ServiceError>;
 
 /// Whether anything was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,10 +120,15 @@ impl<A: KinesisApi + ?Sized> ShardConsumer<A> {
             expander: self.expander.clone(),
             patience: Patience::new(self.settings.give_up_after),
             beginning: Beginning::Unopened,
+            ahead: None,
         };
         self.settings.board.set(self.shard(), Doing::Opening);
         loop {
-            let end = match reader.source.next(&*self.api).await {
+            let answer = match reader.ahead.take() {
+                Some(answer) => answer,
+                None => reader.source.next(&*self.api).await,
+            };
+            let end = match answer {
                 Ok(Got::Opened) => self.on_opened(&mut reader).await,
                 Ok(Got::Page(page)) => self.on_page(&mut reader, page).await,
                 Ok(Got::Renewed) => None,
@@ -147,30 +160,34 @@ impl<A: KinesisApi + ?Sized> ShardConsumer<A> {
         if let Some(end) = page.gap.and_then(|gap| self.lost_after(Some(gap.checkpoint), None)) {
             return Some(end);
         }
-        self.settings.board.set(self.shard(), Doing::WaitingForMemory);
-        if self.store(reader.expander.expand(&page.records)).await.is_err() {
-            return Some(ConsumerEnd::Stopped);
-        }
-        self.settings.board.on_page(self.shard(), page.millis_behind_latest, Instant::now().into_std());
-        page.end.map(ConsumerEnd::ShardEnd)
+        let (end, stored) = (page.end.clone(), self.store(reader, page).await);
+        if stored.is_err() { Some(ConsumerEnd::Stopped) } else { end.map(ConsumerEnd::ShardEnd) }
     }
 
-    /// Stores a page whole. `Err` when nothing more can be stored.
-    async fn store(&self, page: Expanded) -> Result<(), dstream_core::StoreClosed> {
-        let Some((from, to)) = page.span else { return Ok(()) };
-        if page.counts.out_of_range + page.counts.damaged > 0 {
-            warn!(
-                shard = %self.shard(), %from, %to, out_of_range = page.counts.out_of_range,
-                damaged = page.counts.damaged, "user records of aggregates were left out"
-            );
+    /// Stores a page whole. If the budget has its memory, the next one is fetched meanwhile: so no more than one page is outside of
+    /// the budget. `Err` when nothing more can be stored.
+    async fn store(&self, reader: &mut Reader, page: Delivery) -> Result<(), StoreClosed> {
+        self.settings.board.set(self.shard(), Doing::WaitingForMemory);
+        let cost = page.records.iter().map(|raw| cost_of(&raw.data, &raw.partition_key)).fold(0, usize::saturating_add);
+        let deposit = self.sink.deposit(cost);
+        let goes_on = page.end.is_none() && deposit.bytes() >= cost;
+        let Reader { source, expander, ahead, .. } = reader;
+        let storing = Storing { sink: &self.sink, tracker: &self.tracker, shard: self.shard(), holding: self.holding };
+        let (expanding, newest) = (expander.clone(), page.records.last().and_then(|raw| raw.arrival));
+        let stored = async {
+            storing.store(expanding.expand_aside(page.records).await, deposit).await?;
+            let (board, behind) = (&self.settings.board, page.millis_behind_latest);
+            board.on_page(self.shard(), behind, Instant::now().into_std());
+            board.on_lag(self.shard(), arrival_lag::after_page(newest, behind, self.settings.clock.now()));
+            Ok(())
+        };
+        if goes_on {
+            // The request is under way before the page is taken apart.
+            let next = source.next(&*self.api).map(Ok);
+            *ahead = Some(try_join(next, stored).await?.0);
+            return Ok(());
         }
-        let shard = self.shard().clone();
-        let range = SequenceRange::new(shard, self.holding, from, to, page.records.len());
-        debug!(%range, "storing a page");
-        self.sink.store(page.records, range.clone()).await?;
-        // Nothing is awaited in between: a page is received if and only if it was stored.
-        self.tracker.with(|progress| progress.on_received(&range));
-        Ok(())
+        stored.await
     }
 
     async fn on_error(&self, reader: &mut Reader, error: ServiceError) -> Option<ConsumerEnd> {
@@ -257,3 +274,6 @@ impl ConsumerEnd {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

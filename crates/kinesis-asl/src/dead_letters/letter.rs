@@ -90,7 +90,10 @@ const LONGEST_ERROR: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::origin::Origin;
     use crate::position::Timestamp;
     use crate::record::Aggregation;
     use crate::sequence::Position;
@@ -104,7 +107,7 @@ mod tests {
             position: Position::new("49590338271490256608559692538361571095921575989136588898".parse().unwrap(), 37),
             aggregation: Aggregation::Aggregated,
             arrival: Some(Timestamp::from_millis(1_700_000_000_123)),
-            shard: "shardId-000000000003".into(),
+            origin: Arc::new(Origin { stream: "words".into(), shard: "shardId-000000000003".into() }),
         };
         let (batch, error) = (Time::from_millis(2_000), "é".repeat(LONGEST_ERROR));
         let letter =

@@ -353,6 +353,7 @@ impl LeaseCore {
                 self.list_soon(now + watch_pause(self.policy.limits.failover));
             }
             LeaseChange::Renew(_)
+            | LeaseChange::Prepare { .. }
             | LeaseChange::Take { .. }
             | LeaseChange::Children { .. }
             | LeaseChange::Ask { .. }
@@ -395,6 +396,7 @@ fn jittered(duration: Duration, rng: &mut StdRng) -> Duration {
     duration.mul_f64(rng.random_range(0.95..=1.0))
 }
 
+mod preparing;
 mod taking;
 #[cfg(test)]
 mod tests;

@@ -5,10 +5,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use kpl_deagg::HashKeyRange;
 
 use crate::lease::lease::{Lease, LeaseCounter, WorkerId};
+use crate::lease::prepared::{Prepared, PreparedOn};
 use crate::position::{Checkpoint, Timestamp};
 use crate::sequence::Position;
 use crate::shard::ShardId;
@@ -27,9 +29,10 @@ pub(crate) const STARTING_HASH_KEY: &str = "startingHashKey";
 pub(crate) const ENDING_HASH_KEY: &str = "endingHashKey";
 /// Present while a KCL 3 worker hands the lease over; taking the lease ends that.
 pub(crate) const CHECKPOINT_OWNER: &str = "checkpointOwner";
-/// What a KCL worker has prepared to checkpoint.
-pub(crate) const PENDING: [&str; 3] =
-    ["pendingCheckpoint", "pendingCheckpointSubSequenceNumber", "pendingCheckpointState"];
+/// What a worker has prepared to checkpoint.
+pub(crate) const PENDING_CHECKPOINT: &str = "pendingCheckpoint";
+pub(crate) const PENDING_SUB_SEQUENCE: &str = "pendingCheckpointSubSequenceNumber";
+pub(crate) const PENDING_STATE: &str = "pendingCheckpointState";
 /// Our own attribute, which Java workers leave alone: the moment behind LATEST and AT_TIMESTAMP.
 pub(crate) const START_AT: &str = "dstreamStartAtMillis";
 /// Our own attribute, which Java workers leave alone: the stream of the shard, as `name:seconds since 1970 of its creation`.
@@ -78,7 +81,8 @@ pub(crate) fn read(item: &Item) -> Row {
 fn lease(item: &Item) -> Result<Lease, String> {
     let shard = ShardId::from(text(item, LEASE_KEY).ok_or("leaseKey is missing or no string")?);
     let counter = number(item, LEASE_COUNTER)?.ok_or("leaseCounter is missing")?;
-    let checkpoint = checkpoint(item)?;
+    let checkpoint =
+        checkpoint(item, CHECKPOINT, CHECKPOINT_SUB_SEQUENCE)?.ok_or("checkpoint is missing or no string")?;
     let key = StreamKey::parse(shard.scope());
     Ok(Lease {
         shard,
@@ -88,6 +92,7 @@ fn lease(item: &Item) -> Result<Lease, String> {
         called_by: text(item, CALLED_BY).map(WorkerId::from),
         counter: LeaseCounter(counter),
         checkpoint,
+        prepared: prepared(item),
         start_at: number(item, START_AT)?.map(Timestamp::from_millis),
         owner_switches: number(item, OWNER_SWITCHES)?.unwrap_or(0),
         parents: shards(item, PARENT_SHARD_ID, key.as_ref()),
@@ -120,6 +125,11 @@ pub(crate) fn new_item(lease: &Lease) -> Item {
     put(OUR_OWNER, lease.our_owner.as_ref().map(|owner| string(owner.as_str())));
     put(ASKED_BY, lease.asked_by.as_ref().map(|asker| string(asker.as_str())));
     put(CALLED_BY, lease.called_by.as_ref().map(|caller| string(caller.as_str())));
+    if let Some(Prepared { to, on }) = &lease.prepared {
+        put(PENDING_CHECKPOINT, Some(string(&checkpoint_text(*to))));
+        put(PENDING_SUB_SEQUENCE, Some(numeric(sub_sequence(*to))));
+        put(PENDING_STATE, on.state().map(binary));
+    }
     put(START_AT, lease.start_at.map(|at| numeric(at.as_millis())));
     match StreamKey::parse(lease.shard.scope()) {
         Some(key) => {
@@ -135,18 +145,30 @@ pub(crate) fn new_item(lease: &Lease) -> Item {
     item
 }
 
-fn checkpoint(item: &Item) -> Result<Checkpoint, String> {
-    let sub = number(item, CHECKPOINT_SUB_SEQUENCE)?.unwrap_or(0);
-    match text(item, CHECKPOINT).ok_or("checkpoint is missing or no string")? {
-        "TRIM_HORIZON" => Ok(Checkpoint::TrimHorizon),
-        "LATEST" => Ok(Checkpoint::Latest),
-        "AT_TIMESTAMP" => Ok(Checkpoint::AtTimestamp),
-        SHARD_END => Ok(Checkpoint::ShardEnd),
+fn checkpoint(item: &Item, name: &str, sub_name: &str) -> Result<Option<Checkpoint>, String> {
+    let sub = number(item, sub_name)?.unwrap_or(0);
+    let Some(text) = text(item, name) else { return Ok(None) };
+    Ok(Some(match text {
+        "TRIM_HORIZON" => Checkpoint::TrimHorizon,
+        "LATEST" => Checkpoint::Latest,
+        "AT_TIMESTAMP" => Checkpoint::AtTimestamp,
+        SHARD_END => Checkpoint::ShardEnd,
         digits => {
-            let sequence = digits.parse().map_err(|error| format!("checkpoint: {error}"))?;
-            Ok(Checkpoint::At(Position::new(sequence, sub)))
+            let sequence = digits.parse().map_err(|error| format!("{name}: {error}"))?;
+            Checkpoint::At(Position::new(sequence, sub))
         }
-    }
+    }))
+}
+
+/// One that cannot be read is none: the checkpoint itself counts.
+fn prepared(item: &Item) -> Option<Prepared> {
+    let to = checkpoint(item, PENDING_CHECKPOINT, PENDING_SUB_SEQUENCE).ok().flatten()?;
+    // Some Java versions write a number here, which means nothing.
+    let on = match item.get(PENDING_STATE) {
+        Some(AttributeValue::B(state)) => PreparedOn::of_state(state.as_ref()),
+        _ => PreparedOn::Other,
+    };
+    Some(Prepared { to, on })
 }
 
 /// The text of the `checkpoint` attribute.
@@ -202,6 +224,10 @@ pub(crate) fn shard_set(shards: &BTreeSet<ShardId>) -> Option<AttributeValue> {
     (!shards.is_empty()).then(|| AttributeValue::Ss(shards.iter().map(|shard| shard.plain().to_owned()).collect()))
 }
 
+pub(crate) fn binary(bytes: Vec<u8>) -> AttributeValue {
+    AttributeValue::B(Blob::new(bytes))
+}
+
 pub(crate) fn string(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
@@ -242,6 +268,25 @@ mod tests {
             let lease = Lease { checkpoint, ..full() };
             assert_eq!(read(&new_item(&lease)), Row::Lease(Box::new(lease)));
         }
+    }
+
+    #[test]
+    fn a_prepared_checkpoint_survives_the_round_trip_and_that_of_a_java_application_is_known_as_such_cp_9() {
+        let on = PreparedOn::Snapshot("/dir/checkpoint-1-2".to_owned());
+        let lease = Lease { prepared: Some(Prepared { to: full().checkpoint, on }), ..full() };
+        let item = new_item(&lease);
+        assert_eq!(read(&item), Row::Lease(Box::new(lease.clone())));
+        assert_eq!(item["pendingCheckpointSubSequenceNumber"], AttributeValue::N("12".into()));
+        for foreign in [None, Some(numeric(1)), Some(binary(b"java".to_vec()))] {
+            let mut item = item.clone();
+            item.remove(PENDING_STATE);
+            item.extend(foreign.map(|state| (PENDING_STATE.to_owned(), state)));
+            let java = Lease { prepared: Some(Prepared { to: full().checkpoint, on: PreparedOn::Other }), ..full() };
+            assert_eq!(read(&item), Row::Lease(Box::new(java)));
+        }
+        let mut damaged = item;
+        damaged.insert(PENDING_CHECKPOINT.into(), string("SOON"));
+        assert_eq!(read(&damaged), Row::Lease(Box::new(full())), "the lease can be read all the same");
     }
 
     #[test]

@@ -9,10 +9,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::lease::dynamo_item::{
     ASKED_BY, CALLED_BY, CHECKPOINT, CHECKPOINT_OWNER, CHECKPOINT_SUB_SEQUENCE, CHILD_SHARD_IDS, ENDING_HASH_KEY,
-    LEASE_COUNTER, LEASE_KEY, LEASE_OWNER, OUR_OWNER, OWNER_SWITCHES, PENDING, SHARD_END, START_AT, STARTING_HASH_KEY,
-    checkpoint_text, numeric, shard_set, string, sub_sequence,
+    LEASE_COUNTER, LEASE_KEY, LEASE_OWNER, OUR_OWNER, OWNER_SWITCHES, PENDING_CHECKPOINT, PENDING_STATE,
+    PENDING_SUB_SEQUENCE, SHARD_END, START_AT, STARTING_HASH_KEY, binary, checkpoint_text, numeric, shard_set, string,
+    sub_sequence,
 };
 use crate::lease::lease::{Claim, Lease, LeaseChange, WorkerId};
+use crate::lease::prepared::PreparedOn;
 use crate::position::{Checkpoint, Timestamp};
 
 /// Condition and effect of one `UpdateItem`.
@@ -37,6 +39,10 @@ pub(crate) fn update(change: &LeaseChange) -> Option<Update> {
         LeaseChange::Checkpoint { claim, to } => {
             update.count(claim);
             update.checkpoint(*to);
+        }
+        LeaseChange::Prepare { claim, to, snapshot } => {
+            update.count(claim);
+            update.prepare(*to, &PreparedOn::Snapshot(snapshot.clone()));
         }
         LeaseChange::Release(claim) => {
             update.count(claim);
@@ -135,13 +141,26 @@ impl Update {
         self.set(CHECKPOINT, "checkpoint", string(&checkpoint_text(to)));
         self.set(CHECKPOINT_SUB_SEQUENCE, "sub", numeric(sub_sequence(to)));
         self.set(OWNER_SWITCHES, "switches", numeric(0));
-        // A Java worker may have prepared a checkpoint; this one stands in its place.
-        PENDING.iter().for_each(|attribute| self.remove(attribute));
+        // Somebody may have prepared a checkpoint; this one stands in its place.
+        [PENDING_CHECKPOINT, PENDING_SUB_SEQUENCE, PENDING_STATE].iter().for_each(|attribute| self.remove(attribute));
         if to != Checkpoint::ShardEnd {
-            self.values.insert(":end".to_owned(), string(SHARD_END));
-            let name = self.name(CHECKPOINT);
-            self.condition.push_str(&format!(" AND {name} <> :end"));
+            self.demand_no_end();
         }
+    }
+
+    /// Prepares a position, in the place of one that was prepared before.
+    fn prepare(&mut self, to: Checkpoint, on: &PreparedOn) {
+        self.set(PENDING_CHECKPOINT, "pending", string(&checkpoint_text(to)));
+        self.set(PENDING_SUB_SEQUENCE, "sub", numeric(sub_sequence(to)));
+        on.state().into_iter().for_each(|state| self.set(PENDING_STATE, "state", binary(state)));
+        self.demand_no_end();
+    }
+
+    /// Demands that the shard has not ended.
+    fn demand_no_end(&mut self) {
+        self.values.insert(":end".to_owned(), string(SHARD_END));
+        let name = self.name(CHECKPOINT);
+        self.condition.push_str(&format!(" AND {name} <> :end"));
     }
 
     /// Demands a value of an attribute.
@@ -218,6 +237,18 @@ mod tests {
         assert!(moved.effect().ends_with(prepared), "what a Java worker prepared is void: {}", moved.effect());
         let end = update(&LeaseChange::Checkpoint { claim: claim(), to: Checkpoint::ShardEnd }).expect("an update");
         assert!(!end.condition.contains("<>"));
+    }
+
+    #[test]
+    fn what_is_prepared_leaves_the_checkpoint_alone() {
+        let to = Checkpoint::At(Position::new(SequenceNumber::ZERO, 3));
+        let prepared = update(&LeaseChange::Prepare { claim: claim(), to, snapshot: "x".into() }).expect("an update");
+        assert!(prepared.condition.ends_with("#leaseCounter = :counter AND #checkpoint <> :end"));
+        assert_eq!(
+            prepared.effect(),
+            "SET #leaseCounter = :next, #pendingCheckpoint = :pending, #pendingCheckpointSubSequenceNumber = :sub, \
+             #pendingCheckpointState = :state"
+        );
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub(crate) struct Held {
     unclear_since: Option<Instant>,
     line: Line,
     staged: Option<Checkpoint>,
+    /// What is to be prepared, and on which snapshot it depends.
+    to_prepare: Option<(Checkpoint, String)>,
     intent: Intent,
     ask: AskSeen,
     /// Whose call was heard last.
@@ -73,6 +75,7 @@ impl Held {
             unclear_since: None,
             line: Line::Free,
             staged: None,
+            to_prepare: None,
             intent: Intent::Keep,
             ask: AskSeen::No,
         }
@@ -85,15 +88,30 @@ impl Held {
         }
     }
 
+    /// Asks for a checkpoint to be prepared; one that would not move the position is ignored. A lease that is about to go is not
+    /// worth it.
+    pub(crate) fn prepare(&mut self, to: Checkpoint, snapshot: &str) {
+        if to > self.lease.checkpoint && self.intent == Intent::Keep {
+            self.to_prepare = Some((to, snapshot.to_owned()));
+        }
+    }
+
+    /// Whether a checkpoint is to be prepared, and is not yet.
+    pub(crate) fn is_preparing(&self) -> bool {
+        self.to_prepare.is_some()
+    }
+
     /// Asks for the lease to be given up.
     pub(crate) fn release(&mut self) {
         self.intent = Intent::Release;
+        self.to_prepare = None;
     }
 
     /// Asks for the lease to go to who wants it.
     pub(crate) fn hand_over(&mut self) {
         if self.intent == Intent::Keep {
             self.intent = Intent::HandOver;
+            self.to_prepare = None;
         }
     }
 
@@ -137,7 +155,10 @@ impl Held {
             (Some(to), _, _) => LeaseChange::Checkpoint { claim, to },
             (None, Intent::HandOver, Some(to)) => LeaseChange::HandOver { claim, to: to.clone() },
             (None, Intent::Release | Intent::HandOver, _) => LeaseChange::Release(claim),
-            (None, Intent::Keep, _) => LeaseChange::Renew(claim),
+            (None, Intent::Keep, _) => match &self.to_prepare {
+                Some((to, snapshot)) => LeaseChange::Prepare { claim, to: *to, snapshot: snapshot.clone() },
+                None => LeaseChange::Renew(claim),
+            },
         })
     }
 
@@ -201,10 +222,15 @@ impl Held {
 
     fn drop_what_is_stored(&mut self) {
         self.staged = self.staged.filter(|staged| *staged > self.lease.checkpoint);
+        let (stored, prepared) = (self.lease.checkpoint, self.lease.prepared.as_ref());
+        let is_prepared = |to: Checkpoint, snapshot: &str| {
+            prepared.is_some_and(|prepared| prepared.to == to && prepared.snapshot_ahead_of(stored) == Some(snapshot))
+        };
+        self.to_prepare = self.to_prepare.take().filter(|(to, snapshot)| *to > stored && !is_prepared(*to, snapshot));
     }
 
     fn next_action(&self) -> Instant {
-        let urgent = self.staged.is_some() || self.intent != Intent::Keep;
+        let urgent = self.staged.is_some() || self.to_prepare.is_some() || self.intent != Intent::Keep;
         let wanted = if urgent { self.not_before } else { self.next_renewal };
         wanted.max(self.not_before)
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use kpl_deagg::HashKeyRange;
 
+use crate::lease::prepared::{Prepared, PreparedOn};
 use crate::position::{Checkpoint, Timestamp};
 use crate::shard::ShardId;
 use crate::stream_identity::StreamIdentity;
@@ -74,6 +75,8 @@ pub struct Lease {
     pub counter: LeaseCounter,
     /// How far the shard has been processed.
     pub checkpoint: Checkpoint,
+    /// A checkpoint that was prepared and is not made.
+    pub prepared: Option<Prepared>,
     /// The moment that stands behind the sentinels `LATEST` and `AT_TIMESTAMP`. Our own attribute: Java workers leave
     /// it alone and use their own idea of the moment.
     pub start_at: Option<Timestamp>,
@@ -101,6 +104,7 @@ impl Lease {
             called_by: None,
             counter: LeaseCounter::default(),
             checkpoint,
+            prepared: None,
             start_at: None,
             owner_switches: 0,
             parents: BTreeSet::new(),
@@ -155,6 +159,16 @@ pub enum LeaseChange {
         claim: Claim,
         /// The new position.
         to: Checkpoint,
+    },
+    /// Prepares a checkpoint that counts when a snapshot is published; renews as well. Demands the counter, and that the shard has
+    /// not ended.
+    Prepare {
+        /// The lease as last seen, held by the writer.
+        claim: Claim,
+        /// The position.
+        to: Checkpoint,
+        /// The whole name of the snapshot.
+        snapshot: String,
     },
     /// Gives the lease up, so that others may take it at once. Demands owner and counter.
     Release(Claim),
@@ -229,6 +243,7 @@ impl LeaseChange {
             | Self::Release(claim)
             | Self::Take { claim, .. }
             | Self::Checkpoint { claim, .. }
+            | Self::Prepare { claim, .. }
             | Self::HandOver { claim, .. } => &claim.shard,
             Self::Children { shard, .. }
             | Self::HashRange { shard, .. }
@@ -246,6 +261,7 @@ impl LeaseChange {
             Self::Checkpoint { claim, to } => {
                 stored.counter == claim.counter && (!stored.is_ended() || *to == Checkpoint::ShardEnd)
             }
+            Self::Prepare { claim, .. } => stored.counter == claim.counter && !stored.is_ended(),
             Self::Release(claim) => stored.counter == claim.counter && stored.owner.as_ref() == Some(&claim.worker),
             Self::HandOver { claim, to } => {
                 let held = stored.counter == claim.counter && stored.owner.as_ref() == Some(&claim.worker);
@@ -277,7 +293,12 @@ impl LeaseChange {
             Self::Checkpoint { claim, to } => {
                 stored.counter = claim.counter.next();
                 stored.checkpoint = *to;
+                stored.prepared = None;
                 stored.owner_switches = 0;
+            }
+            Self::Prepare { claim, to, snapshot } => {
+                stored.counter = claim.counter.next();
+                stored.prepared = Some(prepared(*to, snapshot));
             }
             Self::Release(claim) => {
                 stored.counter = claim.counter.next();
@@ -316,6 +337,9 @@ impl LeaseChange {
         match self {
             Self::Renew(claim) | Self::Take { claim, .. } => ours(claim),
             Self::Checkpoint { claim, to } => ours(claim) && stored.checkpoint == *to,
+            Self::Prepare { claim, to, snapshot } => {
+                ours(claim) && stored.prepared.as_ref() == Some(&prepared(*to, snapshot))
+            }
             Self::Release(claim) => stored.counter == claim.counter.next() && stored.owner.is_none(),
             Self::Children { children, .. } => stored.children == *children,
             Self::HashRange { range, .. } => stored.hash_range == Some(*range),
@@ -325,6 +349,10 @@ impl LeaseChange {
             Self::HandOver { claim, to } => stored.counter == claim.counter.next() && stored.owner.as_ref() == Some(to),
         }
     }
+}
+
+fn prepared(to: Checkpoint, snapshot: &str) -> Prepared {
+    Prepared { to, on: PreparedOn::Snapshot(snapshot.to_owned()) }
 }
 
 #[cfg(test)]
@@ -387,6 +415,7 @@ mod tests {
             LeaseChange::Renew(claim(7)),
             LeaseChange::Take { claim: claim(7), from: Some("other".into()), start_at: None },
             LeaseChange::Checkpoint { claim: claim(7), to: Checkpoint::ShardEnd },
+            LeaseChange::Prepare { claim: claim(7), to: Checkpoint::Latest, snapshot: "x".to_owned() },
             LeaseChange::Release(claim(7)),
         ];
         for change in changes {

@@ -3,6 +3,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`lease`] | the lease value and what a conditional write does to it |
+//! | [`prepared`] | a checkpoint in two phases, that depends on a snapshot |
 //! | [`snapshot`] | what this worker knows of all leases, with its own clock of last changes |
 //! | [`plan`] | pure: which leases to take, and which to ask for |
 //! | [`pace`] | pure: who watches the table, and how often a worker reads it |
@@ -47,6 +48,7 @@ pub mod lineage;
 pub mod memory_store;
 pub mod pace;
 pub mod plan;
+pub mod prepared;
 pub(crate) mod scoped_store;
 pub mod shard_sync;
 pub mod snapshot;

@@ -172,17 +172,35 @@ pub mod conformance {
         let children = BTreeSet::from(["shardId-000000000009".into()]);
         let note = LeaseChange::Children { shard: sample().shard, children: children.clone() };
         assert!(changes(store, note).await);
-        let end = LeaseChange::Checkpoint { claim: claim(4, "b"), to: Checkpoint::ShardEnd };
+        prepares_and_clears(store).await;
+        let end = LeaseChange::Checkpoint { claim: claim(6, "b"), to: Checkpoint::ShardEnd };
         assert!(changes(store, end).await);
-        let back = LeaseChange::Checkpoint { claim: claim(5, "b"), to: at };
+        let back = LeaseChange::Checkpoint { claim: claim(7, "b"), to: at };
         assert!(!changes(store, back).await, "an ended shard stays ended");
-        assert!(!changes(store, LeaseChange::Release(claim(5, "a"))).await, "not the owner");
-        assert!(changes(store, LeaseChange::Release(claim(5, "b"))).await);
+        assert!(!changes(store, LeaseChange::Release(claim(7, "a"))).await, "not the owner");
+        assert!(changes(store, LeaseChange::Release(claim(7, "b"))).await);
         let mut expected = sample();
-        expected.counter = LeaseCounter(6);
+        expected.counter = LeaseCounter(8);
         expected.checkpoint = Checkpoint::ShardEnd;
         expected.children = children;
         assert_eq!(read(store).await, expected);
+    }
+
+    /// At the counter 4, held by `b`.
+    async fn prepares_and_clears(store: &dyn LeaseStore) {
+        let to = Checkpoint::At(Position::new(
+            "49590338271490256608559692538361571095921575989136588899".parse().expect("digits"),
+            4,
+        ));
+        let before = read(store).await;
+        let prepare = LeaseChange::Prepare { claim: claim(4, "b"), to, snapshot: "/dir/checkpoint-1".to_owned() };
+        assert!(changes(store, prepare.clone()).await);
+        assert!(!changes(store, prepare.clone()).await, "the counter has moved");
+        assert_eq!(read(store).await, prepare.applied(&before));
+        let commit = LeaseChange::Checkpoint { claim: claim(5, "b"), to };
+        assert!(changes(store, commit.clone()).await);
+        let after = read(store).await;
+        assert_eq!((after.checkpoint, after.prepared), (to, None), "the second phase clears the first");
     }
 
     async fn asks_are_answered_by_the_owner_alone(store: &dyn LeaseStore) {
@@ -224,6 +242,7 @@ pub mod conformance {
             LeaseChange::Renew(absent.clone()),
             LeaseChange::Take { claim: absent.clone(), from: None, start_at: None },
             LeaseChange::Checkpoint { claim: absent.clone(), to: Checkpoint::ShardEnd },
+            LeaseChange::Prepare { claim: absent.clone(), to: Checkpoint::Latest, snapshot: "x".to_owned() },
             LeaseChange::Release(absent.clone()),
             LeaseChange::HandOver { claim: absent, to: "b".into() },
             LeaseChange::Ask { shard: "absent".into(), owner: "a".into(), by: "b".into() },

@@ -18,8 +18,11 @@ use tracing::info;
 use uuid::Uuid;
 
 use crate::api::KinesisApi;
+use crate::checkpoint::published::SnapshotLookup;
 use crate::checkpoint::tracker::ProgressTracker;
 use crate::config::{KinesisConfig, LeaseKeys};
+#[cfg(any(test, feature = "test-util"))]
+use crate::consumer::arrival_lag::WallClock;
 use crate::consumer::board::ReadingBoard;
 use crate::consumer::settings::ReaderSettings;
 use crate::consumer::task::RecordSink;
@@ -31,7 +34,9 @@ use crate::lease::core::{LeaseCore, LeasePolicy};
 use crate::lease::lease::WorkerId;
 use crate::lease::plan::TakeLimits;
 use crate::lease::store::LeaseStore;
-use crate::position::{InitialPosition, Timestamp};
+#[cfg(any(test, feature = "test-util"))]
+use crate::position::InitialPosition;
+use crate::position::Timestamp;
 use crate::range::SequenceRange;
 use crate::worker::leftovers::Leftovers;
 use crate::worker::opening::Opening;
@@ -60,6 +65,8 @@ pub struct WorkerHub {
     /// What the worker's task runs inside of, if anything; simulations freeze a process with it.
     wrapper: Option<TaskWrapper>,
     observer: Option<Observer>,
+    /// Where snapshots are looked for that leases name.
+    snapshots: SnapshotLookup,
     /// Whether the task runs, or has.
     running: watch::Sender<bool>,
     /// The streams, once the first receiver has opened them, until the worker's task gets them.
@@ -129,6 +136,7 @@ impl WorkerHub {
             opening: Opening::default(),
             wrapper: None,
             observer: None,
+            snapshots: replay::snapshots(),
             running: watch::Sender::new(false),
             opened: Mutex::default(),
             state: Mutex::default(),
@@ -152,7 +160,8 @@ impl WorkerHub {
         store: Arc<dyn LeaseStore>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let hub = Self { clock, ..Self::new(config) };
+        let mut hub = Self { clock, ..Self::new(config) };
+        hub.reading.clock = WallClock(Arc::clone(&hub.clock));
         let services = Services::new(&hub.config, streams, store, &*hub.clock, &hub.reading.board);
         Self { services: OnceCell::new_with(Some(services)), ..hub }
     }
@@ -339,6 +348,7 @@ impl WorkerHub {
             reading: self.reading.clone(),
             seed,
             cleanup: tuning.lease_cleanup,
+            snapshots: self.snapshots.clone(),
         };
         let predecessors = leftovers.workers().iter().filter(|worker| **worker != me).cloned().collect();
         let core = LeaseCore::new(me, policy, seed, Instant::now().into_std());

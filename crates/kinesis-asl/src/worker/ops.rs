@@ -10,6 +10,7 @@ use kinesis_endpoint::ServiceError;
 use tokio::sync::Semaphore;
 
 use crate::api::{KinesisApi, ShardFilter};
+use crate::checkpoint::published::{Published, SnapshotLookup};
 use crate::error::KinesisError;
 use crate::lease::cleanup::LeaseCleanup;
 use crate::lease::command::Ticket;
@@ -41,14 +42,19 @@ pub(crate) enum Done {
     RangesNoted(Arc<str>, Result<usize, ServiceError>),
     CleanedUp(Arc<str>, Result<usize, ServiceError>),
     StreamOpened(Box<Result<Stream, KinesisError>>),
+    LookedUp {
+        shard: ShardId,
+        holding: Holding,
+        published: Published,
+    },
 }
 
 /// Writes that are sent at once; others wait their turn. A worker with thousands of leases would otherwise open as many
 /// connections; at 10 ms a write, this many renew 10 000 leases in under 2 s.
 const WRITES_AT_ONCE: usize = 64;
 
-/// Calls under way. Bounded by construction: one listing, one write for each held or wanted lease; for each stream
-/// one synchronisation, one cleanup, one look whether it exists.
+/// Calls under way. Bounded by construction: one listing, one write and one look for a snapshot for each held or wanted lease; for
+/// each stream one synchronisation, one cleanup, one look whether it exists.
 pub(crate) struct Ops {
     store: Arc<dyn LeaseStore>,
     turns: Arc<Semaphore>,
@@ -124,6 +130,14 @@ impl Ops {
         self.running.push(Box::pin(async move {
             let result = note_hash_ranges(&*stream.api, &*stream.store).await;
             Done::RangesNoted(Arc::clone(&stream.scope), result)
+        }));
+    }
+
+    /// Finds out whether a snapshot was published, for a lease that names it.
+    pub(crate) fn look_up(&self, shard: ShardId, holding: Holding, name: String, lookup: SnapshotLookup) {
+        self.running.push(Box::pin(async move {
+            let published = lookup.look(&name).await;
+            Done::LookedUp { shard, holding, published }
         }));
     }
 

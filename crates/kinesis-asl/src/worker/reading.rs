@@ -11,11 +11,12 @@ use crate::worker::seats::SeatId;
 ///
 /// | phase | ends when | next |
 /// |---|---|---|
+/// | asking | it is known whether the snapshot that its lease names was published | waiting for parents |
 /// | waiting for parents | every parent's lease is absent or ended | opening |
 /// | opening | the reader has its first iterator | reading |
 /// | opening, reading | the reader has its last page | making children |
 /// | opening, reading | the seat stops, or reading fails for good | stopped |
-/// | waiting for parents, opening, reading | another worker asks for the lease | yielding |
+/// | asking, waiting for parents, opening, reading | another worker asks for the lease | yielding |
 /// | yielding | no reader runs and every record is processed | the lease is handed over: gone |
 /// | making children | the shards that follow have leases | draining |
 /// | draining | every record is processed | `SHARD_END` is stored, the lease released: gone |
@@ -33,6 +34,8 @@ pub(crate) struct HeldShard {
 /// Where a held shard stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
+    /// The lease has a prepared position, and whether that counts is being found out.
+    Asking,
     WaitingForParents,
     /// A reader was started and has no iterator yet.
     Opening,

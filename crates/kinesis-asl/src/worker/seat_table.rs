@@ -68,10 +68,10 @@ impl SeatTable {
         self.seats.values().any(|seat| !self.open().any(|(_, stream)| *stream == *seat.stream))
     }
 
-    /// Where the records of an open seat go.
+    /// Where the records of one shard of an open seat go.
     pub(crate) fn open_sink(&self, seat: SeatId) -> Option<RecordSink> {
         let seat = self.seats.get(&seat).filter(|seat| matches!(seat.state, SeatState::Open))?;
-        Some(seat.sink.clone())
+        Some(seat.sink.lane())
     }
 
     /// A seat wants no more records.

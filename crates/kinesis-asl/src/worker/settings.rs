@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kpl_deagg::RangePolicy;
 
+use crate::checkpoint::published::SnapshotLookup;
 use crate::consumer::settings::ReaderSettings;
 use crate::lease::cleanup::LeaseCleanup;
 
@@ -16,4 +17,5 @@ pub(crate) struct WorkerSettings {
     pub(crate) reading: ReaderSettings,
     pub(crate) seed: u64,
     pub(crate) cleanup: LeaseCleanup,
+    pub(crate) snapshots: SnapshotLookup,
 }

@@ -8,6 +8,8 @@
 mod calls;
 mod cleanup;
 mod hand_over;
+mod preparing;
+mod requests;
 mod resuming;
 mod streams;
 
@@ -18,6 +20,7 @@ use std::time::Duration;
 use calls::PatienceWith;
 use cleanup::CleanupClock;
 use dstream_core::{Claim, Clock};
+use preparing::WaitingPreparation;
 use resuming::WaitingClaim;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -56,6 +59,8 @@ pub(crate) enum Request {
     Leave(SeatId, oneshot::Sender<Vec<ShardId>>),
     /// Say of each of a seat's unfinished ranges whose it is; the answer comes when that is known, or was waited for long enough.
     Claim(SeatId, Vec<SequenceRange>, oneshot::Sender<Vec<Claim<SequenceRange>>>),
+    /// Prepare the positions of these ranges, which depend on a snapshot; the answer comes when all are prepared that can be.
+    Prepare(String, Vec<SequenceRange>, oneshot::Sender<()>),
 }
 
 /// Whether the lease table has been read since the start.
@@ -89,6 +94,7 @@ pub(crate) struct WorkerTask {
     shards: BTreeMap<ShardId, HeldShard>,
     leftovers: Leftovers,
     claims: Vec<WaitingClaim>,
+    preparations: Vec<WaitingPreparation>,
     readers: Readers,
     next_checkpoint: Instant,
     readings: Readings,
@@ -124,6 +130,7 @@ impl WorkerTask {
             shards: BTreeMap::new(),
             leftovers: Leftovers::default(),
             claims: Vec::new(),
+            preparations: Vec::new(),
             readers: Readers::new(),
             next_checkpoint,
             readings: Readings::NoneYet,
@@ -208,6 +215,7 @@ impl WorkerTask {
         }
         self.start_readers();
         self.answer_claims(now);
+        self.answer_preparations();
         self.say_ready(now);
         self.settings.reading.board.watch(now.into_std(), self.settings.reading.stuck_after);
         let (readers, shards) = (&self.readers, &self.shards);
@@ -347,46 +355,9 @@ impl WorkerTask {
     /// Every unfinished shard is held by somebody alive, and ours have their iterators.
     fn say_ready(&self, now: Instant) {
         let coverage = self.core.coverage(now.into_std());
-        let opening = self.shards.values().any(|held| held.phase == Phase::Opening);
+        let opening = self.shards.values().any(|held| matches!(held.phase, Phase::Asking | Phase::Opening));
         if self.readings == Readings::Some && !opening && coverage.held == coverage.unfinished {
             self.seats.say_ready();
-        }
-    }
-
-    fn on_request(&mut self, request: Request) {
-        match request {
-            Request::StopFetching(seat, answer) => {
-                self.seats.stop(seat, answer);
-                self.stop_reading_for(seat);
-            }
-            Request::Leave(seat, answer) => {
-                self.seats.leave(seat, answer);
-                self.stop_reading_for(seat);
-                self.release_shards_of(seat);
-            }
-            Request::Claim(seat, ranges, answer) => self.on_claim(seat, ranges, answer),
-        }
-    }
-
-    fn stop_reading_for(&mut self, seat: SeatId) {
-        self.readers.stop(|reading| reading.seat == seat);
-        if self.seats.any_stream_is_unattended() {
-            self.core.stop_taking(now());
-        }
-    }
-
-    fn release_shards_of(&mut self, seat: SeatId) {
-        self.stage_checkpoints();
-        self.stage_ends();
-        for held in self.shards.values().filter(|held| held.seat == seat) {
-            self.core.release(&held.lease.shard, held.holding);
-        }
-    }
-
-    fn leave_all(&mut self) {
-        for seat in self.seats.abandon() {
-            self.stop_reading_for(seat);
-            self.release_shards_of(seat);
         }
     }
 

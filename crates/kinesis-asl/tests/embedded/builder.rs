@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dstream_core::{DStream, StorageLevel, StreamingContext};
+use kinesis_asl::worker::hub::WorkerHub;
 use kinesis_asl::{
     CheckpointAfter, ConfigError, Credentials, InitialPosition, KinesisInputDStream, KinesisInputDStreamBuilder,
     LeaseCleanup, Lifecycle, OnExpired, RangePolicy, ReadLimits, Retrieval, SubscriptionTiming, TableOptions,
@@ -76,10 +77,27 @@ fn every_setting_can_be_given_t305() {
         .read_limits(ReadLimits::Unlimited)
         .subscription_timing(SubscriptionTiming::default())
         .on_expired(OnExpired::Continue)
+        .retry_wait_time(Duration::from_secs(2))
+        .retry_max_attempts(5)
         .stuck_after(Duration::from_secs(5))
         .lease_cleanup(LeaseCleanup::Keep)
         .lease_table(TableOptions::default().deletion_protection().tag("team", "search"));
     all.build().unwrap();
+}
+
+#[test]
+fn calls_of_a_re_read_are_tried_as_the_options_say_within_the_batch_interval_t363() {
+    let made = |build: fn(KinesisInputDStreamBuilder) -> KinesisInputDStreamBuilder| {
+        let ctx = context();
+        build(required(&ctx)).build().unwrap();
+        let hub: std::sync::Arc<WorkerHub> = ctx.shared("word-count", || unreachable!("it was made with the stream"));
+        let retry = hub.config().tuning.reread;
+        assert_eq!(retry.timeout, ctx.batch_interval());
+        (retry.wait_time, retry.max_attempts)
+    };
+    assert_eq!(made(|builder| builder), (Duration::from_millis(100), 3), "Spark's defaults");
+    let given = made(|builder| builder.retry_wait_time(Duration::from_secs(2)).retry_max_attempts(5));
+    assert_eq!(given, (Duration::from_secs(2), 5));
 }
 
 #[test]
@@ -97,6 +115,8 @@ fn values_that_cannot_be_right_are_refused_with_the_value_and_the_rule() {
         ),
         (required(&ctx).checkpoint_interval(Duration::ZERO).build(), ["checkpoint_interval is 0ns", "more than zero"]),
         (required(&ctx).idle_between_reads(Duration::ZERO).build(), ["idle_between_reads is 0ns", "more than zero"]),
+        (required(&ctx).retry_wait_time(Duration::ZERO).build(), ["retry_wait_time is 0ns", "more than zero"]),
+        (required(&ctx).retry_max_attempts(0).build(), ["retry_max_attempts is 0", "at least 1"]),
         (required(&ctx).stuck_after(Duration::ZERO).build(), ["stuck_after is 0ns", "more than zero"]),
         (required(&ctx).retrieval(fan_out("my job")).build(), ["consumer_name 'my job'", "1 to 128 letters"]),
         (required(&ctx).retrieval(fan_out("")).build(), ["consumer_name ''", "1 to 128 letters"]),

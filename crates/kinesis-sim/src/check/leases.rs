@@ -147,6 +147,7 @@ impl LeaseBook {
         let is_the_owners = match change {
             LeaseChange::Renew(_)
             | LeaseChange::Checkpoint { .. }
+            | LeaseChange::Prepare { .. }
             | LeaseChange::Release(_)
             | LeaseChange::HandOver { .. } => true,
             LeaseChange::Take { .. }
@@ -166,7 +167,10 @@ impl LeaseBook {
     fn note_signs_of_life(&mut self, write: &Write, at: Duration) {
         let (worker, shard) = (write.worker, write.after.shard.clone());
         match write.change {
-            LeaseChange::Take { .. } | LeaseChange::Renew(_) | LeaseChange::Checkpoint { .. } => {
+            LeaseChange::Take { .. }
+            | LeaseChange::Renew(_)
+            | LeaseChange::Checkpoint { .. }
+            | LeaseChange::Prepare { .. } => {
                 self.last_write.insert((worker, shard), at);
             }
             LeaseChange::Release(_) | LeaseChange::HandOver { .. } => {

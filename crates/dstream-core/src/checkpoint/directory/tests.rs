@@ -128,7 +128,7 @@ impl ObjectStore for Faulty {
 
 fn location(store: &Arc<Faulty>) -> Location {
     let store: Arc<dyn ObjectStore> = Arc::<Faulty>::clone(store);
-    Location { store, prefix: Path::from("app/ck"), shown: "memory/app/ck".into() }
+    Location { store, prefix: Path::from("app/ck"), shown: "memory/app/ck".into(), local: None }
 }
 
 async fn open_faulty(store: &Arc<Faulty>) -> CheckpointDir {

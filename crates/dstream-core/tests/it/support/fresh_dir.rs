@@ -31,11 +31,42 @@ impl FreshDir {
         names
     }
 
+    /// The entries of the batch log.
+    pub fn log(&self) -> Vec<String> {
+        self.files().into_iter().filter(|name| name.starts_with("batch-") && !name.contains('#')).collect()
+    }
+
+    /// What the directory holds now, in a directory of its own; as a crash leaves it. Writers go on meanwhile.
+    pub fn image(&self) -> Self {
+        loop {
+            let image = Self::new();
+            // The mark first: one that is older than the rest is what a crash may leave, one that is newer is not.
+            let names = std::iter::once("batches-done".to_owned()).chain(self.files());
+            let copied = |name: String| {
+                let (from, to) = (self.0.join(&name), image.0.join(&name));
+                to.exists() || copy(&from, &to) || !name.starts_with("batch-")
+            };
+            if names.map(copied).fold(true, |all, copied| all && copied) {
+                return image;
+            }
+        }
+    }
+
     /// The checkpoint files, the oldest first.
     pub fn checkpoints(&self) -> Vec<PathBuf> {
         let files = self.files().into_iter().filter(|name| name.starts_with("checkpoint-"));
         files.map(|name| self.0.join(name)).collect()
     }
+}
+
+/// Copies a file, or a directory of files. False if it is gone.
+fn copy(from: &Path, to: &Path) -> bool {
+    if !from.is_dir() {
+        return std::fs::copy(from, to).is_ok();
+    }
+    std::fs::create_dir(to).unwrap();
+    let files = std::fs::read_dir(from).unwrap().map(|entry| entry.unwrap().file_name());
+    files.fold(true, |all, name| copy(&from.join(&name), &to.join(&name)) && all)
 }
 
 impl Drop for FreshDir {

@@ -4,6 +4,7 @@
 
 pub mod fresh_dir;
 pub mod runs;
+pub mod tape;
 
 use std::fmt;
 use std::future::Future;
@@ -268,14 +269,17 @@ impl Rig {
         in_time(self.events.subscribe().wait_for(|events| events.iter().any(&happened))).await.unwrap();
     }
 
+    /// Waits until so many events of a kind have happened.
+    pub async fn until_count(&self, count: usize, happened: impl Fn(&Event) -> bool + Send + Sync) {
+        let enough = |events: &Vec<Event>| events.iter().filter(|event| happened(event)).count() >= count;
+        in_time(self.events.subscribe().wait_for(enough)).await.unwrap();
+    }
+
     /// Moves on by one batch and waits until it is completed.
     pub async fn batch(&self) {
         let done = self.completed().len();
         self.clock.advance(SECOND);
-        let completed = |events: &Vec<Event>| {
-            events.iter().filter(|event| matches!(event, Event::BatchCompleted(_))).count() > done
-        };
-        in_time(self.events.subscribe().wait_for(completed)).await.unwrap();
+        self.until_count(done + 1, |event| matches!(event, Event::BatchCompleted(_))).await;
     }
 }
 

@@ -49,9 +49,9 @@ impl<'a> Collected<'a> {
     ///
     /// # Errors
     /// When the range has more or fewer records than at its first read.
-    pub(crate) fn user_records(&self, expander: &Expander) -> Result<Vec<KinesisRecord>, OtherCount> {
+    pub(crate) fn user_records(self, expander: &Expander) -> Result<Vec<KinesisRecord>, OtherCount> {
         let range = self.range;
-        let mut records = expander.expand(&self.raw).records;
+        let mut records = expander.expand(self.raw).records;
         records.retain(|record| (range.from..=range.to).contains(&record.position));
         if records.len() != range.records {
             return Err(OtherCount(records.len()));

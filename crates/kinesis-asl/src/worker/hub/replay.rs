@@ -1,12 +1,17 @@
 //! What receivers ask of their worker so that batches of an earlier run can be run again: whose the ranges are, and their records.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use dstream_core::{Claim, Leftover};
+use dstream_core::{BoxError, Claim, Leftover};
+#[cfg(any(test, feature = "test-util"))]
+use futures::future::BoxFuture;
 use kpl_deagg::{HashKeyRange, RangePolicy};
 use tracing::warn;
 
 use super::WorkerHub;
+use crate::checkpoint::published::SnapshotLookup;
+use crate::config::KinesisConfig;
 use crate::consumer::expand::Expander;
 use crate::consumer::reread::error::RereadError;
 use crate::consumer::reread::reader::RangeReader;
@@ -20,7 +25,21 @@ use crate::shard::ShardId;
 use crate::worker::seats::SeatId;
 use crate::worker::task::Request;
 
+/// A snapshot does not wait for its positions any longer: a table that is slow now is as slow for the checkpoints after it.
+const LONGEST_PREPARATION: Duration = Duration::from_secs(2);
+
+/// How snapshots are looked for.
+pub(super) fn snapshots() -> SnapshotLookup {
+    SnapshotLookup::new(|name| Box::pin(async move { Ok(dstream_core::snapshot_exists(&name).await?) }))
+}
+
 impl WorkerHub {
+    /// The settings that all receivers of this worker share.
+    #[must_use]
+    pub fn config(&self) -> &KinesisConfig {
+        &self.config
+    }
+
     /// The name under which this worker owns leases.
     pub(crate) fn worker_id(&self) -> &WorkerId {
         &self.identity.id
@@ -51,6 +70,30 @@ impl WorkerHub {
         let _ = self.running.subscribe().wait_for(|running| *running).await;
         let answer = self.ask(|reply| Request::Claim(seat, unfinished, reply)).await;
         answer.ok_or_else(|| KinesisError::WorkerPanicked { application: self.config.application.clone() })
+    }
+
+    /// A snapshot of this name that covers these ranges is about to be published: their positions are written beside the checkpoints of
+    /// their leases, and count from the moment that the snapshot is there. Waits for that for 2 s at most; what is not written by then
+    /// may be delivered again should this process end before the next checkpoint.
+    ///
+    /// # Cancellation
+    /// The positions are prepared all the same.
+    pub async fn prepare(&self, snapshot: &str, through: &[SequenceRange]) {
+        let (snapshot, through) = (snapshot.to_owned(), through.to_vec());
+        let asked = self.ask(|reply| Request::Prepare(snapshot.clone(), through, reply));
+        if tokio::time::timeout(LONGEST_PREPARATION, asked).await.is_err() {
+            warn!(%snapshot, "the positions of a snapshot could not be prepared in time; it is published without");
+        }
+    }
+
+    /// The same worker, which looks for snapshots by other means: for tests and simulations.
+    #[cfg(any(test, feature = "test-util"))]
+    #[must_use]
+    pub fn with_snapshots(
+        self,
+        look: impl Fn(String) -> BoxFuture<'static, Result<bool, BoxError>> + Send + Sync + 'static,
+    ) -> Self {
+        Self { snapshots: SnapshotLookup::new(look), ..self }
     }
 
     /// The records of a range: all of them, in order, and no others. With [`OnExpired::Continue`] a range whose records have expired

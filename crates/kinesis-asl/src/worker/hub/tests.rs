@@ -116,7 +116,11 @@ async fn resumed(
     store: &Arc<MemoryLeaseStore>,
     left: &Leftover<SequenceRange>,
 ) -> (WorkerHub, Vec<Claim<SequenceRange>>) {
-    let hub = hub(store);
+    resumed_by(hub(store), left).await
+}
+
+/// The same by a given hub.
+async fn resumed_by(hub: WorkerHub, left: &Leftover<SequenceRange>) -> (WorkerHub, Vec<Claim<SequenceRange>>) {
     let seat = hub.register(&config()).expect("registered");
     hub.resume(seat, left.clone());
     let (sink, _probe) = receiver_store(StreamId::new(0), 1 << 20);
@@ -250,3 +254,5 @@ async fn of_two_streams_one_that_a_cleanup_finds_gone_is_given_up_and_read_again
     settles_at(&store, [Some(&me), Some(&me)]).await;
     hub.kill().await;
 }
+
+mod two_phases;

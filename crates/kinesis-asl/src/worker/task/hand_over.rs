@@ -14,7 +14,7 @@ impl WorkerTask {
     pub(super) fn on_wanted(&mut self, shard: &ShardId, holding: Holding) {
         let Some(held) = self.held(shard, holding) else { return };
         match held.phase {
-            Phase::WaitingForParents | Phase::Opening | Phase::Reading => {
+            Phase::Asking | Phase::WaitingForParents | Phase::Opening | Phase::Reading => {
                 info!(%shard, "another worker asked for a lease; handing it over");
                 held.phase = Phase::Yielding;
                 self.readers.stop(|reading| reading.shard == *shard && reading.holding == holding);

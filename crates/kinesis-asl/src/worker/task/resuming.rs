@@ -49,14 +49,21 @@ impl WorkerTask {
         self.tracker.with(|progress| progress.begin(lease.shard.clone(), holding));
         self.settings.reading.board.begin(&lease.shard, now());
         let shard = lease.shard.clone();
-        let held = HeldShard { lease, holding, seat, start: None, phase: Phase::WaitingForParents };
-        self.shards.insert(shard.clone(), held);
-        self.begin(&shard, holding);
+        let prepared = lease.prepared.as_ref().and_then(|prepared| prepared.snapshot_ahead_of(lease.checkpoint));
+        let (prepared, phase) = match prepared.map(str::to_owned) {
+            Some(name) => (Some(name), Phase::Asking),
+            None => (None, Phase::WaitingForParents),
+        };
+        self.shards.insert(shard.clone(), HeldShard { lease, holding, seat, start: None, phase });
+        match prepared {
+            Some(name) => self.ops.look_up(shard, holding, name, self.settings.snapshots.clone()),
+            None => self.begin(&shard, holding),
+        }
     }
 
     /// Settles where a held shard begins. What is to be replayed counts as received, so that checkpoints, the end of the shard and a
     /// hand-over wait for it.
-    fn begin(&mut self, shard: &ShardId, holding: Holding) {
+    pub(super) fn begin(&mut self, shard: &ShardId, holding: Holding) {
         let Some(held) = self.shards.get_mut(shard).filter(|held| held.holding == holding) else { return };
         let resumption = self.leftovers.on_gained(&held.lease, holding);
         held.start = resumption.start;

@@ -1,0 +1,548 @@
+//! Batches that a crash left unfinished run again with the same time, the same partitions and the same records.
+//!
+//! A crash is an image of what is durable at that moment (the checkpoint directory, and the positions of the receiver), on which
+//! the program is started again; the first run goes on as if nothing had happened.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests, outside of their functions")]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::support::fresh_dir::FreshDir;
+use crate::support::runs::merged;
+use crate::support::tape::{Call, Part, Shelf, Tapes};
+use crate::support::{Rig, SECOND, Seeing, in_time};
+use dstream_core::{
+    BatchFailure, BatchOrigin, Clock, DStream, Event, Leftover, StopMode, StreamingContextBuilder, StreamingError,
+    Time, error_chain,
+};
+
+/// What the program carries from batch to batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Carries {
+    Sum,
+    Nothing,
+}
+
+/// The records of a batch, partition by partition.
+type Partitions = Vec<Vec<u64>>;
+
+/// A program that shows each batch partition by partition, and the sum of all records so far.
+struct Program {
+    rig: Rig,
+    numbers: DStream<u64>,
+    tapes: Arc<Tapes>,
+    batches: Seeing<(i64, Partitions)>,
+    sums: Seeing<(i64, u64)>,
+}
+
+impl Program {
+    fn prepare(
+        dir: &FreshDir,
+        at: i64,
+        shelf: Shelf,
+        carries: Carries,
+        adjust: impl FnOnce(StreamingContextBuilder) -> StreamingContextBuilder,
+    ) -> Self {
+        let rig = Rig::at(at, |builder| {
+            adjust(builder.checkpoint_dir(dir.url()).checkpoint_interval(SECOND * 2).batch_attempts(1))
+        });
+        let tapes = Tapes::new(shelf);
+        let (batches, sums) = (Seeing::new(), Seeing::new());
+        let numbers = tapes.stream(&rig.ctx);
+        let seen = batches.clone();
+        numbers.glom().foreach_rdd(move |rdd, time| {
+            seen.push((time.as_millis() / 1_000, rdd.collect()?));
+            Ok(())
+        });
+        if carries == Carries::Sum {
+            let add = |new: Vec<u64>, sum: Option<u64>| Some(sum.unwrap_or(0) + new.iter().sum::<u64>());
+            let seen = sums.clone();
+            numbers.map(|n| ((), n)).update_state_by_key(add).foreach_rdd(move |rdd, time| {
+                let sum = rdd.collect()?.first().map_or(0, |((), sum)| *sum);
+                seen.push((time.as_millis() / 1_000, sum));
+                Ok(())
+            });
+        }
+        Self { rig, numbers, tapes, batches, sums }
+    }
+
+    async fn start(dir: &FreshDir, at: i64, shelf: Shelf, carries: Carries) -> Self {
+        let program = Self::prepare(dir, at, shelf, carries, |builder| builder);
+        in_time(program.rig.ctx.start()).await.unwrap();
+        program
+    }
+
+    /// Writes each batch as a directory of text files as well.
+    fn saving(self, out: &FreshDir) -> Self {
+        self.numbers.save_as_text_files(&format!("{}/numbers", out.url()), "txt");
+        self
+    }
+
+    /// One batch, with a block for each of `pages`: a tape, and how many records of it.
+    async fn batch_of(&self, pages: &[(u8, u64)]) {
+        let cut = Duration::from_millis(200);
+        for (tape, records) in pages {
+            let part = self.tapes.put(*tape, *records).await;
+            self.rig.clock.advance(cut);
+            self.tapes.is_cut(part).await;
+        }
+        let done = self.rig.completed().len();
+        self.rig.clock.advance(SECOND - cut * u32::try_from(pages.len()).unwrap());
+        let completed = |event: &Event| matches!(event, Event::BatchCompleted(_));
+        self.rig.until_count(done + 1, completed).await;
+    }
+
+    async fn written(&self, seconds: i64) {
+        let wanted = Time::from_millis(seconds * 1_000);
+        self.rig.until(|event| matches!(event, Event::CheckpointWritten { batch } if *batch == wanted)).await;
+    }
+
+    async fn stop(self) -> (Vec<(i64, Partitions)>, Option<u64>) {
+        in_time(self.rig.ctx.stop(StopMode::Graceful)).await.unwrap();
+        (self.batches.all(), self.sums.all().last().map(|(_, sum)| *sum))
+    }
+
+    async fn kill(self) -> Vec<(i64, Partitions)> {
+        in_time(self.rig.ctx.stop(StopMode::Immediate)).await.unwrap();
+        self.batches.all()
+    }
+
+    /// The batches that were run again, in seconds.
+    fn run_again(&self) -> Vec<i64> {
+        let again = |event| match event {
+            Event::BatchCompleted(info) if info.origin == BatchOrigin::Unfinished => {
+                Some(info.batch.as_millis() / 1_000)
+            }
+            _ => None,
+        };
+        self.rig.events().into_iter().filter_map(again).collect()
+    }
+}
+
+/// So many records of each of two tapes there are in all.
+const RECORDS: u64 = 40;
+
+fn all_records() -> Vec<u64> {
+    (0..2).flat_map(|tape| Part { tape, from: 0, to: RECORDS }.records()).collect()
+}
+
+/// What is durable at one moment, and what the program had shown until then.
+struct Crash {
+    moment: String,
+    at: i64,
+    dir: FreshDir,
+    /// The files that the program wrote.
+    out: FreshDir,
+    shelf: Shelf,
+    batches: Vec<(i64, Partitions)>,
+}
+
+/// Starts again after a crash, reads what is left of both tapes, and returns the batches of both runs and the last sum.
+async fn gone_on(crash: &Crash, carries: Carries) -> (BTreeMap<i64, Partitions>, Option<u64>) {
+    let program = Program::prepare(&crash.dir, crash.at, crash.shelf.clone(), carries, |builder| builder);
+    let program = program.saving(&crash.out);
+    in_time(program.rig.ctx.start()).await.unwrap();
+    for tape in 0..2 {
+        // An empty page: it waits until all is run again.
+        program.tapes.put(tape, 0).await;
+        let left = RECORDS - program.tapes.next(tape);
+        program.tapes.put(tape, left).await;
+    }
+    let (again, sum) = program.stop().await;
+    (merged([crash.batches.clone(), again]), sum)
+}
+
+/// Runs six batches and takes an image at every moment at which something became durable, or is about to.
+async fn crashes(carries: Carries) -> Vec<Crash> {
+    let (dir, out) = (Arc::new(FreshDir::new()), Arc::new(FreshDir::new()));
+    let program = Program::prepare(&dir, 0, Shelf::default(), carries, |builder| builder).saving(&out);
+    let crashes = Arc::new(Mutex::new(Vec::new()));
+    let camera = {
+        let (dir, out, crashes, seen) = (dir, out, Arc::clone(&crashes), program.batches.clone());
+        let (tapes, clock) = (Arc::downgrade(&program.tapes), Arc::clone(&program.rig.clock));
+        move |moment: String| {
+            // It holds the one thread of the runtime: only single files that are being written may appear meanwhile.
+            let Some(shelf) = tapes.upgrade().map(|tapes| tapes.shelf()) else { return };
+            let at = clock.now().as_millis() / 1_000;
+            let crash = Crash { moment, at, dir: dir.image(), out: out.image(), shelf, batches: seen.all() };
+            crashes.lock().unwrap().push(crash);
+        }
+    };
+    let snap = camera.clone();
+    program.tapes.on_call(move |call| match call {
+        Call::Prepare => snap("before it is announced".to_owned()),
+        Call::Processed => snap("published or marked, and not reported".to_owned()),
+    });
+    let snap = camera.clone();
+    program.rig.ctx.add_listener(Arc::new(move |event: &Event| match event {
+        Event::BatchSubmitted(info) => snap(format!("{} is not in the log yet", info.batch)),
+        Event::BatchStarted(info) => snap(format!("{} is about to run", info.batch)),
+        Event::OutputCompleted(info) => snap(format!("{} has run in part", info.batch)),
+        Event::BatchCompleted(info) => snap(format!("{} is done", info.batch)),
+        Event::CheckpointWritten { batch } => snap(format!("the checkpoint of {batch} is reported")),
+        _ => {}
+    }));
+    in_time(program.rig.ctx.start()).await.unwrap();
+    // Between the files of a directory, for example.
+    let at_any_time = tokio::spawn(async move {
+        for _ in 0..60 {
+            camera("it does something".to_owned());
+            for _ in 0..7 {
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    for second in 1..=6 {
+        program.batch_of(&[(0, second), (1, 2), (0, 1)]).await;
+    }
+    at_any_time.abort();
+    program.stop().await;
+    std::mem::take(&mut *crashes.lock().unwrap())
+}
+
+/// The numbers in all files of all directories, each of which must be whole.
+fn saved(out: &FreshDir) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    for directory in out.files() {
+        let directory = out.path().join(directory);
+        assert!(directory.join("_SUCCESS").exists(), "{} is not whole", directory.display());
+        for file in std::fs::read_dir(directory).unwrap() {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            numbers.extend(text.lines().map(|line| line.parse::<u64>().unwrap()));
+        }
+    }
+    numbers.sort_unstable();
+    numbers
+}
+
+async fn every_crash_is_survived(carries: Carries) {
+    let crashes = crashes(carries).await;
+    assert!(crashes.len() > 25, "only {} moments", crashes.len());
+    for crash in crashes {
+        let moment = format!("{} at {}", crash.moment, crash.at);
+        let (batches, sum) = gone_on(&crash, carries).await;
+        let mut seen: Vec<u64> = batches.into_values().flatten().flatten().collect();
+        seen.sort_unstable();
+        assert_eq!(seen, all_records(), "crashed when {moment}");
+        assert_eq!(saved(&crash.out), all_records(), "crashed when {moment}");
+        if carries == Carries::Sum {
+            assert_eq!(sum, Some(all_records().iter().sum()), "crashed when {moment}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn whenever_a_program_with_state_crashes_batches_are_what_they_were_and_records_and_lines_count_once() {
+    every_crash_is_survived(Carries::Sum).await;
+}
+
+#[tokio::test]
+async fn whenever_a_program_without_state_crashes_batches_are_what_they_were_and_lines_count_once() {
+    every_crash_is_survived(Carries::Nothing).await;
+}
+
+/// Twelve batches after the only checkpoint, and a crash.
+async fn twelve_unfinished(dir: &FreshDir) -> (Vec<(i64, Partitions)>, Crash) {
+    let slowly = |builder: StreamingContextBuilder| builder.checkpoint_interval(SECOND * 30);
+    let program = Program::prepare(dir, 0, Shelf::default(), Carries::Sum, slowly);
+    in_time(program.rig.ctx.start()).await.unwrap();
+    program.written(0).await;
+    for second in 1..=12 {
+        program.batch_of(&[(0, second % 3), (1, 1), (0, 1)]).await;
+    }
+    let (image, shelf) = (dir.image(), program.tapes.shelf());
+    let batches = program.kill().await;
+    let out = FreshDir::new();
+    let crash = Crash { moment: String::new(), at: 15, dir: image, out, shelf, batches: Vec::new() };
+    (batches, crash)
+}
+
+#[tokio::test]
+async fn after_more_than_ten_batches_every_old_batch_is_recomputed_with_equal_ranges_and_equal_data_t365() {
+    let dir = FreshDir::new();
+    let (before, crash) = twelve_unfinished(&dir).await;
+    assert_eq!(crash.dir.log().len(), 12);
+    let program = Program::start(&crash.dir, crash.at, crash.shelf.clone(), Carries::Sum).await;
+    program.tapes.put(0, 0).await;
+    assert_eq!(program.batches.all(), before);
+    assert_eq!(program.run_again(), (1..=12).collect::<Vec<_>>());
+    let told = |event: &Event| matches!(event, Event::Recovered { unfinished: 12, .. });
+    assert!(program.rig.events().iter().any(told));
+    let ranges = program.tapes.leftover().unwrap().unfinished;
+    let sums = program.sums.all();
+    program.stop().await;
+    let records: Vec<u64> = ranges.iter().flat_map(|part| part.records()).collect();
+    assert_eq!(records, before.iter().flat_map(|(_, parts)| parts.iter().flatten().copied()).collect::<Vec<_>>());
+    assert_eq!(sums.last(), Some(&(12, records.iter().sum())));
+}
+
+/// The test of exactness, and what it is worth: without the log it fails.
+#[tokio::test]
+async fn a_program_whose_log_was_skipped_is_found_out() {
+    let dir = FreshDir::new();
+    let (before, crash) = twelve_unfinished(&dir).await;
+    for entry in crash.dir.log() {
+        std::fs::remove_file(crash.dir.path().join(entry)).unwrap();
+    }
+    let program = Program::start(&crash.dir, crash.at, crash.shelf.clone(), Carries::Sum).await;
+    let unread = RECORDS - program.tapes.next(0);
+    program.tapes.put(0, unread).await;
+    let (after, _) = program.stop().await;
+    assert_ne!(after.iter().map(|(time, _)| *time).collect::<Vec<_>>(), (1..=12).collect::<Vec<_>>());
+    assert_ne!(after[..1], before[..1], "without the log, batches are not what they were");
+}
+
+#[tokio::test]
+async fn entries_go_behind_the_checkpoints_and_a_graceful_stop_leaves_none() {
+    for carries in [Carries::Sum, Carries::Nothing] {
+        let dir = FreshDir::new();
+        let program = Program::start(&dir, 0, Shelf::default(), carries).await;
+        for second in 1..=30 {
+            program.batch_of(&[(0, 1)]).await;
+            if second % 2 == 0 {
+                program.written(second).await;
+            }
+            assert!(dir.log().len() <= 6, "{carries:?}: {:?}", dir.log());
+        }
+        program.stop().await;
+        assert_eq!(dir.log(), Vec::<String>::new(), "{carries:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_does_not_run_before_it_is_in_the_log_and_a_log_that_cannot_be_written_stops_the_program_n5() {
+    let dir = FreshDir::new();
+    let program = Program::start(&dir, 0, Shelf::default(), Carries::Nothing).await;
+    program.written(0).await;
+    std::fs::remove_dir_all(dir.path()).unwrap();
+    std::fs::write(dir.path(), "in the way").unwrap();
+    program.tapes.put(0, 3).await;
+    program.rig.clock.advance(SECOND);
+    let error = in_time(program.rig.ctx.await_termination()).await.unwrap_err();
+    assert!(matches!(error, StreamingError::BatchLog { .. }), "{error:?}");
+    let text = error_chain(&error);
+    assert!(text.contains("batch 1000 ms") && text.contains("after 3 attempts"), "{text}");
+    assert_eq!((program.batches.all(), program.tapes.processed()), (vec![], vec![]));
+    std::fs::remove_file(dir.path()).unwrap();
+}
+
+/// A crash in the middle of the second batch: nothing of it is safe.
+async fn crashed_in_the_second_batch(dir: &FreshDir, carries: Carries) -> Crash {
+    let slowly = |builder: StreamingContextBuilder| builder.checkpoint_interval(SECOND * 30);
+    let program = Program::prepare(dir, 0, Shelf::default(), carries, slowly);
+    in_time(program.rig.ctx.start()).await.unwrap();
+    program.written(0).await;
+    program.batch_of(&[(0, 4), (1, 4)]).await;
+    program.batch_of(&[(0, 4), (1, 4), (0, 2)]).await;
+    let (image, shelf) = (dir.image(), program.tapes.shelf());
+    let batches = program.kill().await;
+    // As it was before the batches were done.
+    let _ = std::fs::remove_file(image.path().join("batches-done"));
+    let (out, shelf) = (FreshDir::new(), Shelf { committed: BTreeMap::new(), ..shelf });
+    Crash { moment: String::new(), at: 2, dir: image, out, shelf, batches }
+}
+
+#[tokio::test]
+async fn what_was_processed_meanwhile_or_is_read_elsewhere_is_left_out_and_a_cut_range_keeps_its_block_r1_n6() {
+    let dir = FreshDir::new();
+    let crash = crashed_in_the_second_batch(&dir, Carries::Nothing).await;
+    let shelf = Shelf { committed: [(0, 6)].into(), ..Shelf::default() };
+    let image = crash.dir.image();
+    let program = Program::start(&image, 9, shelf.clone(), Carries::Nothing).await;
+    program.tapes.put(0, 0).await;
+    let tape = |tape, from, to| Part { tape, from, to }.records();
+    assert_eq!(
+        program.batches.all(),
+        [(1, vec![tape(1, 0, 4)]), (2, vec![tape(0, 6, 8), tape(1, 4, 8), tape(0, 8, 10)]),]
+    );
+    program.kill().await;
+
+    let shelf = Shelf { elsewhere: vec![1], ..shelf };
+    let program = Program::start(&crash.dir, 9, shelf, Carries::Nothing).await;
+    program.tapes.put(0, 0).await;
+    assert_eq!(program.batches.all(), [(2, vec![tape(0, 6, 8), tape(0, 8, 10)])], "nothing is left of the first batch");
+    program.stop().await;
+}
+
+#[tokio::test]
+async fn pages_wait_until_all_is_run_again_and_live_batches_come_after_the_newest_logged_time() {
+    let dir = FreshDir::new();
+    let crash = crashed_in_the_second_batch(&dir, Carries::Sum).await;
+    // The clock of the second run is behind.
+    let program = Program::start(&crash.dir, 0, crash.shelf, Carries::Sum).await;
+    program.tapes.put(0, 5).await;
+    assert_eq!(program.run_again(), [1, 2], "the page came after both");
+    program.rig.clock.advance(SECOND * 2);
+    program.rig.clock.advance(SECOND);
+    program.rig.until(|event| matches!(event, Event::BatchCompleted(info) if info.batch.as_millis() == 3_000)).await;
+    let (batches, _) = program.stop().await;
+    assert_eq!(batches.iter().map(|(time, _)| *time).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(merged([crash.batches, batches])[&3], [Part { tape: 0, from: 10, to: 15 }.records()]);
+}
+
+#[tokio::test]
+async fn a_range_that_cannot_be_read_again_stops_the_program_and_stays_in_the_log() {
+    let dir = FreshDir::new();
+    let crash = crashed_in_the_second_batch(&dir, Carries::Sum).await;
+    let program = Program::prepare(&crash.dir, 2, crash.shelf.clone(), Carries::Sum, |builder| builder);
+    program.tapes.break_tape(1);
+    in_time(program.rig.ctx.start()).await.unwrap();
+    let error = in_time(program.rig.ctx.await_termination()).await.unwrap_err();
+    assert!(matches!(error, StreamingError::Replay { .. }), "{error:?}");
+    assert!(error_chain(&error).contains("1:0:4 has expired"), "{}", error_chain(&error));
+    assert_eq!(program.tapes.processed(), []);
+    assert_eq!(crash.dir.log(), ["batch-1000", "batch-2000"]);
+    let program = Program::start(&crash.dir, 2, crash.shelf, Carries::Sum).await;
+    program.tapes.put(0, 0).await;
+    assert_eq!(program.run_again(), [1, 2]);
+    program.stop().await;
+}
+
+#[tokio::test]
+async fn a_stop_while_batches_are_run_again_refuses_pages_and_leaves_the_rest_in_the_log() {
+    for mode in [StopMode::Graceful, StopMode::Immediate] {
+        let dir = FreshDir::new();
+        let (before, crash) = twelve_unfinished(&dir).await;
+        let program = Program::prepare(&crash.dir, 15, crash.shelf.clone(), Carries::Sum, |builder| builder);
+        let ctx = Arc::new(Mutex::new(Some(program.rig.ctx.clone())));
+        program.rig.ctx.add_listener(Arc::new(move |event: &Event| {
+            if let Event::BatchStarted(info) = event
+                && info.batch.as_millis() == 3_000
+                && let Some(ctx) = ctx.lock().unwrap().take()
+            {
+                ctx.request_stop(mode);
+            }
+        }));
+        in_time(program.rig.ctx.start()).await.unwrap();
+        let store = program.tapes.store();
+        in_time(store.store(vec![], Part { tape: 0, from: 99, to: 99 })).await.unwrap_err();
+        in_time(program.rig.ctx.stop(mode)).await.unwrap();
+        let (first, shelf) = (program.batches.all(), program.tapes.shelf());
+        assert!((2..=5).contains(&first.len()), "{mode:?}: {first:?}");
+        let program = Program::start(&crash.dir, 20, shelf, Carries::Sum).await;
+        program.tapes.put(0, 0).await;
+        let (sums, rest) = (program.sums.all(), program.batches.all());
+        program.stop().await;
+        assert_eq!(merged([first, rest]), merged([before.clone()]), "{mode:?}");
+        let sum = before.iter().flat_map(|(_, parts)| parts.iter().flatten()).sum::<u64>();
+        assert_eq!(sums.last(), Some(&(12, sum)), "{mode:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_hears_what_is_accounted_for_and_what_is_unfinished_before_it_starts() {
+    let dir = FreshDir::new();
+    let program = Program::start(&dir, 0, Shelf::default(), Carries::Sum).await;
+    assert_eq!(program.tapes.leftover(), None, "there was nothing to go on from");
+    program.batch_of(&[(0, 4), (1, 4)]).await;
+    program.batch_of(&[(0, 4)]).await;
+    program.written(2).await;
+    program.batch_of(&[(0, 1), (1, 3)]).await;
+    let (image, shelf) = (dir.image(), program.tapes.shelf());
+    program.kill().await;
+    let program = Program::start(&image, 3, shelf, Carries::Sum).await;
+    let part = |tape, from, to| Part { tape, from, to };
+    let left =
+        Leftover { accounted: vec![part(1, 0, 4), part(0, 4, 8)], unfinished: vec![part(0, 8, 9), part(1, 4, 7)] };
+    assert_eq!(program.tapes.leftover(), Some(left));
+    program.stop().await;
+}
+
+#[tokio::test]
+async fn a_block_without_records_is_logged_with_its_ranges_and_makes_no_partition_n8() {
+    let dir = FreshDir::new();
+    let program = Program::start(&dir, 0, Shelf::default(), Carries::Sum).await;
+    program.written(0).await;
+    program.batch_of(&[(0, 0), (1, 2)]).await;
+    let (image, shelf) = (dir.image(), program.tapes.shelf());
+    let before = program.kill().await;
+    assert_eq!(before, [(1, vec![Part { tape: 1, from: 0, to: 2 }.records()])]);
+    let program = Program::start(&image, 3, shelf, Carries::Sum).await;
+    program.tapes.put(0, 0).await;
+    let unfinished = program.tapes.leftover().unwrap().unfinished;
+    assert_eq!(unfinished.len(), 2);
+    assert_eq!(program.batches.all(), before);
+    program.stop().await;
+}
+
+/// Fails in the batch of three seconds if it is told to, and goes on.
+async fn failing(dir: &FreshDir, at: i64, shelf: Shelf, carries: Carries, fails: bool) -> Program {
+    let on = |builder: StreamingContextBuilder| builder.on_batch_failure(BatchFailure::Continue);
+    let program = Program::prepare(dir, at, shelf, carries, on);
+    program.rig.ctx.generated_stream(|time| vec![time]).foreach_rdd(move |rdd, time| {
+        rdd.count()?;
+        if fails && time.as_millis() == 3_000 { Err("not this one".into()) } else { Ok(()) }
+    });
+    in_time(program.rig.ctx.start()).await.unwrap();
+    program
+}
+
+#[tokio::test]
+async fn a_batch_that_was_passed_over_stays_in_the_log_and_what_comes_after_it_is_not_logged() {
+    let dir = FreshDir::new();
+    let program = failing(&dir, 0, Shelf::default(), Carries::Sum, true).await;
+    for second in 1..=2 {
+        program.batch_of(&[(0, second)]).await;
+    }
+    program.tapes.put(0, 7).await;
+    program.rig.clock.advance(SECOND);
+    program.rig.until(|event| matches!(event, Event::BatchFailed(_))).await;
+    for _ in 4..=9 {
+        program.batch_of(&[(0, 1)]).await;
+    }
+    in_time(program.rig.ctx.stop(StopMode::Graceful)).await.unwrap_err();
+    assert_eq!(dir.log(), ["batch-3000"]);
+    let shelf = program.tapes.shelf();
+    let program = failing(&dir, 9, shelf, Carries::Sum, false).await;
+    program.tapes.put(0, 6).await;
+    assert_eq!(program.run_again(), [3]);
+    let (batches, sum) = program.stop().await;
+    let of_three: Vec<_> = batches.iter().filter(|(time, parts)| *time == 3 && !parts.is_empty()).collect();
+    assert_eq!(of_three, [&(3, vec![Part { tape: 0, from: 3, to: 10 }.records()])]);
+    assert_eq!(sum, Some((0..16).sum()));
+}
+
+#[tokio::test]
+async fn logged_blocks_are_in_the_batch_of_their_time_among_those_that_are_made_up_for() {
+    let dir = FreshDir::new();
+    let start = async |dir: &FreshDir, at, shelf| {
+        let rig = Rig::at(at, |builder| builder.checkpoint_dir(dir.url()).checkpoint_interval(SECOND * 30));
+        let tapes = Tapes::new(shelf);
+        let times = rig.ctx.generated_stream(|time| vec![9_000_000 + time.as_millis().unsigned_abs() / 1_000]);
+        let seen = Seeing::new();
+        let sink = seen.clone();
+        let add = |new: Vec<u64>, sum: Option<u64>| Some(sum.unwrap_or(0) + new.iter().sum::<u64>());
+        let all = tapes.stream(&rig.ctx).union(&times);
+        all.map(|n| ((), n)).update_state_by_key(add).foreach_rdd(|rdd, _| rdd.count().map(drop).map_err(Into::into));
+        all.foreach_rdd(move |rdd, time| {
+            let mut rows = rdd.collect()?;
+            rows.sort_unstable();
+            sink.push((time.as_millis() / 1_000, rows));
+            Ok(())
+        });
+        in_time(rig.ctx.start()).await.unwrap();
+        (rig, tapes, seen)
+    };
+    let (rig, tapes, seen) = start(&dir, 0, Shelf::default()).await;
+    rig.until(|event| matches!(event, Event::CheckpointWritten { .. })).await;
+    rig.batch().await;
+    tapes.put(0, 2).await;
+    rig.batch().await;
+    rig.batch().await;
+    tapes.put(0, 3).await;
+    rig.batch().await;
+    let (image, shelf) = (dir.image(), tapes.shelf());
+    in_time(rig.ctx.stop(StopMode::Immediate)).await.unwrap();
+    let before = seen.all();
+    let (rig, tapes, seen) = start(&image, 6, shelf).await;
+    tapes.put(0, 1).await;
+    rig.clock.advance(SECOND);
+    rig.until(|event| matches!(event, Event::BatchCompleted(info) if info.batch.as_millis() == 7_000)).await;
+    in_time(rig.ctx.stop(StopMode::Graceful)).await.unwrap();
+    let all = merged([before, seen.all()]);
+    assert_eq!(all.keys().copied().collect::<Vec<_>>(), (1..=7).collect::<Vec<_>>());
+    assert_eq!(all[&2], [0, 1, 9_000_002]);
+    assert_eq!(all[&4], [2, 3, 4, 9_000_004]);
+    assert_eq!(all.values().flatten().filter(|n| **n < 9_000_000).count(), 6);
+}
