@@ -191,7 +191,6 @@ impl Rig {
             kinesis: nowhere.clone(),
             dynamodb: nowhere,
             initial_position: InitialPosition::TrimHorizon,
-            keys: LeaseKeys::OneStream,
             tuning,
         };
         let (stream, table) = (Arc::<OneShard>::default(), Arc::<Table>::default());

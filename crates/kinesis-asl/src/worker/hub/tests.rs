@@ -212,7 +212,7 @@ fn stream(name: &str, exists: &Arc<AtomicBool>) -> (String, InitialPosition, Arc
 /// Waits until the owners of the streams `sentences` and `words` are these.
 async fn settles_at(store: &MemoryLeaseStore, wanted: [Option<&WorkerId>; 2]) {
     let settled = async {
-        while owners(store).await != wanted.map(|owner| owner.cloned()) {
+        while owners(store).await != wanted.map(Option::<&WorkerId>::cloned) {
             tokio::time::sleep(AT_ONCE / 50).await;
         }
     };
