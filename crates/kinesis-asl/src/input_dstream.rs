@@ -339,9 +339,10 @@ impl KinesisInputDStreamBuilder {
         }
         let name = format!("Kinesis stream '{}' [{}]", config.stream, seat.0);
         let handler = move |record: &KinesisRecord| {
-            let (stream, shard) = (record.stream().to_owned(), record.shard().clone());
-            let place = |source| HandlerError { stream, shard, position: record.position(), source };
-            handler(record).map_err(|source| place(source).into())
+            handler(record).map_err(|source| {
+                let (stream, shard) = (record.stream().to_owned(), record.shard().clone());
+                HandlerError { stream, shard, position: record.position(), source }.into()
+            })
         };
         Ok(context.receiver_stream(&name, options, KinesisReceiver::new(hub, seat), handler))
     }

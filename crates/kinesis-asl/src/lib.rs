@@ -24,7 +24,7 @@
 //! # Words
 //!
 //! *Lease*: the right to read a shard. *Holding*: one uninterrupted time of having it. *Worker*: a lease participant,
-//! one for each process, application and stream. *Seat*: a receiver at its worker. *User record*: what a producer wrote;
+//! one for each process and application. *Seat*: a receiver at its worker. *User record*: what a producer wrote;
 //! an *aggregate* carries many in one Kinesis record.
 
 pub mod api;

@@ -269,7 +269,7 @@ fn every_change_of_one_bit_of_an_aggregate_leaves_it_plain() {
 }
 
 #[test]
-fn an_expansion_that_stops_says_why_and_counts_what_is_lost() {
+fn an_expansion_that_stops_says_why_and_counts_what_is_lost_ag_4() {
     let record = |partition_key_index, explicit_hash_key_index| Record {
         partition_key_index,
         explicit_hash_key_index,

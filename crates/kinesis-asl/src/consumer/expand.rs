@@ -204,6 +204,24 @@ mod tests {
     }
 
     #[test]
+    fn user_records_have_the_arrival_time_of_their_aggregate_or_none_where_the_service_gave_none_ag_1_ag_5() {
+        for arrival in [Some(crate::Timestamp::from_millis(7)), None] {
+            let page = [RawRecord { arrival, ..raw("6", aggregate(&["x", "y", "z"])) }];
+            let expanded = expander(None).expand(page.to_vec());
+            let arrivals: Vec<_> = expanded.records.iter().map(KinesisRecord::arrival).collect();
+            assert_eq!(arrivals, [arrival; 3]);
+        }
+    }
+
+    #[test]
+    fn a_page_moves_the_position_to_its_last_record_and_an_empty_page_moves_nothing_pt_1() {
+        let page = [raw("5", "plain".into()), raw("6", aggregate(&["x", "y", "z"]))];
+        let position = |sequence: &str, sub| Position::new(sequence.parse().expect("digits"), sub);
+        assert_eq!(expander(None).expand(page.to_vec()).span, Some((position("5", 0), position("6", 2))));
+        assert_eq!(expander(None).expand(Vec::new()).span, None);
+    }
+
+    #[test]
     fn what_was_processed_within_an_aggregate_does_not_come_again_ag_2() {
         let page = [raw("6", aggregate(&["x", "y", "z"])), raw("7", "next".into())];
         let expanded = expander(Some(("6", 1))).expand(page.to_vec());

@@ -39,6 +39,8 @@ pub mod settings;
 pub(crate) mod shard_budgets;
 pub(crate) mod source;
 pub mod start;
+#[cfg(test)]
+mod stop_cases;
 pub(crate) mod storing;
 pub mod task;
 pub mod trouble;

@@ -114,6 +114,16 @@ mod tests {
     }
 
     #[test]
+    fn a_lease_without_a_checkpoint_leaves_nothing_out_pt_2() {
+        for checkpoint in [Checkpoint::TrimHorizon, Checkpoint::Latest, Checkpoint::AtTimestamp] {
+            for moment in [Some(7), None] {
+                let start = start_of(&lease(checkpoint, moment)).expect("a start");
+                assert_eq!(start.processed, None, "{checkpoint}");
+            }
+        }
+    }
+
+    #[test]
     fn an_ended_shard_is_not_read() {
         assert_eq!(start_of(&lease(Checkpoint::ShardEnd, None)), None);
     }

@@ -31,6 +31,7 @@ mod reread;
 mod reshard;
 mod restart;
 mod seats;
+mod several_streams;
 mod sharing;
 mod stop;
 mod stream_identity;

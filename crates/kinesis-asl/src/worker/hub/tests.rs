@@ -1,5 +1,6 @@
 //! Receivers that leave early, late, or more often than they came.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dstream_core::{Claim, ManualClock, StreamId, testing::receiver_store};
@@ -27,17 +28,20 @@ fn config() -> KinesisConfig {
     }
 }
 
-/// A hub on a stream of one shard whose reader never gets an iterator.
-fn hub(store: &Arc<MemoryLeaseStore>) -> WorkerHub {
-    let shard = Shard {
+fn one_shard() -> Shard {
+    Shard {
         id: "s0".into(),
         parents: [].into(),
         hash_range: Some(HashKeyRange::FULL),
         starting_sequence: None,
         ending_sequence: None,
         state: ShardState::Open,
-    };
-    let api = Arc::new(StandIn::new(move |_, _| Ok(vec![shard.clone()])));
+    }
+}
+
+/// A hub on a stream of one shard whose reader never gets an iterator.
+fn hub(store: &Arc<MemoryLeaseStore>) -> WorkerHub {
+    let api = Arc::new(StandIn::new(|_, _| Ok(vec![one_shard()])));
     let store: Arc<dyn LeaseStore> = Arc::<MemoryLeaseStore>::clone(store);
     WorkerHub::with_backend(
         config(),
@@ -190,6 +194,65 @@ async fn a_claim_without_ranges_is_answered_before_anything_runs() {
     let hub = hub(&Arc::default());
     let seat = hub.register(&config()).expect("registered");
     assert_eq!(hub.claim(seat, vec![]).await.expect("an answer"), []);
+}
+
+/// A stream of one shard that answers as long as it exists.
+fn stream(name: &str, exists: &Arc<AtomicBool>) -> (String, InitialPosition, Arc<dyn KinesisApi>) {
+    let exists = Arc::clone(exists);
+    let api = StandIn::new(move |_, _| {
+        if exists.load(Ordering::Relaxed) {
+            return Ok(vec![one_shard()]);
+        }
+        let gone = kinesis_endpoint::ServiceError::invalid_response("ListShards", "the stream", "it is gone");
+        Err(kinesis_endpoint::ServiceError { kind: kinesis_endpoint::ServiceErrorKind::NotFound, ..gone })
+    });
+    (name.to_owned(), InitialPosition::TrimHorizon, Arc::new(api.named(name)))
+}
+
+/// Waits until the owners of the streams `sentences` and `words` are these.
+async fn settles_at(store: &MemoryLeaseStore, wanted: [Option<&WorkerId>; 2]) {
+    let settled = async {
+        while owners(store).await != wanted.map(Option::<&WorkerId>::cloned) {
+            tokio::time::sleep(AT_ONCE / 50).await;
+        }
+    };
+    let settled = tokio::time::timeout(Duration::from_secs(1_000), settled).await;
+    assert!(settled.is_ok(), "{wanted:?}, but {:?}", owners(store).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_streams_one_that_a_cleanup_finds_gone_is_given_up_and_read_again_when_it_is_back_hs_10() {
+    let store = Arc::new(MemoryLeaseStore::default());
+    let (stays, goes) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(true)));
+    let words = KinesisConfig { keys: LeaseKeys::SeveralStreams, ..config() };
+    let words = KinesisConfig {
+        // Readers of these streams have nothing to read, which must not end the test.
+        tuning: Tuning { give_up_after: Duration::from_secs(100_000), ..words.tuning.clone() },
+        ..words
+    };
+    let sentences = KinesisConfig { stream: "sentences".into(), ..words.clone() };
+    let table: Arc<dyn LeaseStore> = Arc::<MemoryLeaseStore>::clone(&store);
+    let streams = vec![stream("words", &stays), stream("sentences", &goes)];
+    let clock = Arc::new(ManualClock::new(dstream_core::Time::from_millis(0)));
+    let hub = WorkerHub::with_streams(words.clone(), streams, table, clock);
+    let mut probes = Vec::new();
+    for (number, config) in [(0, &words), (1, &sentences)] {
+        let seat = hub.register(config).expect("registered");
+        assert_eq!(seat, SeatId(number));
+    }
+    for (number, seat) in [(0, SeatId(0)), (1, SeatId(1))] {
+        let (sink, probe) = receiver_store(StreamId::new(number), 1 << 20);
+        hub.join(seat, sink).await.expect("joined");
+        probes.push(probe);
+    }
+    let me = hub.identity.id.clone();
+    settles_at(&store, [Some(&me), Some(&me)]).await;
+    goes.store(false, Ordering::Relaxed);
+    settles_at(&store, [None, Some(&me)]).await;
+    assert!(probes.iter().all(|probe| probe.failure().is_none()), "nothing stops");
+    goes.store(true, Ordering::Relaxed);
+    settles_at(&store, [Some(&me), Some(&me)]).await;
+    hub.kill().await;
 }
 
 mod two_phases;

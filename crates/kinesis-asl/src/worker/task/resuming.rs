@@ -13,7 +13,7 @@ use crate::lease::lease::Lease;
 use crate::range::{Holding, SequenceRange};
 use crate::shard::ShardId;
 use crate::worker::reading::{HeldShard, Phase};
-use crate::worker::seats::SeatId;
+use crate::worker::seats::{SeatId, seat_for};
 
 /// What a claim is waited for beyond the failover time, after which an owner that died is found out and its lease is taken.
 const BEYOND_FAILOVER: Duration = Duration::from_secs(5);
@@ -37,9 +37,11 @@ impl WaitingClaim {
 
 impl WorkerTask {
     pub(super) fn on_gained(&mut self, lease: Lease, holding: Holding) {
-        let former =
-            self.leftovers.seat_of(&lease.shard).filter(|seat| self.seats.open().any(|(open, _)| open == *seat));
-        let Some(seat) = former.or_else(|| self.seat_of(&lease.shard)) else {
+        let is_open = |seat: &SeatId| self.open_seats_of(&lease.shard).any(|open| open == *seat);
+        let former = self.leftovers.seat_of(&lease.shard).filter(is_open);
+        let held = self.shards.values().map(|held| held.seat);
+        let seat = former.or_else(|| seat_for(self.open_seats_of(&lease.shard), held));
+        let Some(seat) = seat else {
             self.core.release(&lease.shard, holding);
             return;
         };

@@ -11,15 +11,14 @@ use crate::config::LeaseKeys;
 use crate::error::KinesisError;
 use crate::range::Holding;
 use crate::shard::{ChildShard, ShardId};
-use crate::worker::seats::{SeatId, seat_for};
+use crate::worker::seats::SeatId;
 use crate::worker::streams::{Stream, is_absent, is_gone};
 
 impl WorkerTask {
-    /// The seat for a shard that was gained: among those that read its stream.
-    pub(super) fn seat_of(&self, shard: &ShardId) -> Option<SeatId> {
-        let stream = &self.streams.of(shard)?.spec.name;
-        let open = self.seats.open().filter(|(_, name)| **name == **stream).map(|(seat, _)| seat);
-        seat_for(open, self.shards.values().map(|held| held.seat))
+    /// The seats that take shards of the stream of this one; none, if it is not read any more.
+    pub(super) fn open_seats_of(&self, shard: &ShardId) -> impl Iterator<Item = SeatId> {
+        let stream = self.streams.of(shard).map(|stream| &*stream.spec.name);
+        self.seats.open().filter(move |(_, name)| stream == Some(*name)).map(|(seat, _)| seat)
     }
 
     pub(super) fn make_children(&self, shard: ShardId, holding: Holding, children: Vec<ChildShard>, pause: Duration) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use dstream_core::{DStream, StopMode, StreamingContext, StreamingContextBuilder};
 use kinesis_asl::{
     Aggregation, Credentials, InitialPosition, KinesisInputDStream, KinesisInputDStreamBuilder, KinesisRecord,
-    OnExpired, Position, ReadingBoard, Retrieval, SubscriptionTiming,
+    LeaseKeys, OnExpired, Position, ReadingBoard, Retrieval, SubscriptionTiming,
 };
 use tokio::time::Instant;
 
@@ -18,6 +18,9 @@ use super::world::{APP, STREAM, World};
 #[derive(Debug, Clone)]
 pub(crate) struct Setup {
     pub(crate) stream: String,
+    /// Further streams, each with one input stream.
+    pub(crate) others: Vec<(&'static str, InitialPosition)>,
+    pub(crate) keys: LeaseKeys,
     pub(crate) kinesis_url: String,
     pub(crate) dynamodb_url: String,
     pub(crate) inputs: usize,
@@ -36,6 +39,7 @@ pub(crate) struct Setup {
 pub(crate) struct Noted {
     /// Which input stream brought it.
     pub(crate) input: usize,
+    pub(crate) stream: String,
     pub(crate) shard: String,
     pub(crate) position: Position,
     pub(crate) key: String,
@@ -59,6 +63,8 @@ impl Setup {
     pub(crate) fn at(kinesis_url: String, dynamodb_url: String) -> Self {
         Self {
             stream: STREAM.to_owned(),
+            others: Vec::new(),
+            keys: LeaseKeys::OneStream,
             kinesis_url,
             dynamodb_url,
             inputs: 1,
@@ -94,7 +100,11 @@ impl Setup {
 
     /// The builder of one input stream.
     pub(crate) fn input(&self, ctx: &StreamingContext) -> KinesisInputDStreamBuilder {
-        KinesisInputDStream::builder()
+        let builder = match self.keys {
+            LeaseKeys::OneStream => KinesisInputDStream::builder(),
+            LeaseKeys::SeveralStreams => KinesisInputDStream::builder().multi_stream(),
+        };
+        builder
             .streaming_context(ctx)
             .stream_name(&self.stream)
             .checkpoint_app_name(APP)
@@ -119,9 +129,14 @@ impl Setup {
     /// An application that was not started yet.
     pub(crate) fn build(&self) -> Consumer {
         let consumer = Consumer { ctx: Self::context(), notes: Notes::default() };
-        for input in 0..self.inputs {
+        let own = (0..self.inputs).map(|_| self.clone());
+        let others = self.others.iter().map(|(stream, position)| {
+            let (stream, position) = ((*stream).to_owned(), *position);
+            Self { stream, position, ..self.clone() }
+        });
+        for (input, setup) in own.chain(others).enumerate() {
             let notes = consumer.notes.clone();
-            self.lines(&consumer.ctx, input).foreach_rdd(move |rdd, _| {
+            setup.lines(&consumer.ctx, input).foreach_rdd(move |rdd, _| {
                 notes.append(rdd.collect()?);
                 Ok(())
             });
@@ -146,6 +161,7 @@ impl Noted {
     pub(crate) fn new(input: usize, record: &KinesisRecord) -> Self {
         Self {
             input,
+            stream: record.stream().to_owned(),
             shard: record.shard().to_string(),
             position: record.position(),
             key: record.partition_key().to_owned(),

@@ -22,6 +22,7 @@ const KEYS: u64 = 32;
 #[derive(Clone)]
 pub(crate) struct Putter {
     client: Client,
+    stream: &'static str,
 }
 
 /// A task that puts numbers, one batch after the other, until it is told to stop.
@@ -32,7 +33,12 @@ pub(crate) struct Producing {
 
 impl Putter {
     pub(crate) fn new(client: Client) -> Self {
-        Self { client }
+        Self { client, stream: STREAM }
+    }
+
+    /// The same into another stream.
+    pub(crate) fn into(self, stream: &'static str) -> Self {
+        Self { stream, ..self }
     }
 
     /// Puts these numbers in order.
@@ -47,14 +53,14 @@ impl Putter {
             let entries = page.iter().map(|(key, text)| {
                 PutRecordsRequestEntry::builder().partition_key(key).data(Blob::new(text.as_bytes())).build().unwrap()
             });
-            let request = self.client.put_records().stream_name(STREAM).set_records(Some(entries.collect()));
+            let request = self.client.put_records().stream_name(self.stream).set_records(Some(entries.collect()));
             assert_eq!(request.send().await.unwrap().failed_record_count, Some(0));
         }
     }
 
     /// Puts one record; the answer is its sequence number.
     pub(crate) async fn one(&self, key: &str, data: &[u8]) -> SequenceNumber {
-        let request = self.client.put_record().stream_name(STREAM).partition_key(key).data(Blob::new(data));
+        let request = self.client.put_record().stream_name(self.stream).partition_key(key).data(Blob::new(data));
         request.send().await.unwrap().sequence_number.parse().unwrap()
     }
 
