@@ -28,6 +28,8 @@ impl Stuck {
         let reads = Fault::kinesis(Effect::Delay(Duration::ZERO)).operation("GetRecords");
         local.faults().add(reads).expect("a rule");
         let (sender, out) = pipe::pipe().expect("a pipe");
+        // Before that, nothing at all would be written.
+        sender.writable().await.expect("a pipe");
         while sender.try_write(&[b'\n'; 512]).is_ok() {}
         while sender.try_write(b"\n").is_ok() {}
         let stdout = Stdio::from(sender.into_blocking_fd().expect("a pipe"));
