@@ -127,14 +127,14 @@ async fn two_readers_share_the_memory_although_one_brings_ten_times_as_much() {
     // Twenty records of memory, forty-five times: the fast one has more than twice as many to bring.
     let (fast, slow) = (Rig::new(pages(&[10; 200]), 20), Rig::new(pages(&[1; 40]), 0));
     let (one, other) = (fast.consumer.sink.lane(), fast.consumer.sink.lane());
-    let slow_consumer = ShardConsumer { sink: other, ..slow.consumer };
+    let slow_consumer = ShardConsumer { sink: other, holding: Holding(2), ..slow.consumer };
     let fast_consumer = ShardConsumer { sink: one, ..fast.consumer };
     let look = async {
         let mut seen = 0;
         for _ in 0..45 {
             a_while().await;
             let block = fast.probe.cut();
-            seen += block.iter().flat_map(|block| block.ranges()).filter(|range| range.records == 1).count();
+            seen += block.iter().flat_map(|block| block.ranges()).filter(|range| range.holding == Holding(2)).count();
         }
         assert_eq!(seen, 40, "the slow one is served although the fast one is always in line");
     };
