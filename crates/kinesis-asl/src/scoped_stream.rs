@@ -32,14 +32,16 @@ impl ScopedStream {
     }
 }
 
-fn shard_in(key: &StreamKey, shard: Shard) -> Shard {
-    let parents = shard.parents.iter().map(|parent| parent.in_scope(key)).collect();
-    Shard { id: shard.id.in_scope(key), parents, ..shard }
+fn shard_in(key: &StreamKey, mut shard: Shard) -> Shard {
+    shard.parents = shard.parents.iter().map(|parent| parent.in_scope(key)).collect();
+    shard.id = shard.id.in_scope(key);
+    shard
 }
 
-fn child_in(key: &StreamKey, child: ChildShard) -> ChildShard {
-    let parents = child.parents.iter().map(|parent| parent.in_scope(key)).collect();
-    ChildShard { id: child.id.in_scope(key), parents, ..child }
+fn child_in(key: &StreamKey, mut child: ChildShard) -> ChildShard {
+    child.parents = child.parents.iter().map(|parent| parent.in_scope(key)).collect();
+    child.id = child.id.in_scope(key);
+    child
 }
 
 fn children_in(key: &StreamKey, children: Vec<ChildShard>) -> Vec<ChildShard> {

@@ -201,7 +201,7 @@ mod tests {
         let several = lease("1:words:20:s3", at(150));
         let refused = check(None, several.clone()).expect_err("refused");
         assert!(refused.contains("several streams") && refused.contains("call multi_stream()"), "{refused}");
-        assert_eq!(check_keys_of_several("app", &[several.clone()]), Ok(()));
+        assert_eq!(check_keys_of_several("app", std::slice::from_ref(&several)), Ok(()));
         let refused = check_keys_of_several("app", &[several, lease("s3", at(150))]).expect_err("refused").to_string();
         assert!(refused.contains("such as 's3': leave multi_stream() out"), "{refused}");
     }

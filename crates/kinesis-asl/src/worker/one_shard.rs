@@ -194,10 +194,8 @@ impl Rig {
             tuning,
         };
         let (stream, table) = (Arc::<OneShard>::default(), Arc::<Table>::default());
-        let backend = Backend {
-            api: Arc::<OneShard>::clone(&stream) as _,
-            store: Arc::<Table>::clone(&table) as Arc<dyn LeaseStore>,
-        };
+        let (api, store) = (Arc::<OneShard>::clone(&stream), Arc::<Table>::clone(&table));
+        let backend = Backend { api, store };
         let clock = Arc::new(ManualClock::new(Time::from_millis(0)));
         let hub = WorkerHub::with_backend(config.clone(), backend, clock).with_identity("me".into(), 1);
         let seat = hub.register(&config).expect("registered");

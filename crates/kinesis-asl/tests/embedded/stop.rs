@@ -42,7 +42,9 @@ async fn a_graceful_stop_under_load_runs_few_more_batches_and_leaves_nothing_und
     let (sink, batches) = (notes.clone(), counted(&ctx));
     setup.lines(&ctx, 0).foreach_rdd(move |rdd, _| {
         let records = rdd.collect()?;
-        records.iter().for_each(|noted| drop(black_box(work(&noted.text))));
+        records.iter().for_each(|noted| {
+            black_box(work(&noted.text));
+        });
         sink.append(records);
         Ok(())
     });
