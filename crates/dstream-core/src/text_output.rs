@@ -1,7 +1,7 @@
 //! Records as text files: one file for each partition of a directory, and a mark once all of them are there.
 //!
-//! A directory that is written again holds what was written last, and nothing of what was there before. While it is being
-//! written, its mark is not there. Each file appears whole or not at all. So after a crash a directory with its mark is what its
+//! A directory that is written again holds what was written last, and no part of what was there before; files of other names
+//! stay. While it is being written, its mark is not there. Each file appears whole or not at all. So after a crash a directory with its mark is what its
 //! batch wrote, and one without it is written again with its batch.
 
 use std::collections::BTreeSet;
@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
-use futures::TryStreamExt;
 use object_store::ObjectStoreExt;
+use object_store::path::Path;
 use thiserror::Error;
 use tokio::sync::OnceCell;
 
@@ -46,7 +46,7 @@ impl TextDirectory {
         }
     }
 
-    /// Replaces whatever the directory holds by `parts`.
+    /// Replaces the parts that the directory holds by `parts`.
     ///
     /// # Cancellation
     /// A dropped call may have written some of the files; the mark is missing then.
@@ -66,17 +66,24 @@ impl TextDirectory {
             ours.insert(path);
         }
         // A batch of an earlier run may have had more partitions.
-        let there: Vec<_> = home.store.list(Some(&directory)).try_collect().await.map_err(failed(""))?;
-        for old in there.into_iter().map(|meta| meta.location).filter(|path| !ours.contains(path)) {
+        let there = home.store.list_with_delimiter(Some(&directory)).await.map_err(failed(""))?.objects;
+        let is_old = |path: &Path| path.filename().is_some_and(is_part) && !ours.contains(path);
+        for old in there.into_iter().map(|meta| meta.location).filter(is_old) {
             delete(home, &old).await.map_err(failed(old.filename().unwrap_or_default()))?;
         }
-        home.sweep(&self.name, |file| file.starts_with("part-") || file == MARK).await;
+        home.sweep(&self.name, |file| is_part(file) || file == MARK).await;
         home.store.put(&mark, Bytes::new().into()).await.map_err(failed(MARK))?;
         Ok(())
     }
 }
 
-async fn delete(home: &Location, path: &object_store::path::Path) -> Result<(), object_store::Error> {
+/// Whether a file is named as one of ours. Others are somebody else's, and stay.
+fn is_part(file: &str) -> bool {
+    let number = file.strip_prefix("part-").unwrap_or_default();
+    !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+async fn delete(home: &Location, path: &Path) -> Result<(), object_store::Error> {
     match home.store.delete(path).await {
         Err(object_store::Error::NotFound { .. }) => Ok(()),
         other => other,

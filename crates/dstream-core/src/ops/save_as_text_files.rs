@@ -17,7 +17,10 @@ impl<T: Printable + Send + 'static> DStream<T> {
     /// ends in `/`, the name begins with the milliseconds.
     ///
     /// `prefix` is a local path, `file:///path`, or, with the feature `s3`, `s3://bucket/path`. Directories that are missing
-    /// are made. A batch that is written again, after a failed attempt or a crash, replaces what was there, so nothing is there twice. The text of a batch is in memory while it is written.
+    /// are made. A batch that is written again, after a failed attempt or a crash, replaces the
+    /// parts that were there, so nothing is there twice; files of other names stay. So each process of an application needs a
+    /// prefix of its own: two of them with the same prefix replace each other's batches. The text of a batch is in memory while
+    /// it is written.
     /// What goes wrong is a [`SaveError`], and fails the attempt.
     ///
     /// ```
@@ -51,7 +54,8 @@ impl<T: Printable + Send + 'static> DStream<T> {
 }
 
 impl<T: Printable + Send + 'static> Rdd<T> {
-    /// Writes the records as the directory `path`; see [`DStream::save_as_text_files`]. Not to be called in an async
+    /// Writes the records as the directory `path`, in place of the parts (`part-<digits>`) and the `_SUCCESS` that are there; see
+    /// [`DStream::save_as_text_files`]. Not to be called in an async
     /// function: it blocks until all is written.
     ///
     /// # Errors

@@ -76,6 +76,27 @@ async fn a_batch_that_is_written_again_replaces_all_that_was_there() {
 }
 
 #[tokio::test]
+async fn what_others_put_into_the_directory_survives_and_parts_of_before_do_not() {
+    let scratch = Scratch::new("text-foreign");
+    let directory = scratch.0.join("n-1000");
+    fs::create_dir_all(directory.join("below")).unwrap();
+    for name in
+        ["notes.txt", "part-a", "part-", "part-1.gz", "part-x#1", "below/part-00009", "part-00009", "part-00009#1"]
+    {
+        fs::write(directory.join(name), "theirs").unwrap();
+    }
+    let rig = Rig::new();
+    rig.ctx.queue_stream([vec![1]]).repartition(1).save_as_text_files(&scratch.at("n"), "");
+    rig.ctx.start().await.unwrap();
+    rig.batch().await;
+    rig.ctx.stop(StopMode::Graceful).await.unwrap();
+    assert_eq!(fs::read_to_string(directory.join("below/part-00009")).unwrap(), "theirs");
+    fs::remove_dir_all(directory.join("below")).unwrap();
+    let names: Vec<String> = files(&directory).into_keys().collect();
+    assert_eq!(names, ["_SUCCESS", "notes.txt", "part-", "part-00000", "part-1.gz", "part-a", "part-x#1"]);
+}
+
+#[tokio::test]
 async fn a_place_that_cannot_be_written_fails_the_batch_with_its_name() {
     let scratch = Scratch::new("text-refused");
     fs::write(scratch.at("file"), "in the way").unwrap();
