@@ -56,8 +56,8 @@ pub trait RangeReplay<R, M: Sync>: Send + Sync + 'static {
 /// What an earlier run left to a receiver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leftover<M> {
-    /// The last range of each source whose records are in the snapshot that the program goes on from. They, and all before them,
-    /// must not be delivered again.
+    /// Ranges whose records are in the snapshot that the program goes on from, or in batches that are done. They, and all before
+    /// them, must not be delivered again. There may be several of a source, in any order: the furthest counts.
     pub accounted: Vec<M>,
     /// The ranges of batches that were begun, or were to be, and are in no snapshot; in the order of storing.
     pub unfinished: Vec<M>,

@@ -32,10 +32,10 @@ pub(crate) trait ReplayDesk: Send + Sync {
     /// Notes the last range of each source in these blocks.
     fn cover(&self, blocks: &[BlockInfo], into: &mut Covered);
     /// Tells the receiver what an earlier run left: what is in a snapshot or done, in its order, and the blocks of batches that
-    /// are not. Returns the former by source.
+    /// are not. Returns the former by source, the last of each.
     fn resume(&self, accounted: Vec<Bytes>, unfinished: Vec<(Time, LoggedBlocks)>) -> Result<Covered, BoxError>;
-    /// The batches in which something is left to do for this receiver.
-    async fn claim(&self) -> Result<Vec<Time>, ReceiverError>;
+    /// The batches in which something is left to do for this receiver, and what; as it is to be written down.
+    async fn claim(&self) -> Result<Vec<(Time, LoggedBlocks)>, ReceiverError>;
     /// Makes the blocks of an unfinished batch again.
     async fn reload(&self, batch: Time) -> Result<Vec<BlockInfo>, ReceiverError>;
     /// A snapshot of this name, that covers these ranges, is about to be published.
@@ -125,9 +125,11 @@ impl<R: BlockRecord, M: BlockRange> ReplayDesk for TypedDesk<R, M> {
 
     fn resume(&self, accounted: Vec<Bytes>, unfinished: Vec<(Time, LoggedBlocks)>) -> Result<Covered, BoxError> {
         let mut covered = Covered::default();
+        let mut known = Vec::with_capacity(accounted.len());
         for range in accounted {
-            let source = self.replay.source(&self.replay.decode(range.clone())?);
-            covered.note(self.stream(), &source, range);
+            let decoded = self.replay.decode(range.clone())?;
+            covered.note(self.stream(), &self.replay.source(&decoded), range);
+            known.push(decoded);
         }
         let batches = unfinished.into_iter().map(|(batch, blocks)| {
             let blocks: Result<Vec<Vec<M>>, BoxError> = blocks.into_iter().map(|ranges| self.decode(ranges)).collect();
@@ -135,7 +137,8 @@ impl<R: BlockRecord, M: BlockRange> ReplayDesk for TypedDesk<R, M> {
         });
         let batches = batches.collect::<Result<Unfinished<M>, BoxError>>()?;
         let left = Leftover {
-            accounted: self.decode(covered.of(self.stream()))?,
+            // All of them: only the receiver knows which is the furthest.
+            accounted: known,
             unfinished: batches.values().flatten().flatten().cloned().collect(),
         };
         *lock(&self.unfinished) = batches;
@@ -143,7 +146,7 @@ impl<R: BlockRecord, M: BlockRange> ReplayDesk for TypedDesk<R, M> {
         Ok(covered)
     }
 
-    async fn claim(&self) -> Result<Vec<Time>, ReceiverError> {
+    async fn claim(&self) -> Result<Vec<(Time, LoggedBlocks)>, ReceiverError> {
         let unfinished = std::mem::take(&mut *lock(&self.unfinished));
         let ranges: Vec<M> = unfinished.values().flatten().flatten().cloned().collect();
         if ranges.is_empty() {
@@ -157,7 +160,8 @@ impl<R: BlockRecord, M: BlockRange> ReplayDesk for TypedDesk<R, M> {
                 "the receiver claimed {answered} ranges of {asked}; correct its RangeReplay::claim"
             ))
         })?;
-        let batches = ours.keys().copied().collect();
+        let logged = |ranges: &Vec<M>| ranges.iter().map(|range| self.replay.encode(range)).collect();
+        let batches = ours.iter().map(|(batch, blocks)| (*batch, blocks.iter().map(logged).collect())).collect();
         *lock(&self.unfinished) = ours;
         Ok(batches)
     }

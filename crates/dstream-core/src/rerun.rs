@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
-use crate::checkpoint::LeftEntries;
+use crate::checkpoint::{Claimed, LogRewriting};
 use crate::error::StreamingError;
 use crate::receiver::ReceiverError;
 use crate::replay_desk::ReplayDesk;
@@ -29,17 +29,14 @@ pub(crate) struct Rerun {
 }
 
 impl Rerun {
-    /// What `left` says is unfinished, of the receivers that run.
-    pub(crate) fn of(left: &LeftEntries, desks: Vec<Arc<dyn ReplayDesk>>) -> Option<Self> {
-        if left.unfinished.is_empty() {
-            return None;
-        }
+    /// What is unfinished in the log, of the receivers that run.
+    pub(crate) fn of(log: LogRewriting, desks: Vec<Arc<dyn ReplayDesk>>) -> Self {
         let loading = desks.clone();
-        let batches = stream::once(claim(desks)).map_ok(move |batches| {
+        let batches = stream::once(claim(desks, log)).map_ok(move |batches| {
             let desks = loading.clone();
             stream::iter(batches).then(move |batch| reload(desks.clone(), batch))
         });
-        Some(Self { batches: batches.try_flatten().boxed(), next: None, over: false })
+        Self { batches: batches.try_flatten().boxed(), next: None, over: false }
     }
 
     /// Reads the next batch; `None` when there is no further one.
@@ -63,13 +60,17 @@ impl Rerun {
     }
 }
 
-/// The batches in which something is left to do, once all receivers know.
-async fn claim(desks: Vec<Arc<dyn ReplayDesk>>) -> Result<BTreeSet<Time>, StreamingError> {
+/// The batches in which something is left to do, once all receivers know, and the log has only that.
+async fn claim(desks: Vec<Arc<dyn ReplayDesk>>, log: LogRewriting) -> Result<BTreeSet<Time>, StreamingError> {
     let claims = join_all(desks.iter().map(|desk| desk.claim())).await;
-    let mut batches = BTreeSet::new();
+    let mut all = Claimed::new();
     for (desk, claimed) in desks.iter().zip(claims) {
-        batches.extend(claimed.map_err(|error| failed(desk, error))?);
+        for (batch, blocks) in claimed.map_err(|error| failed(desk, error))? {
+            all.entry(batch).or_default().push((desk.stream(), blocks));
+        }
     }
+    let batches: BTreeSet<Time> = all.keys().copied().collect();
+    log.rewrite(all).await?;
     tracing::info!(batches = batches.len(), "unfinished batches of an earlier run are run again");
     Ok(batches)
 }

@@ -104,7 +104,8 @@ impl Scheduler {
         let left = recovered.as_ref().and_then(|recovered| recovered.log.as_ref());
         let maker = BatchMaker::start(clock.now(), &settings, (point, left), &plan.nodes);
         let (zero, desks) = (maker.zero(), receivers.desks().to_vec());
-        let rerun = left.and_then(|left| Rerun::of(left, desks.clone()));
+        let rewriting = recovered.as_ref().and_then(Recovered::rewriting);
+        let rerun = rewriting.map(|log| Rerun::of(log, desks.clone()));
         let control = Arc::clone(&engine.control);
         let log = recovered.as_ref().and_then(|recovered| recovered.begin_log(control, &plan.nodes));
         let checkpoints = recovered.map(|Recovered { directory, point, .. }| {

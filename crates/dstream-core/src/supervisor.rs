@@ -4,13 +4,14 @@
 //! who wait for the end hear of it.
 
 use std::future::Future;
+use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use futures::FutureExt;
 use tokio::sync::oneshot;
 
-use crate::checkpoint::{Covered, LeftEntries, Logging, Recovered, RecoveryError, recover};
+use crate::checkpoint::{Covered, LeftEntries, Logging, Recovered, RecoveryError, ResumePoint, recover};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::control::Control;
@@ -82,7 +83,7 @@ async fn prepare(parts: &mut Parts) -> Result<Option<Recovered>, StartError> {
             point.rates.iter().for_each(|(stream, rate)| receivers.limit_rate(*stream, *rate));
         }
         if let Some(left) = log {
-            point.covered = hand_over(&point.covered, left, receivers)?;
+            point.covered = hand_over(point, left, receivers)?;
             if !left.unfinished.is_empty() {
                 receivers.hold_pages();
             }
@@ -93,11 +94,15 @@ async fn prepare(parts: &mut Parts) -> Result<Option<Recovered>, StartError> {
 }
 
 /// Tells each receiver what of its ranges is accounted for, and what is unfinished. Returns the former, by source.
-fn hand_over(covered: &Covered, left: &LeftEntries, receivers: &Receivers) -> Result<Covered, RecoveryError> {
+///
+/// The mark may be older than the snapshot: of a source in both, the snapshot's range counts, unless the batch is behind it.
+fn hand_over(point: &ResumePoint, left: &LeftEntries, receivers: &Receivers) -> Result<Covered, RecoveryError> {
     let mut accounted = Covered::default();
     for desk in receivers.desks() {
         let stream = desk.stream();
-        let ranges = covered.of(stream).into_iter().chain(left.done_ranges(stream)).collect();
+        let before = left.done_ranges(stream, ..=point.through);
+        let behind = left.done_ranges(stream, (Bound::Excluded(point.through), Bound::Unbounded));
+        let ranges = before.into_iter().chain(point.covered.of(stream)).chain(behind).collect();
         let known = desk.resume(ranges, left.unfinished_blocks(stream));
         let known = known.map_err(|source| RecoveryError::Range { stream, name: Arc::clone(desk.name()), source })?;
         accounted.extend(&known);

@@ -87,7 +87,9 @@ impl BatchLog {
     /// All outputs of the batch succeeded, and its positions need not wait for a snapshot.
     pub(crate) fn completed(&mut self, batch: Time, report: Report) {
         match &mut self.done {
-            Some(done) if !done.is_settled() || (self.schedule.has(batch) && !self.schedule.is_held()) => {
+            // The mark must not pass the batch that was passed over.
+            Some(done) if self.schedule.is_held() => done.push_unmarked(report),
+            Some(done) if !done.is_settled() || self.schedule.has(batch) => {
                 done.push(batch, report);
                 done.begin(&self.files);
             }
@@ -205,3 +207,34 @@ async fn remove(files: Files, batches: Vec<Time>) -> Vec<Time> {
 
 /// Enough for a distant store; entries are as many as batches between two snapshots.
 const REMOVALS_AT_ONCE: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::done_mark;
+    use crate::checkpoint::location::Location;
+    use crate::fresh_dir::FreshDir;
+    use crate::lock::lock;
+
+    #[tokio::test]
+    async fn the_mark_stays_before_a_batch_that_was_passed_over_while_an_earlier_mark_was_being_written() {
+        let dir = FreshDir::below(&std::env::temp_dir(), "dstream-test").unwrap();
+        let files = Files::new(Location::open(dir.path().to_str().unwrap()).await.unwrap());
+        let at = Time::from_millis;
+        let kept = [at(4), at(5)].into();
+        let mut log = BatchLog::new(files.clone(), Arc::default(), kept, true, DoneBy::Mark);
+        let reported = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let report = |batch| {
+            let reported = Arc::clone(&reported);
+            Box::new(move || lock(&reported).push(batch))
+        };
+        log.completed(at(4), report(4));
+        log.hold_at(at(5));
+        log.completed(at(6), report(6));
+        assert_eq!(*lock(&reported), [0_i32; 0], "the mark of the first one is not there yet");
+        log.finish().await;
+        assert_eq!((lock(&reported).clone(), done_mark::read(&files).await.unwrap()), (vec![4, 6], Some(at(4))));
+        log.completed(at(7), report(7));
+        assert_eq!((lock(&reported).clone(), log.is_settled()), (vec![4, 6, 7], true));
+    }
+}

@@ -32,6 +32,20 @@ impl DoneMark {
         self.waiting.push_back((batch, report));
     }
 
+    /// Reports after all that wait already, whose marks are not moved by it; at once if nothing waits.
+    pub(super) fn push_unmarked(&mut self, report: Report) {
+        match self.waiting.pop_back() {
+            Some((batch, before)) => {
+                let both = move || {
+                    before();
+                    report();
+                };
+                self.waiting.push_back((batch, Box::new(both)));
+            }
+            None => report(),
+        }
+    }
+
     pub(super) fn is_settled(&self) -> bool {
         self.waiting.is_empty()
     }

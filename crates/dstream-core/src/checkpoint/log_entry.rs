@@ -78,11 +78,16 @@ impl fmt::Display for BatchName {
 }
 
 /// The entries that can be relied upon, the earliest first: those up to the first that is damaged, or before which one is
-/// missing. Entries before and at `safe` may be missing, since they were removed.
+/// missing. Entries before and at `safe` may be missing, since they were removed, or damaged.
 pub(crate) fn unbroken(found: Vec<(Time, Option<LogEntry>)>, safe: Option<Time>) -> Vec<LogEntry> {
     let mut entries: Vec<LogEntry> = Vec::new();
-    for (_, entry) in found {
-        let Some(entry) = entry else { break };
+    for (batch, entry) in found {
+        let Some(entry) = entry else {
+            if safe.is_some_and(|safe| batch <= safe) {
+                continue;
+            }
+            break;
+        };
         let follows = entry.previous.is_none_or(|previous| {
             safe.is_some_and(|safe| previous <= safe) || entries.last().is_some_and(|last| last.batch == previous)
         });
@@ -132,6 +137,8 @@ mod tests {
         assert_eq!(kept(&[chain[0].clone(), chain[2].clone(), chain[3].clone()], 2), [3]);
         let damaged = vec![(at(3), Some(chain[0].clone())), (at(4), None), (at(7), Some(chain[2].clone()))];
         assert_eq!(unbroken(damaged, Some(at(2))), [chain[0].clone()]);
+        let damaged = vec![(at(3), None), (at(4), Some(chain[1].clone())), (at(7), Some(chain[2].clone()))];
+        assert_eq!(unbroken(damaged, Some(at(3))), chain[1..3], "what the snapshot has is not missed");
         assert_eq!(unbroken(vec![(at(1), Some(entry(1, None)))], None), [entry(1, None)]);
     }
 

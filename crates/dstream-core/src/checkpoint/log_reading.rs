@@ -1,6 +1,7 @@
 //! The batch log as a start finds it: which batches are done, and which are to be run again.
 
 use std::collections::BTreeSet;
+use std::ops::RangeBounds;
 
 use bytes::Bytes;
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -30,9 +31,10 @@ pub(crate) struct LeftEntries {
 }
 
 impl LeftEntries {
-    /// The ranges of a stream in batches that are done, in their order.
-    pub(crate) fn done_ranges(&self, stream: StreamId) -> Vec<Bytes> {
-        self.done.iter().flat_map(|entry| entry.blocks_of(stream).iter().flatten().cloned()).collect()
+    /// The ranges of a stream in batches of these times that are done, in their order.
+    pub(crate) fn done_ranges(&self, stream: StreamId, times: impl RangeBounds<Time>) -> Vec<Bytes> {
+        let done = self.done.iter().filter(|entry| times.contains(&entry.batch));
+        done.flat_map(|entry| entry.blocks_of(stream).iter().flatten().cloned()).collect()
     }
 
     /// The blocks of a stream in batches that are not done.
@@ -52,6 +54,8 @@ pub(super) async fn read(files: &Files, through: Option<Time>, by: DoneBy) -> Re
     let newest = names.last().copied();
     let Some(through) = through else {
         remove(files, names.iter()).await;
+        // It speaks of batches of another life of the program.
+        files.removed(done_mark::FILE).await;
         return Ok(LeftEntries { newest, ..LeftEntries::default() });
     };
     let entries = stream::iter(names.clone()).map(|batch| read_entry(files, batch)).buffered(READS_AT_ONCE);
@@ -64,7 +68,9 @@ pub(super) async fn read(files: &Files, through: Option<Time>, by: DoneBy) -> Re
         DoneBy::Mark => mark.is_some_and(|mark| entry.batch <= mark),
     };
     let mark = if by == DoneBy::Mark { done_mark::read(files).await? } else { None };
-    let (mut done, unfinished): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| is_done(entry, mark));
+    let (mut done, mut unfinished): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| is_done(entry, mark));
+    // Nothing was left of them when they were to be run again.
+    unfinished.retain(|entry| !entry.streams.is_empty());
     if by == DoneBy::Snapshot {
         // The snapshot says it all.
         done.clear();
@@ -92,3 +98,20 @@ async fn remove(files: &Files, batches: impl Iterator<Item = &Time>) {
 
 /// Enough for a distant store.
 const READS_AT_ONCE: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::location::Location;
+    use crate::fresh_dir::FreshDir;
+
+    #[tokio::test]
+    async fn a_program_that_begins_anew_finds_no_mark_of_its_life_before() {
+        let dir = FreshDir::below(&std::env::temp_dir(), "dstream-test").unwrap();
+        let files = Files::new(Location::open(dir.path().to_str().unwrap()).await.unwrap());
+        files.replace(done_mark::FILE, &[Bytes::copy_from_slice(&9_i64.to_le_bytes())]).await.unwrap();
+        assert_eq!(done_mark::read(&files).await.unwrap(), Some(Time::from_millis(9)));
+        read(&files, None, DoneBy::Mark).await.unwrap();
+        assert_eq!(done_mark::read(&files).await.unwrap(), None);
+    }
+}

@@ -11,6 +11,7 @@ use crate::checkpoint::directory::{CheckpointDir, Snapshot};
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::fingerprint::Fingerprint;
 use crate::checkpoint::log_reading::{self, LeftEntries};
+use crate::checkpoint::log_rewriting::LogRewriting;
 use crate::checkpoint::record::Record;
 use crate::checkpoint::recovery_error::RecoveryError;
 use crate::checkpoint::settings::Recovery;
@@ -38,6 +39,12 @@ impl Recovered {
     pub(crate) fn begin_log(&self, control: Arc<Control>, nodes: &[Arc<dyn StreamNode>]) -> Option<BatchLog> {
         let kept = self.log.as_ref()?.kept.clone();
         Some(BatchLog::new(self.directory.files().clone(), control, kept, self.point.is_some(), DoneBy::of(nodes)))
+    }
+
+    /// The entries that are to be replaced by what is claimed of them; `None` if no batch is unfinished.
+    pub(crate) fn rewriting(&self) -> Option<LogRewriting> {
+        let unfinished = &self.log.as_ref()?.unfinished;
+        (!unfinished.is_empty()).then(|| LogRewriting::new(self.directory.files().clone(), unfinished.clone()))
     }
 }
 

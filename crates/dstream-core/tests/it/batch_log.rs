@@ -366,6 +366,68 @@ async fn what_was_processed_meanwhile_or_is_read_elsewhere_is_left_out_and_a_cut
 }
 
 #[tokio::test]
+async fn what_was_read_elsewhere_and_is_ours_again_after_another_crash_does_not_count_as_done() {
+    let dir = FreshDir::new();
+    let crash = crashed_in_the_second_batch(&dir, Carries::Nothing).await;
+    let slowly = |builder: StreamingContextBuilder| builder.checkpoint_interval(SECOND * 30);
+    let shelf = Shelf { elsewhere: vec![1], ..Shelf::default() };
+    let program = Program::prepare(&crash.dir, 9, shelf, Carries::Nothing, slowly);
+    in_time(program.rig.ctx.start()).await.unwrap();
+    program.tapes.put(0, 0).await;
+    assert_eq!(program.run_again(), [1, 2]);
+    let tapes = Arc::clone(&program.tapes);
+    program.kill().await;
+    assert!(crash.dir.files().contains(&"batches-done".to_owned()));
+    assert_eq!(crash.dir.log(), ["batch-1000", "batch-2000"]);
+
+    let shelf = Shelf { elsewhere: vec![], ..tapes.shelf() };
+    let program = Program::start(&crash.dir, 12, shelf, Carries::Nothing).await;
+    assert_eq!((program.tapes.next(0), program.tapes.next(1)), (10, 0), "the other process had not begun");
+    program.batch_of(&[(1, 8)]).await;
+    assert_eq!(program.run_again(), Vec::<i64>::new());
+    let (batches, _) = program.stop().await;
+    let seen: Vec<u64> = batches.into_iter().flat_map(|(_, parts)| parts).flatten().collect();
+    assert_eq!(seen, Part { tape: 1, from: 0, to: 8 }.records());
+}
+
+/// Of a program that carries nothing, after so many batches and a stop at once; no checkpoint but the first.
+async fn marked_after(batches: u64) -> FreshDir {
+    let dir = FreshDir::new();
+    let slowly = |builder: StreamingContextBuilder| builder.checkpoint_interval(SECOND * 30);
+    let program = Program::prepare(&dir, 0, Shelf::default(), Carries::Nothing, slowly);
+    in_time(program.rig.ctx.start()).await.unwrap();
+    program.written(0).await;
+    for _ in 0..batches {
+        program.batch_of(&[(0, 4)]).await;
+    }
+    program.kill().await;
+    dir
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_is_ahead_of_the_mark_and_the_entries_does_not_lead_back() {
+    let dir = FreshDir::new();
+    let program = Program::start(&dir, 0, Shelf::default(), Carries::Nothing).await;
+    program.written(0).await;
+    program.batch_of(&[(0, 4)]).await;
+    program.batch_of(&[(0, 4)]).await;
+    program.written(2).await;
+    let image = dir.image();
+    program.kill().await;
+    // The same two batches, of which the mark and the removals had not come as far as the checkpoint.
+    for (batches, files) in [(1, ["batch-1000", "batches-done"]), (2, ["batch-1000", "batch-2000"])] {
+        let other = marked_after(batches).await;
+        for file in files {
+            std::fs::copy(other.path().join(file), image.path().join(file)).unwrap();
+        }
+    }
+    let program = Program::start(&image, 3, Shelf::default(), Carries::Nothing).await;
+    program.tapes.put(0, 0).await;
+    assert_eq!((program.tapes.next(0), program.run_again()), (8, vec![]));
+    program.stop().await;
+}
+
+#[tokio::test]
 async fn pages_wait_until_all_is_run_again_and_live_batches_come_after_the_newest_logged_time() {
     let dir = FreshDir::new();
     let crash = crashed_in_the_second_batch(&dir, Carries::Sum).await;
