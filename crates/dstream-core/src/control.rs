@@ -22,6 +22,13 @@ pub enum StopMode {
     Immediate,
 }
 
+/// Whether a graceful stop was cut short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CutShortNow {
+    Yes,
+    NothingLeft,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     pub(crate) stop: Option<StopMode>,
@@ -30,6 +37,8 @@ pub(crate) struct Progress {
     survived: Option<StreamingError>,
     started: bool,
     unready: BTreeSet<StreamId>,
+    /// Everything is processed; receivers close.
+    settled: bool,
     ended: bool,
 }
 
@@ -90,6 +99,20 @@ impl Control {
             }
             first
         });
+    }
+
+    /// Makes a graceful stop an immediate one, with this error, unless nothing is left that could be cut short.
+    pub(crate) fn cut_short(&self, error: StreamingError) -> CutShortNow {
+        if self.progress.borrow().settled {
+            return CutShortNow::NothingLeft;
+        }
+        self.fail(error);
+        CutShortNow::Yes
+    }
+
+    /// Everything that was stored is processed, unless the end is urgent.
+    pub(crate) fn note_settled(&self) {
+        self.progress.send_modify(|progress| progress.settled = !progress.is_urgent());
     }
 
     /// Whoever waits for the end, or looks at how it was, gets this error, unless there was one before; the context does not
@@ -197,6 +220,7 @@ impl Control {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stop_deadline::CutShort;
 
     #[test]
     fn a_stop_becomes_more_urgent_but_never_less() {
@@ -204,6 +228,21 @@ mod tests {
         control.request_stop(StopMode::Immediate);
         control.request_stop(StopMode::Graceful);
         assert!(control.is_urgent());
+    }
+
+    #[test]
+    fn a_stop_that_has_processed_everything_is_not_cut_short_any_more() {
+        let cut = || StreamingError::StopCutShort { reason: CutShort::SecondSignal };
+        let control = Control::default();
+        control.request_stop(StopMode::Graceful);
+        control.note_settled();
+        assert_eq!(control.cut_short(cut()), CutShortNow::NothingLeft);
+        assert!(control.failure().is_none() && !control.is_urgent());
+        let early = Control::default();
+        early.request_stop(StopMode::Graceful);
+        assert_eq!(early.cut_short(cut()), CutShortNow::Yes);
+        early.note_settled();
+        assert!(matches!(early.failure(), Some(StreamingError::StopCutShort { .. })));
     }
 
     #[test]

@@ -17,14 +17,17 @@ use crate::time::Time;
 /// the records that it fails on: the output operation that failed runs again, without some of them, until it is clear which they
 /// are. Such a run is a *probe*. It leaves nothing behind in windows, states or shared datasets; what the output operation does to the
 /// outside world, it does again, with some of the batch's records. Where a task knows at which record it failed, few probes are
-/// needed, and they fail before anything reaches the outside; otherwise about `log₂ n` for each bad record of `n`. Then the
+/// needed, and those that take in a bad record fail where that is; otherwise about `log₂ n` for each bad record of `n`. Then the
 /// batch is computed without the bad ones. Output operations that had succeeded before are not run again, so they may have seen a
 /// record that is left out in the end.
 ///
-/// If the output operation fails without any record as well, or with each one of the batch although no task knows why, or with
-/// more than [`most_failed_records`](ReceiverOptions::most_failed_records), no record is to blame, none is left out, and
-/// the batch has failed. The only record of a batch is a special case, since a sink that is down looks the same: with `DeadLetter` it is
-/// blamed, for a letter can be put back, with `Skip` it is not.
+/// Every record that is blamed has failed once more after the output operation succeeded without it, so a sink that was down for a
+/// moment costs no record.
+///
+/// If the output operation fails without any record as well, or with each one of the batch, or with more than
+/// [`most_failed_records`](ReceiverOptions::most_failed_records), no record is to blame, none is left out, and the batch has failed: a
+/// sink that is down looks like that. So `Skip` never skips all records of a batch, be it a batch of one. With `DeadLetter` for all
+/// streams of the batch, all its records are blamed if there is only one, or if a task failed at each: letters can be put back.
 pub enum OnFailedRecord<R> {
     /// Nothing: the batch has failed, and what follows is a matter of
     /// [`BatchFailure`](crate::BatchFailure). The default.
@@ -127,7 +130,7 @@ impl<R> ReceiverOptions<R> {
 
     /// The most records of a batch that may be left out, of all streams together; the lowest such number of them counts. Default:
     /// 100. When more fail, the program, or a service that it needs, is likelier to be at fault than the records, and the batch
-    /// has failed. Each costs the batch at least two runs, so a high number can hold batches up for long. With 0, none is
+    /// has failed. Each costs the batch at least three runs, so a high number can hold batches up for long. With 0, none is
     /// ever left out.
     pub const fn most_failed_records(mut self, most: usize) -> Self {
         self.most_failed_records = most;

@@ -17,7 +17,7 @@ use crate::failed_records::{LeftOutRecords, RecordFate};
 use crate::input::{FailedRecord, Failure, HandOver};
 use crate::left_out::{Candidates, LeftOut, RecordId, Window};
 use crate::output_run::{OutputEnd, OutputRun, OutputRunner, Probed};
-use crate::poison_search::{Lone, Next, PoisonSearch, TakenIn, Verdict};
+use crate::poison_search::{EveryOne, Next, PoisonSearch, TakenIn, Verdict};
 use crate::retry;
 use crate::scheduling::BatchFailure;
 use crate::task_pool::PoolFailure;
@@ -116,7 +116,7 @@ impl<'a> PoisonRun<'a> {
         let gone: BTreeSet<usize> = self.bad.keys().filter_map(|id| self.candidates.number(*id)).collect();
         let Some(suspects) = self.numbers(&run.suspects) else { return Searched::NoRecord };
         let search = PoisonSearch::new(self.candidates.len(), self.most, gone, &suspects);
-        let mut search = search.with_lone(self.lone());
+        let mut search = search.with_every_one(self.every_one());
         let mut reasons: BTreeMap<usize, Arc<str>> = BTreeMap::new();
         tracing::warn!(batch = %self.batch.time, output = %run.output.name, "looking for the records that an output operation fails on");
         loop {
@@ -147,9 +147,9 @@ impl<'a> PoisonRun<'a> {
     }
 
     /// A letter can be taken back, what was skipped cannot.
-    fn lone(&self) -> Lone {
+    fn every_one(&self) -> EveryOne {
         let mut brought = self.runner.inputs.iter().filter(|input| !self.batch.blocks_of(input.stream()).is_empty());
-        if brought.all(|input| input.fate() == RecordFate::DeadLettered) { Lone::Blamed } else { Lone::Spared }
+        if brought.all(|input| input.fate() == RecordFate::DeadLettered) { EveryOne::Blamed } else { EveryOne::Spared }
     }
 
     /// `None` if one of them is of a stream that leaves none out.

@@ -4,12 +4,13 @@
 //! Two ways lead to a record. A failing task often knows which record it was at: such a *suspect* is tried alone, and if that
 //! fails as well, it is left out, and what is left is tried. Where no task knows, the search *bisects*: of the probes that take in
 //! the first 0, 1, 2, … records, it looks for the first one that fails; the record that this one takes in and the one before does
-//! not is a *culprit*, and what is left is tried. If the run without all of these succeeds, each culprit is put back once, with
-//! all that stands before it, and stays out only if the output then fails again.
+//! not is a *culprit*, and what is left is tried. If the run without all of these succeeds, each of them is put back once, a suspect
+//! alone, a culprit with all that stands before it, and stays out only if the output then fails again: it may have been a sink that
+//! was down for a moment.
 //!
 //! Promises: whatever records are bad, of `n` records in which `k` are, exactly those are found, in at most
 //! `k · (⌈log₂ n⌉ + 3) + 3` probes, unless more than `most` are bad. An output that fails without any record, or with every single
-//! one although no task knows why, is not the fault of a record, and none is blamed: a sink that is down looks like that. If
+//! one, is not the fault of a record, and none is blamed: a sink that is down looks like that; see [`EveryOne`] for the exception. If
 //! records are found, the last probe is one that succeeded, with exactly the records that are kept.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -18,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub(crate) struct PoisonSearch {
     records: usize,
     most: usize,
-    lone: Lone,
+    every_one: EveryOne,
     /// Left out before this search began.
     gone: BTreeSet<usize>,
     bad: BTreeMap<usize, Evidence>,
@@ -30,10 +31,11 @@ pub(crate) struct PoisonSearch {
     stage: Stage,
 }
 
-/// What is made of the only record of a batch, when the output fails with it and succeeds without it, and no task knows why: a sink
-/// that is down, and is not asked for empty batches, looks the same.
+/// What is made of a batch when the output fails with every record of it: a sink that is down, and is not asked for empty batches,
+/// looks the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lone {
+pub(crate) enum EveryOne {
+    /// They are blamed if there is only one, or if a task failed at each.
     Blamed,
     Spared,
 }
@@ -70,7 +72,7 @@ enum Stage {
         open: VecDeque<usize>,
         then: Box<Self>,
     },
-    /// Does it fail again with the first of these culprits?
+    /// Does it fail again with the first of these?
     PutBack {
         open: VecDeque<usize>,
     },
@@ -120,17 +122,17 @@ impl PoisonSearch {
     /// The output failed with all records but those that are `gone`, and its tasks at `suspects`.
     pub(crate) fn new(records: usize, most: usize, gone: BTreeSet<usize>, suspects: &BTreeSet<usize>) -> Self {
         let (bad, acquitted, floor) = (BTreeMap::new(), BTreeSet::new(), Floor::Untried);
-        let (lone, stage) = (Lone::Spared, Stage::Whole);
-        let mut search = Self { records, most, lone, gone, bad, acquitted, cleared: 0, floor, stage };
+        let (every_one, stage) = (EveryOne::Spared, Stage::Whole);
+        let mut search = Self { records, most, every_one, gone, bad, acquitted, cleared: 0, floor, stage };
         if search.suspect(suspects) == Suspected::Nobody {
             search.stage = Stage::Floor;
         }
         search
     }
 
-    /// Default: it is spared.
-    pub(crate) fn with_lone(self, lone: Lone) -> Self {
-        Self { lone, ..self }
+    /// Default: they are spared.
+    pub(crate) fn with_every_one(self, every_one: EveryOne) -> Self {
+        Self { every_one, ..self }
     }
 
     /// What to do now. Asking changes nothing.
@@ -181,7 +183,7 @@ impl PoisonSearch {
                 if let Some(record) = open.pop_front() {
                     self.bad.remove(&record);
                 }
-                put_back(open)
+                self.put_back(open)
             }
             Stage::Last => self.found(),
             ended @ Stage::Ended(_) => ended,
@@ -205,7 +207,7 @@ impl PoisonSearch {
             }
             Stage::PutBack { mut open } => {
                 open.pop_front();
-                put_back(open)
+                self.put_back(open)
             }
             Stage::Last => Stage::Ended(Verdict::NoRecord(FICKLE)),
             ended @ Stage::Ended(_) => ended,
@@ -260,25 +262,30 @@ impl PoisonSearch {
 
     /// The output succeeds without the bad ones.
     fn begin_to_put_back(&self) -> Stage {
-        let culprits = self.bad.iter().filter(|(_, evidence)| **evidence == Evidence::Culprit);
-        let open: VecDeque<usize> = culprits.map(|(record, _)| *record).collect();
-        if open.is_empty() {
+        if self.bad.is_empty() {
             return self.found();
         }
-        let blamed = self.records == 1 && self.lone == Lone::Blamed;
-        if self.left_out().len() >= self.records && !blamed {
+        self.put_back(self.bad.keys().copied().collect())
+    }
+
+    fn put_back(&self, open: VecDeque<usize>) -> Stage {
+        if !open.is_empty() {
+            return Stage::PutBack { open };
+        }
+        if self.left_out().len() >= self.records && !self.blames_every_one() {
             return Stage::Ended(Verdict::NoRecord(EVERY_ONE));
         }
-        Stage::PutBack { open }
+        Stage::Last
+    }
+
+    fn blames_every_one(&self) -> bool {
+        let all_suspects = || self.bad.values().all(|evidence| *evidence == Evidence::Suspect);
+        self.every_one == EveryOne::Blamed && (self.records == 1 || all_suspects())
     }
 }
 
 fn alone(open: VecDeque<usize>, then: Box<Stage>) -> Stage {
     if open.is_empty() { *then } else { Stage::Alone { open, then } }
-}
-
-fn put_back(open: VecDeque<usize>) -> Stage {
-    if open.is_empty() { Stage::Last } else { Stage::PutBack { open } }
 }
 
 const fn middle(passes: usize, fails: usize) -> usize {

@@ -58,17 +58,18 @@ impl<R: BlockRecord, M: BlockRange> ReceiverStore<R, M> {
     }
 
     /// Sets `bytes` of the memory budget aside for a page that is about to be taken apart; nothing if they are not free, or others wait
-    /// for them. As long as the deposit holds what the page needs, the next one may be fetched meanwhile, and the receiver has no more
+    /// for them, and nothing while there is a rate limit: it would wait for its turn with memory that other streams need. As long as the deposit holds what the page needs, the next one may be fetched meanwhile, and the receiver has no more
     /// than one page outside of the budget.
     pub fn deposit(&self, bytes: usize) -> Deposit<'_> {
-        let Intake { gate, budget, .. } = &*self.intake;
-        let reserved = if gate.is_open() { budget.reserve_now(self.holder, bytes) } else { None };
+        let Intake { gate, rates, budget, .. } = &*self.intake;
+        let at_once = gate.is_open() && rates.limit().is_none();
+        let reserved = if at_once { budget.reserve_now(self.holder, bytes) } else { None };
         Deposit::new(budget, reserved.unwrap_or_default())
     }
 
     /// Waits for room for as many of `records`, from the first on, as may be stored at once: no more than the rate limit lets come in a
     /// second, no more bytes than the deposit and the free memory hold (or a sixteenth of the budget, if there is no deposit and less is
-    /// free), at least one. The room is for exactly these; the next call, for the rest, goes by the limits as they are then.
+    /// free), at least one. While there is a rate limit, the deposit is given back first. The room is for exactly these; the next call, for the rest, goes by the limits as they are then.
     ///
     /// # Errors
     /// [`StoreClosed`] when the context has stopped taking data.
@@ -84,6 +85,12 @@ impl<R: BlockRecord, M: BlockRange> ReceiverStore<R, M> {
         }
         let (rate, sizes) = (rates.limit(), || records.iter().map(BlockRecord::size_bytes));
         let all = first_slice(sizes(), rate, usize::MAX);
+        if rate.is_some() {
+            // Who waits for the rate limit holds no memory.
+            deposit.give_back();
+            let slice = first_slice(sizes(), rate, bytes_at_once(budget.free(), budget.limit()));
+            return self.room_for(slice, deposit).await;
+        }
         let missing = all.bytes.saturating_sub(deposit.bytes());
         if let Some(more) = budget.reserve_now(self.holder, missing) {
             deposit.add(more);
@@ -226,5 +233,35 @@ impl<R, M> Intake<R, M> {
         self.gate.close();
         self.rates.close();
         lock(&self.builder).close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_that_waits_for_the_rate_limit_holds_no_memory() {
+        let page = vec![Bytes::from_static(b"a record"); 4];
+        let cost: usize = page.iter().map(BlockRecord::size_bytes).sum();
+        let budget = Arc::new(MemoryBudget::new(cost));
+        let store = |stream| {
+            let (budget, control) = (Arc::clone(&budget), Arc::default());
+            ReceiverStore::new(Arc::new(Intake::<Bytes, u64>::new(StreamId::new(stream), "s".into(), budget, control)))
+        };
+        let (slow, other) = (store(0), store(1));
+        let mut deposit = slow.deposit(cost);
+        assert_eq!(deposit.bytes(), cost);
+        slow.intake.rates.update(RecordsPerSecond::new(1.0).unwrap());
+        slow.room(&page, &mut deposit).await.unwrap().store(vec![page[0].clone()], 0).unwrap();
+        assert_eq!((deposit.bytes(), slow.deposit(1).bytes()), (0, 0));
+        let rest = slow.room(&page[1..], &mut deposit);
+        tokio::pin!(rest);
+        assert!(futures::poll!(&mut rest).is_pending());
+        assert_eq!(budget.free(), cost / 4 * 3);
+        other.store(page[1..].to_vec(), 0).now_or_never().unwrap().unwrap();
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::context::StreamingContext;
-use crate::control::StopMode;
+use crate::control::{CutShortNow, StopMode};
 use crate::error::StreamingError;
 use crate::stop_deadline::CutShort;
 
@@ -14,7 +14,8 @@ impl StreamingContext {
     ///
     /// # Errors
     /// Like [`await_termination`](Self::await_termination). After a second signal, [`StreamingError::StopCutShort`], so that a
-    /// program can tell by its exit code that records will be delivered again. And [`StreamingError::Signals`], at once, when
+    /// program can tell by its exit code that records will be delivered again; once everything is processed and the receivers close, it is
+    /// ignored. And [`StreamingError::Signals`], at once, when
     /// the process cannot listen for signals.
     ///
     /// # Cancellation
@@ -48,8 +49,13 @@ impl StreamingContext {
             tracing::info!("a signal stops the context gracefully");
             self.request_stop(StopMode::Graceful);
         } else {
-            tracing::warn!("a second signal stops the context at once");
-            self.control().fail(StreamingError::StopCutShort { reason: CutShort::SecondSignal });
+            let error = StreamingError::StopCutShort { reason: CutShort::SecondSignal };
+            match self.control().cut_short(error) {
+                CutShortNow::Yes => tracing::warn!("a second signal stops the context at once"),
+                CutShortNow::NothingLeft => {
+                    tracing::info!("a second signal is ignored: everything is processed, and the receivers close");
+                }
+            }
         }
     }
 }

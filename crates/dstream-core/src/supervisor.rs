@@ -57,6 +57,7 @@ pub(crate) async fn supervise(mut parts: Parts, started: oneshot::Sender<Result<
     let _ = started.send(Ok(()));
     caught(control, scheduler.run()).await;
     caught(control, scheduler.finish()).await;
+    control.note_settled();
     caught(control, scheduler.close()).await;
     end(&engine, scheduler).await;
 }

@@ -12,6 +12,9 @@ use crate::chaos::state_rule::StateRule;
 use crate::chaos::step::Repeats;
 use crate::chaos::table::table;
 
+/// Steps in which a worker may lose a lease and live on, with a state that has counted what it had not checkpointed.
+const LOSSES_OF_THE_LIVING: [&str; 3] = ["freeze", "steal", "fault"];
+
 /// What a run came to.
 #[derive(Debug)]
 pub(crate) struct Report {
@@ -42,17 +45,30 @@ impl Report {
         self.verdict.violations().into_iter().chain(self.state_violations()).chain(missed).chain(nothing).collect()
     }
 
-    /// A record that no state has is one too many; one that a state has twice may come from a crash, if the rule says so.
+    /// A record that no state has is one too many; so is one that a state has twice, but for those that the rule excuses.
     fn state_violations(&self) -> Vec<String> {
         let StateVerdict { doubled, missing, .. } = self.state;
-        let crashed = self.outcomes.iter().any(|outcome| outcome.repeats == Repeats::Allowed);
-        let excused = crashed && self.rule == StateRule::Counted;
         let kinds = [
             (missing, "missing from the workers' state"),
-            (if excused { 0 } else { doubled }, "counted more than once in the workers' state"),
+            (
+                if doubled > self.excused_doubles() { doubled } else { 0 },
+                "counted more than once in the workers' state",
+            ),
         ];
         let wrong = kinds.into_iter().filter(|(count, _)| *count > 0);
         wrong.map(|(count, what)| format!("{count} records {what}")).collect()
+    }
+
+    /// How many records may be in the state twice.
+    fn excused_doubles(&self) -> u64 {
+        match self.rule {
+            StateRule::Counted if self.outcomes.iter().any(|outcome| outcome.repeats == Repeats::Allowed) => u64::MAX,
+            StateRule::Counted => 0,
+            StateRule::Exact => {
+                let lost_alive = |kind: &str| LOSSES_OF_THE_LIVING.iter().any(|loss| kind.starts_with(loss));
+                self.causes().into_iter().filter(|(kind, _)| lost_alive(kind)).map(|(_, count)| count).sum()
+            }
+        }
     }
 
     /// How many records came again, by the kind of step that made them; kinds without any are left out.
@@ -251,8 +267,18 @@ pub(crate) mod tests {
         };
         assert_eq!(with(4, 0, StateRule::Counted).violations(), [""; 0]);
         assert!(with(4, 0, StateRule::Counted).counts().contains("4 records counted more than once, 0 missing"));
-        let exact = with(4, 0, StateRule::Exact).violations();
-        assert_eq!(exact, ["4 records counted more than once in the workers' state"]);
+        let killed = ["4 records counted more than once in the workers' state"];
+        assert_eq!(with(4, 0, StateRule::Exact).violations(), killed);
+        let frozen = |doubled| {
+            let mut report = with(doubled, 0, StateRule::Exact);
+            report.outcomes = vec![
+                Outcome::new("kill", Repeats::Allowed, Millis(0)),
+                Outcome::new("freeze", Repeats::Allowed, Millis(0)),
+            ];
+            report.verdict = Verdict { repeated: vec![9, 3], ..Verdict::default() };
+            report.violations().len()
+        };
+        assert_eq!((frozen(3), frozen(4)), (0, 1), "the frozen worker's are excused, the killed one's are not");
         assert_eq!(with(0, 2, StateRule::Counted).violations(), ["2 records missing from the workers' state"]);
         let mut calm = with(4, 0, StateRule::Counted);
         calm.outcomes.truncate(1);

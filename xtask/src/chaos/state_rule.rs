@@ -2,16 +2,17 @@
 
 use clap::ValueEnum;
 
-/// Whether a record may be in the state twice after a crash.
+/// Whether a record may be in the state twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StateRule {
-    /// Never: every record is counted once, whatever happened.
+    /// Not after a crash and a restart. Only a worker that lost a lease and lived on (a freeze, a theft, a fault) may have counted what
+    /// it had not checkpointed: no more than came again in such steps.
     Exact,
-    /// After a crash it may, and how many are is reported. A record that is missing is a violation all the same.
+    /// After anything of the kind it may, and how many are is reported. A record that is missing is a violation all the same.
     Counted,
 }
 
 impl StateRule {
     /// What is asked unless said otherwise.
-    pub(crate) const DEFAULT: Self = Self::Counted;
+    pub(crate) const DEFAULT: Self = Self::Exact;
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::checkpoint::directory::CheckpointDir;
+use crate::checkpoint::envelope;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::manifest::{self, PartRef};
 use crate::checkpoint::name::{CheckpointName, PartName};
@@ -21,9 +22,12 @@ impl<'a> Draft<'a> {
         Self { directory, name, parts: Vec::new() }
     }
 
-    /// The whole name under which it will be published: directory and file.
-    pub(crate) fn name(&self) -> String {
-        self.directory.files().show(&self.name.to_string())
+    /// The whole name under which it will be published with this payload: directory, file, and the checksum of what is in it, so that
+    /// the snapshot of another machine under the same path is not taken for it.
+    pub(crate) fn name(&self, payload: &Bytes) -> String {
+        let file = self.directory.files().show(&self.name.to_string());
+        let mark = envelope::mark(&envelope::head(&manifest::write(&self.parts, payload.clone())));
+        format!("{file}#{mark}")
     }
 
     /// Writes a part of this snapshot; it is durable when this returns.

@@ -19,6 +19,12 @@ pub(super) fn head(payload: &[Bytes]) -> Bytes {
     head.freeze()
 }
 
+/// The checksum of a file as its head has it, in words; empty when it is cut short.
+pub(super) fn mark(head: &[u8]) -> String {
+    let checksum = head.get(HEAD_BYTES - size_of::<u32>()..HEAD_BYTES).unwrap_or_default();
+    checksum.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The payload of a file, without a copy, and the format that it has.
 pub(super) fn open(mut file: Bytes) -> Result<(Format, Bytes), Damage> {
     let head = file.split_to(HEAD_BYTES.min(file.len()));
@@ -112,6 +118,8 @@ impl Words<'_> {
 
 const MAGIC: [u8; 8] = *b"dstrmckp";
 const HEAD_BYTES: usize = 24;
+/// The same, as object stores count.
+pub(super) const HEAD_LENGTH: u64 = 24;
 
 #[cfg(test)]
 mod tests {

@@ -3,11 +3,13 @@
 use object_store::ObjectStoreExt;
 use thiserror::Error;
 
+use crate::checkpoint::envelope;
 use crate::checkpoint::location::{Location, Place, parse};
 use crate::checkpoint::name::CheckpointName;
 use crate::error::BoxError;
 
-/// Whether there is a snapshot of this name, as [`RangeReplay::prepare`](crate::RangeReplay::prepare) got it: directory and file.
+/// Whether there is a snapshot of this name, as [`RangeReplay::prepare`](crate::RangeReplay::prepare) got it: directory, file, and the
+/// checksum of the file. One of the same path that another machine wrote is not it.
 /// Snapshots are published whole, so one that is there can be relied upon. The newest ten of a directory stay; ask soon.
 ///
 /// # Errors
@@ -18,12 +20,13 @@ use crate::error::BoxError;
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), dstream_core::BoxError> {
-/// assert!(!dstream_core::snapshot_exists("/no/such/directory/checkpoint-00000000000000000042-1431612280000").await?);
+/// assert!(!dstream_core::snapshot_exists("/no/such/directory/checkpoint-00000000000000000042-1431612280000#0a1b2c3d").await?);
 /// # Ok(()) }
 /// ```
 pub async fn snapshot_exists(name: &str) -> Result<bool, SnapshotLookupError> {
     let unnamed = || SnapshotLookupError::Name { name: name.to_owned() };
-    let (directory, file) = name.rsplit_once('/').ok_or_else(unnamed)?;
+    let (path, mark) = name.rsplit_once('#').ok_or_else(unnamed)?;
+    let (directory, file) = path.rsplit_once('/').ok_or_else(unnamed)?;
     CheckpointName::parse(file).ok_or_else(unnamed)?;
     let failed = |source: BoxError| SnapshotLookupError::Place { name: name.to_owned(), source };
     let place = parse(directory).map_err(|error| failed(error.into()))?;
@@ -34,8 +37,8 @@ pub async fn snapshot_exists(name: &str) -> Result<bool, SnapshotLookupError> {
         return Ok(false);
     }
     let location = Location::open(directory).await.map_err(|error| failed(error.into()))?;
-    match location.store.head(&location.path(file)).await {
-        Ok(_) => Ok(true),
+    match location.store.get_range(&location.path(file), 0..envelope::HEAD_LENGTH).await {
+        Ok(head) => Ok(envelope::mark(&head) == mark),
         Err(object_store::Error::NotFound { .. }) => Ok(false),
         Err(error) => Err(failed(error.into())),
     }
@@ -46,7 +49,7 @@ pub async fn snapshot_exists(name: &str) -> Result<bool, SnapshotLookupError> {
 #[non_exhaustive]
 pub enum SnapshotLookupError {
     /// It is not the name of a snapshot.
-    #[error("{name:?} names no snapshot: give its directory and its file, as prepare(..) got them")]
+    #[error("{name:?} names no snapshot: give its directory, file and checksum, as prepare(..) got them")]
     Name {
         /// What was given.
         name: String,
@@ -73,10 +76,11 @@ mod tests {
         let fresh = FreshDir::below(&std::env::temp_dir(), "dstream-test").unwrap();
         let mut directory = CheckpointDir::open(fresh.path().to_str().unwrap()).await.unwrap();
         let draft = directory.begin(Time::from_millis(5_000));
-        let name = draft.name();
+        let (name, other) = (draft.name(&"payload".into()), draft.name(&"of another machine".into()));
         assert!(!snapshot_exists(&name).await.unwrap());
         draft.publish("payload".into()).await.unwrap();
         assert!(snapshot_exists(&name).await.unwrap(), "{name}");
+        assert!(!snapshot_exists(&other).await.unwrap(), "{other} has the same path");
         assert!(!snapshot_exists(&name.replace("-5000", "-6000")).await.unwrap());
     }
 
@@ -84,10 +88,16 @@ mod tests {
     async fn a_missing_directory_is_not_made_and_other_names_are_refused() {
         let fresh = FreshDir::below(&std::env::temp_dir(), "dstream-test").unwrap();
         let missing = fresh.path().join("gone");
-        let name = format!("{}/checkpoint-00000000000000000001-5000", missing.display());
+        let name = format!("{}/checkpoint-00000000000000000001-5000#0a1b2c3d", missing.display());
         assert!(!snapshot_exists(&name).await.unwrap());
         assert!(!missing.exists());
-        for name in ["", "checkpoint-00000000000000000001-5000", "/tmp/part-00000000000000000001-x", "/tmp/"] {
+        for name in [
+            "",
+            "checkpoint-00000000000000000001-5000#1",
+            "/tmp/checkpoint-00000000000000000001-5000",
+            "/tmp/part-1-x#1",
+            "/tmp/#1",
+        ] {
             let error = snapshot_exists(name).await.unwrap_err();
             assert!(error.to_string().contains("names no snapshot"), "{error}");
         }

@@ -71,9 +71,10 @@ impl SnapshotWrite {
                 draft.write_part(&format!("{place}-{number}"), part).await?;
             }
         }
-        announce(&self.desks, &draft.name(), &self.announce).await;
         let record = Record::new(self.identity, self.through, memories, self.rates.into_iter(), self.covered);
-        draft.publish(record.encode()?).await?;
+        let payload = record.encode()?;
+        announce(&self.desks, &draft.name(&payload), &self.announce).await;
+        draft.publish(payload).await?;
         Ok(())
     }
 

@@ -29,7 +29,10 @@ impl Program {
 /// The verdict, and how many probes it took.
 fn search(program: &Program, most: usize, gone: &BTreeSet<usize>) -> (Verdict, usize) {
     let suspects = program.run(TakenIn::All, gone).unwrap_or_default();
-    let mut search = PoisonSearch::new(program.records, most, gone.clone(), &suspects);
+    finish(PoisonSearch::new(program.records, most, gone.clone(), &suspects), program)
+}
+
+fn finish(mut search: PoisonSearch, program: &Program) -> (Verdict, usize) {
     for probes in 0..100_000 {
         match search.next() {
             Next::End(verdict) => return (verdict, probes),
@@ -63,7 +66,7 @@ proptest! {
         prop_assume!(!wanted.is_empty());
         let (verdict, probes) = search(&program, usize::MAX, &gone);
         let all_are_out = wanted.union(&gone).count() == program.records;
-        if all_are_out && !wanted.is_subset(&program.known) {
+        if all_are_out {
             prop_assert_eq!(verdict, Verdict::NoRecord(EVERY_ONE));
         } else {
             prop_assert_eq!(verdict, Verdict::Found(wanted.clone()));
@@ -95,30 +98,28 @@ fn an_output_that_fails_without_any_record_is_no_records_fault() {
 }
 
 #[test]
-fn a_sink_that_refuses_every_record_is_no_records_fault() {
+fn a_sink_that_refuses_every_record_is_no_records_fault_even_if_its_tasks_know_their_records() {
     for records in [1, 2, 7] {
         let all: BTreeSet<usize> = (0..records).collect();
-        let down = Program { records, bad: all.clone(), known: BTreeSet::new() };
-        assert_eq!(search(&down, 100, &BTreeSet::new()).0, Verdict::NoRecord(EVERY_ONE));
-        // A handler that refuses each of them by itself is another matter.
-        let refusing = Program { records, known: all.clone(), bad: all.clone() };
-        assert_eq!(search(&refusing, 100, &BTreeSet::new()).0, Verdict::Found(all));
+        for known in [BTreeSet::new(), BTreeSet::from([0]), all.clone()] {
+            let down = Program { records, bad: all.clone(), known };
+            assert_eq!(search(&down, 100, &BTreeSet::new()).0, Verdict::NoRecord(EVERY_ONE), "{down:?}");
+        }
     }
 }
 
 #[test]
-fn the_only_record_of_a_batch_is_blamed_by_choice() {
-    for (lone, verdict) in
-        [(Lone::Blamed, Verdict::Found(BTreeSet::from([0]))), (Lone::Spared, Verdict::NoRecord(EVERY_ONE))]
-    {
-        let mut search = PoisonSearch::new(1, 100, BTreeSet::new(), &BTreeSet::new()).with_lone(lone);
-        // Without it, it succeeds; so it does without the culprit; then the culprit fails again, if it comes to that.
-        search.passed();
-        search.passed();
-        search.failed(&BTreeSet::new());
-        search.passed();
-        assert_eq!(search.next(), Next::End(verdict));
-    }
+fn every_record_of_a_batch_is_blamed_only_by_choice_and_if_tasks_know_them_or_there_is_only_one() {
+    let verdict = |records: usize, known: BTreeSet<usize>| {
+        let program = Program { records, bad: (0..records).collect(), known };
+        let suspects = program.run(TakenIn::All, &BTreeSet::new()).unwrap();
+        let search = PoisonSearch::new(records, 100, BTreeSet::new(), &suspects);
+        finish(search.with_every_one(EveryOne::Blamed), &program).0
+    };
+    assert_eq!(verdict(1, BTreeSet::new()), Verdict::Found(BTreeSet::from([0])));
+    assert_eq!(verdict(3, BTreeSet::from([0, 1, 2])), Verdict::Found(BTreeSet::from([0, 1, 2])));
+    assert_eq!(verdict(3, BTreeSet::from([0, 2])), Verdict::NoRecord(EVERY_ONE));
+    assert_eq!(verdict(3, BTreeSet::new()), Verdict::NoRecord(EVERY_ONE));
 }
 
 #[test]
@@ -160,4 +161,25 @@ fn records_that_were_blamed_while_a_sink_was_down_for_a_moment_are_put_back() {
     assert_eq!(search.next(), Next::Probe { taken_in: TakenIn::All, left_out: BTreeSet::new() });
     search.passed();
     assert_eq!(search.next(), Next::End(Verdict::Found(BTreeSet::new())));
+}
+
+#[test]
+fn suspects_that_were_named_while_a_sink_was_down_for_a_moment_are_all_kept() {
+    for records in [2, 8] {
+        let suspects = BTreeSet::from([0, 1]);
+        let mut search = PoisonSearch::new(records, 100, BTreeSet::new(), &suspects);
+        // Down until both have failed alone, and up again afterwards.
+        search.failed(&BTreeSet::from([0]));
+        search.failed(&BTreeSet::from([1]));
+        assert_eq!(search.next(), Next::Probe { taken_in: TakenIn::All, left_out: suspects });
+        search.passed();
+        for (suspect, left_out) in [(0, BTreeSet::from([1])), (1, BTreeSet::new())] {
+            let again = Next::Probe { taken_in: TakenIn::Only(suspect), left_out };
+            assert_eq!((search.next(), search.tried()), (again, Some(suspect)));
+            search.passed();
+        }
+        assert_eq!(search.next(), Next::Probe { taken_in: TakenIn::All, left_out: BTreeSet::new() });
+        search.passed();
+        assert_eq!(search.next(), Next::End(Verdict::Found(BTreeSet::new())));
+    }
 }

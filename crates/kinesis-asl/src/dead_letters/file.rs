@@ -1,6 +1,7 @@
 //! A file of letters, one line of JSON each.
 //!
-//! Promises: a letter that was taken is on the disk, and on a line of its own, whatever happened to one before it.
+//! Promises: a letter that was taken is on the disk, at the path, and on a line of its own, whatever happened to one before it. The
+//! file is opened for each letter, so it may be moved or removed at any time.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -13,7 +14,8 @@ use thiserror::Error;
 
 use crate::dead_letters::letter::{DeadLetters, Letter};
 
-/// A file that letters are appended to; it is made when the first one comes. One process may write to it at a time.
+/// A file that letters are appended to; it is opened for each, and made if it is not there, so it may be rotated. One process may
+/// write to it at a time.
 #[derive(Debug, Clone)]
 pub struct DeadLetterFile {
     open: Arc<Open>,
@@ -23,7 +25,7 @@ pub struct DeadLetterFile {
 struct Open {
     path: PathBuf,
     // Held while a letter is written: each has a line of its own.
-    file: Mutex<Option<File>>,
+    writing: Mutex<()>,
 }
 
 /// A letter could not be written.
@@ -38,7 +40,7 @@ impl DeadLetterFile {
     /// The file at `path`. Its folder must exist when the first letter comes.
     #[must_use]
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { open: Arc::new(Open { path: path.into(), file: Mutex::new(None) }) }
+        Self { open: Arc::new(Open { path: path.into(), writing: Mutex::new(()) }) }
     }
 }
 
@@ -55,16 +57,13 @@ impl DeadLetters for DeadLetterFile {
 
 impl Open {
     fn append(&self, line: &[u8]) -> Result<(), FileError> {
-        let mut held = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        // Taken: after a failure nobody knows how much was written, so the end of the file is looked at again.
-        let file = held.take();
-        let written = file.map_or_else(|| open_at_line_start(&self.path), Ok).and_then(|mut file| {
+        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        // Opened each time: what was opened before may have been moved or removed since.
+        let written = open_at_line_start(&self.path).and_then(|mut file| {
             file.write_all(line)?;
-            file.sync_data()?;
-            Ok(file)
+            file.sync_data()
         });
-        *held = Some(written.map_err(|source| FileError { path: self.path.clone(), source })?);
-        Ok(())
+        written.map_err(|source| FileError { path: self.path.clone(), source })
     }
 }
 
@@ -78,8 +77,9 @@ fn open_at_line_start(path: &Path) -> io::Result<File> {
         if last != *b"\n" {
             file.write_all(b"\n")?;
         }
+        return Ok(file);
     }
-    // A file that was just made is safe only when its folder is.
+    // It may have just been made, and is safe only when its folder is.
     if let Some(folder) = path.parent() {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         File::open(folder)?.sync_all()?;
@@ -104,6 +104,21 @@ mod tests {
             assert_eq!(lines, ["one", "two"]);
         }
         std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_letter_is_at_the_path_even_if_the_file_of_the_one_before_was_removed_or_moved() {
+        let path = std::env::temp_dir().join(format!("dead-letters-{}", uuid::Uuid::new_v4()));
+        let (file, moved) = (DeadLetterFile::at(&path), path.with_extension("1"));
+        file.open.append(b"one\n").unwrap();
+        std::fs::remove_file(&path).unwrap();
+        file.open.append(b"two\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "two\n");
+        std::fs::rename(&path, &moved).unwrap();
+        file.open.append(b"three\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "three\n");
+        std::fs::remove_file(&path).unwrap();
+        std::fs::remove_file(&moved).unwrap();
     }
 
     #[test]

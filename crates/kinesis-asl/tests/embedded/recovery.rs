@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use dstream_core::{StopMode, StreamingContext, Time};
 use kinesis_asl::InitialPosition;
+use kinesis_asl::lease::prepared::PreparedOn;
 use kpl_deagg::Aggregator;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
@@ -228,5 +229,33 @@ async fn a_shard_that_is_split_between_crash_and_restart_is_exact_t365() {
         split.send().await.unwrap();
     })
     .await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_positions_of_a_snapshot_are_prepared_on_the_leases_before_it_is_published() {
+    let world = World::start(1).await;
+    let program = Program::new(&world, 1);
+    let run = program.start().await;
+    let mut numbers = 0;
+    let name = eventually("a prepared position", async || {
+        put(&world, numbers..numbers + 10).await;
+        numbers += 10;
+        let prepared = world.leases().await.remove(&shard(0)).and_then(|lease| lease.prepared);
+        match prepared.map(|prepared| prepared.on) {
+            Some(PreparedOn::Snapshot(name)) => Ok(name),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
+    assert!(name.starts_with(&*program.dir.to_string_lossy()), "{name}");
+    eventually("the snapshot is published", async || match dstream_core::snapshot_exists(&name).await {
+        Ok(true) => Ok(()),
+        other => Err(format!("{name}: {other:?}")),
+    })
+    .await;
+    run.outputs.count(numbers).await;
+    assert_eq!(run.stop().await, (0..numbers).map(|number| (number, 1)).collect());
+    assert_eq!(world.leases().await.remove(&shard(0)).and_then(|lease| lease.prepared), None, "a checkpoint clears it");
     world.stop().await;
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dstream_core::{BoxError, Claim, Leftover};
+use dstream_core::{Claim, Leftover};
 #[cfg(any(test, feature = "test-util"))]
 use futures::future::BoxFuture;
 use kpl_deagg::{HashKeyRange, RangePolicy};
@@ -91,7 +91,7 @@ impl WorkerHub {
     #[must_use]
     pub fn with_snapshots(
         self,
-        look: impl Fn(String) -> BoxFuture<'static, Result<bool, BoxError>> + Send + Sync + 'static,
+        look: impl Fn(String) -> BoxFuture<'static, Result<bool, dstream_core::BoxError>> + Send + Sync + 'static,
     ) -> Self {
         Self { snapshots: SnapshotLookup::new(look), ..self }
     }

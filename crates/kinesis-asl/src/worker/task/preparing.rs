@@ -25,7 +25,11 @@ impl WorkerTask {
     pub(super) fn on_prepare(&mut self, snapshot: &str, through: Vec<SequenceRange>, answer: oneshot::Sender<()>) {
         self.stage_checkpoints();
         let mut shards = Vec::with_capacity(through.len());
-        for SequenceRange { shard, holding, to, .. } in through {
+        for SequenceRange { shard, to, .. } in through {
+            // Ranges of a snapshot do not say under which holding they were read. What is in it is in it: the lease that we have now
+            // may say so. One that has gone further meanwhile, or that we have not, has nothing to prepare.
+            let held = self.shards.get(&shard).filter(|held| Checkpoint::At(to) > held.lease.checkpoint);
+            let Some(holding) = held.map(|held| held.holding) else { continue };
             self.core.prepare(&shard, holding, Checkpoint::At(to), snapshot);
             shards.push((shard, holding));
         }

@@ -6,6 +6,7 @@ use super::*;
 use crate::lease::lease::{Claim as Write, Lease, LeaseChange, LeaseCounter};
 use crate::lease::prepared::{Prepared, PreparedOn};
 use crate::position::Checkpoint;
+use crate::range_bytes;
 use crate::sequence::Position;
 
 const SNAPSHOT: &str = "/dir/checkpoint-00000000000000000007-7000";
@@ -33,7 +34,10 @@ async fn prepared(store: &Arc<MemoryLeaseStore>) -> (WorkerHub, Vec<SequenceRang
     let (hub, claims) = resumed(store, &left_by(&"nobody".into())).await;
     let ours = |claim| if let Claim::Ours(range) = claim { Some(range) } else { None };
     let ranges: Vec<SequenceRange> = claims.into_iter().filter_map(ours).collect();
-    hub.prepare(SNAPSHOT, &ranges).await;
+    // As the core hands them over: snapshots keep ranges as bytes.
+    let me = hub.worker_id();
+    let kept = ranges.iter().map(|range| range_bytes::decode(range_bytes::encode(range, me)).expect("decoded"));
+    hub.prepare(SNAPSHOT, &kept.collect::<Vec<_>>()).await;
     (hub, ranges)
 }
 
