@@ -233,7 +233,8 @@ mod tests {
         log.completed(at(6), report(6));
         assert_eq!(*lock(&reported), [0_i32; 0], "the mark of the first one is not there yet");
         log.finish().await;
-        assert_eq!((lock(&reported).clone(), done_mark::read(&files).await.unwrap()), (vec![4, 6], Some(at(4))));
+        let marked = done_mark::read(&files).await.unwrap();
+        assert_eq!((lock(&reported).clone(), marked), (vec![4, 6], Some(at(4))));
         log.completed(at(7), report(7));
         assert_eq!((lock(&reported).clone(), log.is_settled()), (vec![4, 6, 7], true));
     }
