@@ -274,7 +274,7 @@ impl KinesisInputDStreamBuilder {
     /// # Errors
     /// [`ConfigError`] names the value and the fix; nothing was started or sent.
     pub fn build(self) -> Result<DStream<Bytes>, ConfigError> {
-        self.build_with_message_handler(|record| record.data().clone())
+        self.build_with_message_handler(|record| record.data_bytes())
     }
 
     /// A stream of what `handler` makes of each record. It runs when a batch is computed, on the task pool.

@@ -48,6 +48,7 @@ mod range_bytes;
 mod receiver;
 mod record;
 mod record_bytes;
+mod record_group;
 mod replay;
 mod scoped_stream;
 pub mod sequence;

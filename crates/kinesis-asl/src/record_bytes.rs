@@ -7,10 +7,12 @@ use bytestring::ByteString;
 use dstream_core::BoxError;
 use thiserror::Error;
 
+use crate::api::RawRecord;
 use crate::origin::Origin;
 use crate::position::Timestamp;
 use crate::record::{Aggregation, KinesisRecord};
-use crate::sequence::{Position, SequenceNumber};
+use crate::record_group::{Part, RecordGroup, Said};
+use crate::sequence::SequenceNumber;
 use crate::shard::ShardId;
 
 /// Bytes that are no record; a defect of this library, since what a disk damages is found before.
@@ -37,24 +39,25 @@ mod part {
 
 /// Writes the record behind what `into` holds; the data comes last and needs no length.
 pub(crate) fn encode(record: &KinesisRecord, into: &mut Vec<u8>) -> Result<(), BoxError> {
+    let Said { data, partition_key, explicit_hash_key, position, arrival, aggregation } = record.said();
     let flag = |is: bool, part: u8| if is { part } else { 0 };
     into.put_u8(
-        flag(record.aggregation == Aggregation::Aggregated, part::AGGREGATED)
-            | flag(record.explicit_hash_key.is_some(), part::HASH_KEY)
-            | flag(record.arrival.is_some(), part::ARRIVAL),
+        flag(aggregation == Aggregation::Aggregated, part::AGGREGATED)
+            | flag(explicit_hash_key.is_some(), part::HASH_KEY)
+            | flag(arrival.is_some(), part::ARRIVAL),
     );
-    record.position.sequence.limbs().into_iter().for_each(|limb| into.put_u64_le(limb));
-    into.put_u64_le(record.position.sub_sequence);
-    if let Some(arrival) = record.arrival {
+    position.sequence.limbs().into_iter().for_each(|limb| into.put_u64_le(limb));
+    into.put_u64_le(position.sub_sequence);
+    if let Some(arrival) = arrival {
         into.put_i64_le(arrival.as_millis());
     }
-    put_text(&record.origin.stream, into)?;
-    put_text(record.origin.shard.as_str(), into)?;
-    put_text(&record.partition_key, into)?;
-    if let Some(key) = &record.explicit_hash_key {
+    put_text(record.stream(), into)?;
+    put_text(record.shard().as_str(), into)?;
+    put_text(partition_key, into)?;
+    if let Some(key) = explicit_hash_key {
         put_text(key, into)?;
     }
-    into.put_slice(&record.data);
+    into.put_slice(data);
     Ok(())
 }
 
@@ -63,15 +66,16 @@ pub(crate) fn decode(mut bytes: Bytes) -> Result<KinesisRecord, RecordBytesError
     let parts = bytes.try_get_u8()?;
     let has = |part: u8| parts & part != 0;
     let limbs = [bytes.try_get_u64_le()?, bytes.try_get_u64_le()?, bytes.try_get_u64_le()?];
-    let position = Position::new(SequenceNumber::from_limbs(limbs), bytes.try_get_u64_le()?);
+    let (sequence, sub_sequence) = (SequenceNumber::from_limbs(limbs), bytes.try_get_u64_le()?);
     let arrival = if has(part::ARRIVAL) { Some(Timestamp::from_millis(bytes.try_get_i64_le()?)) } else { None };
     let stream = Arc::from(&*take_text(&mut bytes)?);
     let shard = ShardId::from(&*take_text(&mut bytes)?);
     let origin = Arc::new(Origin { stream, shard });
     let partition_key = take_text(&mut bytes)?;
-    let explicit_hash_key = if has(part::HASH_KEY) { Some(Box::new(take_text(&mut bytes)?)) } else { None };
-    let aggregation = if has(part::AGGREGATED) { Aggregation::Aggregated } else { Aggregation::Plain };
-    Ok(KinesisRecord { data: bytes, partition_key, explicit_hash_key, position, aggregation, arrival, origin })
+    let explicit_hash_key = if has(part::HASH_KEY) { Some(take_text(&mut bytes)?.to_string()) } else { None };
+    let raw = RawRecord { sequence, partition_key, data: bytes, arrival };
+    let part = has(part::AGGREGATED).then_some(Part { sub_sequence, explicit_hash_key });
+    Ok(RecordGroup::lone(&origin, raw, part))
 }
 
 fn put_text(text: &str, into: &mut Vec<u8>) -> Result<(), BoxError> {
@@ -102,15 +106,15 @@ mod tests {
         let place = (any::<[u64; 3]>(), any::<u64>(), proptest::option::of(any::<i64>()), any::<bool>());
         let data = proptest::collection::vec(any::<u8>(), 0..100);
         (keys, place, data).prop_map(|((key, hash_key, stream, shard), (limbs, sub, arrival, aggregated), data)| {
-            KinesisRecord {
-                data: data.into(),
+            let raw = RawRecord {
+                sequence: SequenceNumber::from_limbs(limbs),
                 partition_key: key.into(),
-                explicit_hash_key: hash_key.map(|key| Box::new(key.into())),
-                position: Position::new(SequenceNumber::from_limbs(limbs), sub),
-                aggregation: if aggregated { Aggregation::Aggregated } else { Aggregation::Plain },
+                data: data.into(),
                 arrival: arrival.map(Timestamp::from_millis),
-                origin: Arc::new(Origin { stream: stream.into(), shard: ShardId::from(&*shard) }),
-            }
+            };
+            let origin = Arc::new(Origin { stream: stream.into(), shard: ShardId::from(&*shard) });
+            let part = aggregated.then_some(Part { sub_sequence: sub, explicit_hash_key: hash_key });
+            RecordGroup::lone(&origin, raw, part)
         })
     }
 
@@ -126,7 +130,7 @@ mod tests {
         fn bytes_that_end_before_the_data_are_refused(record in record()) {
             let mut bytes = Vec::new();
             encode(&record, &mut bytes).unwrap();
-            let head = bytes.len() - record.data.len();
+            let head = bytes.len() - record.data().len();
             for length in 0..head {
                 prop_assert!(decode(Bytes::copy_from_slice(&bytes[..length])).is_err());
             }

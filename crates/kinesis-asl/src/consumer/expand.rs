@@ -3,17 +3,22 @@
 
 use std::sync::Arc;
 
-use bytestring::ByteString;
 use kpl_deagg::{Batch, Deaggregated, HashKeyRange, RangePolicy, deaggregate_all};
 
 use crate::api::RawRecord;
 use crate::origin::Origin;
-use crate::record::{Aggregation, KinesisRecord};
+use crate::record::KinesisRecord;
+use crate::record_group::RecordGroup;
 use crate::sequence::Position;
 use crate::shard::ShardId;
 
 /// From so many bytes on a page takes longer to take apart than to hand over to another thread.
 const LARGE: usize = 256 << 10;
+
+/// As many bytes as a buffer of packed payloads has; a record that is kept keeps no more than that.
+const GROUP_BYTES: usize = 64 << 10;
+/// Enough that what a group costs does not matter.
+const GROUP_RECORDS: usize = 64;
 
 /// How aggregates of a shard are taken apart.
 #[derive(Debug, Clone)]
@@ -61,12 +66,21 @@ impl Expander {
         let outcomes = deaggregate_all(page.iter().map(|raw| &raw.data), self.hash_range.as_ref(), self.policy);
         let most = outcomes.iter().map(users).fold(0, usize::saturating_add);
         let mut expanded = Expanded { records: Vec::with_capacity(most), ..Expanded::default() };
+        let mut plain = PlainRun::default();
         for (raw, outcome) in page.into_iter().zip(outcomes) {
             match outcome {
-                Deaggregated::Plain(_) => self.add_plain(raw, &mut expanded),
-                Deaggregated::Expanded(batch) => self.add_batch(&raw, &batch, &mut expanded),
+                Deaggregated::Plain(_) => {
+                    if self.is_new(&raw, &mut expanded) {
+                        plain.push(raw, &self.origin, &mut expanded.records);
+                    }
+                }
+                Deaggregated::Expanded(batch) => {
+                    plain.end(&self.origin, &mut expanded.records);
+                    self.add_batch(&raw, batch, &mut expanded);
+                }
             }
         }
+        plain.end(&self.origin, &mut expanded.records);
         expanded
     }
 
@@ -88,43 +102,30 @@ impl Expander {
         }
     }
 
-    fn add_plain(&self, raw: RawRecord, expanded: &mut Expanded) {
-        let record = KinesisRecord {
-            data: raw.data,
-            partition_key: raw.partition_key,
-            explicit_hash_key: None,
-            position: Position::new(raw.sequence, 0),
-            aggregation: Aggregation::Plain,
-            arrival: raw.arrival,
-            origin: Arc::clone(&self.origin),
-        };
-        expanded.reach(record.position, record.position, self.processed);
-        self.add(record, expanded);
+    /// Whether a Kinesis record that is a user record was not processed before.
+    fn is_new(&self, raw: &RawRecord, expanded: &mut Expanded) -> bool {
+        let position = Position::new(raw.sequence, 0);
+        expanded.reach(position, position, self.processed);
+        let is_new = self.processed.is_none_or(|processed| position > processed);
+        expanded.counts.before_checkpoint += u64::from(!is_new);
+        is_new
     }
 
-    fn add_batch(&self, raw: &RawRecord, batch: &Batch, expanded: &mut Expanded) {
+    fn add_batch(&self, raw: &RawRecord, batch: Batch, expanded: &mut Expanded) {
         expanded.counts.out_of_range += batch.discarded();
         expanded.counts.damaged += batch.lost();
-        let mut key = (0, ByteString::new());
-        let mut last = 0;
-        for user in batch {
-            // Runs of one key share one slice.
-            if user.partition_key.as_ptr().addr() != key.0 {
-                let text = ByteString::try_from(user.partition_key_bytes());
-                key = (user.partition_key.as_ptr().addr(), text.unwrap_or_else(|_| user.partition_key.into()));
-            }
-            last = user.sub_sequence_number;
-            let record = KinesisRecord {
-                data: user.data_bytes(),
-                partition_key: key.1.clone(),
-                explicit_hash_key: user.explicit_hash_key.map(|key| Box::new(ByteString::from(key))),
-                position: Position::new(raw.sequence, last),
-                aggregation: Aggregation::Aggregated,
-                arrival: raw.arrival,
-                origin: Arc::clone(&self.origin),
-            };
-            self.add(record, expanded);
-        }
+        let number = |place: usize| batch.get(place).map(|user| user.sub_sequence_number);
+        let last = batch.len().checked_sub(1).and_then(number).unwrap_or_default();
+        // What was processed before are the first ones, since numbers ascend.
+        let old = match self.processed {
+            None => 0,
+            Some(processed) => batch
+                .iter()
+                .take_while(|user| Position::new(raw.sequence, user.sub_sequence_number) <= processed)
+                .count(),
+        };
+        expanded.counts.before_checkpoint += u64::try_from(old).unwrap_or(u64::MAX);
+        RecordGroup::aggregate(&self.origin, raw, batch, old, &mut expanded.records);
         // The position of the whole aggregate: what was left out of it must not come again.
         let from = match self.processed {
             Some(processed) if processed.sequence == raw.sequence && processed.sub_sequence < last => {
@@ -134,12 +135,28 @@ impl Expander {
         };
         expanded.reach(Position::new(raw.sequence, from), Position::new(raw.sequence, last), self.processed);
     }
+}
 
-    fn add(&self, record: KinesisRecord, expanded: &mut Expanded) {
-        if self.processed.is_some_and(|processed| record.position <= processed) {
-            expanded.counts.before_checkpoint += 1;
-        } else {
-            expanded.records.push(record);
+/// Plain records that came one after the other, until they are enough for a group.
+#[derive(Debug, Default)]
+struct PlainRun {
+    records: Vec<RawRecord>,
+    bytes: usize,
+}
+
+impl PlainRun {
+    fn push(&mut self, raw: RawRecord, origin: &Arc<Origin>, into: &mut Vec<KinesisRecord>) {
+        self.bytes = self.bytes.saturating_add(raw.data.len());
+        self.records.push(raw);
+        if self.bytes >= GROUP_BYTES || self.records.len() >= GROUP_RECORDS {
+            self.end(origin, into);
+        }
+    }
+
+    fn end(&mut self, origin: &Arc<Origin>, into: &mut Vec<KinesisRecord>) {
+        if !self.records.is_empty() {
+            RecordGroup::plain(origin, std::mem::take(&mut self.records), into);
+            self.bytes = 0;
         }
     }
 }
@@ -171,6 +188,7 @@ mod tests {
     use kpl_deagg::Aggregator;
 
     use super::*;
+    use crate::record::Aggregation;
 
     fn raw(sequence: &str, data: Bytes) -> RawRecord {
         RawRecord { sequence: sequence.parse().expect("digits"), partition_key: "a".into(), data, arrival: None }
@@ -191,7 +209,7 @@ mod tests {
     }
 
     fn texts(expanded: &Expanded) -> Vec<String> {
-        expanded.records.iter().map(|r| format!("{} {}", r.position, String::from_utf8_lossy(&r.data))).collect()
+        expanded.records.iter().map(|r| format!("{} {}", r.position(), String::from_utf8_lossy(r.data()))).collect()
     }
 
     #[test]

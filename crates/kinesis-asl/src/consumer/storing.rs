@@ -50,7 +50,7 @@ impl Storing<'_> {
             self.tracker.with(|progress| progress.on_received(&range));
             match later.first() {
                 None => return Ok(()),
-                Some(next) => from = next.position,
+                Some(next) => from = next.position(),
             }
             rest = later;
         }
@@ -64,7 +64,7 @@ impl Storing<'_> {
 /// The last position of a slice: that of its last record, or of the page if nothing comes after it.
 fn end_of(slice: &[KinesisRecord], later: &[KinesisRecord], page: Position) -> Position {
     match slice.last() {
-        Some(last) if !later.is_empty() => last.position,
+        Some(last) if !later.is_empty() => last.position(),
         _ => page,
     }
 }

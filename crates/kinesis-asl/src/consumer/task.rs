@@ -26,7 +26,8 @@ use crate::consumer::trouble::Trouble;
 use crate::error::KinesisError;
 use crate::patience::{Advice, Patience};
 use crate::range::{Holding, SequenceRange};
-use crate::record::{KinesisRecord, cost_of};
+use crate::record::KinesisRecord;
+use crate::record_group::cost_of;
 use crate::sequence::SequenceNumber;
 use crate::shard::{ChildShard, ShardId, children_of};
 

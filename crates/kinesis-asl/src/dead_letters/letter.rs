@@ -93,22 +93,22 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::api::RawRecord;
     use crate::origin::Origin;
     use crate::position::Timestamp;
-    use crate::record::Aggregation;
-    use crate::sequence::Position;
+    use crate::record_group::{Part, RecordGroup};
 
     #[test]
     fn a_letter_is_one_line_that_says_everything() {
-        let record = KinesisRecord {
-            data: b"to be\n\xff".as_slice().into(),
+        let raw = RawRecord {
+            sequence: "49590338271490256608559692538361571095921575989136588898".parse().unwrap(),
             partition_key: "user \"7\"".into(),
-            explicit_hash_key: None,
-            position: Position::new("49590338271490256608559692538361571095921575989136588898".parse().unwrap(), 37),
-            aggregation: Aggregation::Aggregated,
+            data: b"to be\n\xff".as_slice().into(),
             arrival: Some(Timestamp::from_millis(1_700_000_000_123)),
-            origin: Arc::new(Origin { stream: "words".into(), shard: "shardId-000000000003".into() }),
         };
+        let origin = Arc::new(Origin { stream: "words".into(), shard: "shardId-000000000003".into() });
+        let part = Part { sub_sequence: 37, explicit_hash_key: None };
+        let record = RecordGroup::lone(&origin, raw, Some(part));
         let (batch, error) = (Time::from_millis(2_000), "é".repeat(LONGEST_ERROR));
         let letter =
             Letter { stream: "words", application: "count", record: &record, batch, attempts: 4, error: &error };

@@ -52,11 +52,11 @@ impl<'a> Collected<'a> {
     pub(crate) fn user_records(self, expander: &Expander) -> Result<Vec<KinesisRecord>, OtherCount> {
         let range = self.range;
         let mut records = expander.expand(self.raw).records;
-        records.retain(|record| (range.from..=range.to).contains(&record.position));
+        records.retain(|record| (range.from..=range.to).contains(&record.position()));
         if records.len() != range.records {
             return Err(OtherCount(records.len()));
         }
-        records.retain(|record| range.processed.is_none_or(|processed| record.position > processed));
+        records.retain(|record| range.processed.is_none_or(|processed| record.position() > processed));
         Ok(records)
     }
 }

@@ -126,7 +126,7 @@ async fn a_slice_that_is_not_stored_is_not_received() {
 
 #[tokio::test(start_paused = true)]
 async fn a_page_larger_than_the_budget_goes_through_in_slices_that_fit() {
-    let record_cost = crate::record::cost_of(&Bytes::from_static(b"x"), "k");
+    let record_cost = crate::record_group::cost_of(&Bytes::from_static(b"x"), "k");
     let rig = Rig::new(record_cost * 4);
     let numbers: Vec<u64> = (1..=10).collect();
     let (mut seen, mut most) = (Vec::new(), 0);
@@ -135,7 +135,7 @@ async fn a_page_larger_than_the_budget_goes_through_in_slices_that_fit() {
             tokio::task::yield_now().await;
             if let Some(block) = rig.probe.cut() {
                 most = most.max(block.size_bytes());
-                seen.extend(block.records().iter().map(|record| record.position.sequence));
+                seen.extend(block.records().iter().map(|record| record.position().sequence));
             }
         }
     };
@@ -177,7 +177,7 @@ proptest! {
         let mut records = whole.records.iter();
         for (number, range) in ranges.iter().enumerate() {
             let own: Vec<_> = records.by_ref().take(range.records).collect();
-            prop_assert!(own.iter().all(|record| range.from <= record.position && record.position <= range.to));
+            prop_assert!(own.iter().all(|record| range.from <= record.position() && record.position() <= range.to));
             prop_assert!(range.from <= range.to && range.records <= usize::try_from(limit).unwrap());
             prop_assert!(ranges.get(number + 1).is_none_or(|next| range.to < next.from));
         }

@@ -96,7 +96,7 @@ async fn pages_are_stored_in_order_and_one_is_fetched_ahead_at_most_pf_1() {
         assert_eq!(rig.taken(), 4);
         a_while().await;
         let last = rig.probe.cut().unwrap();
-        let positions: Vec<String> = last.records().iter().map(|record| record.position.to_string()).collect();
+        let positions: Vec<String> = last.records().iter().map(|record| record.position().to_string()).collect();
         assert_eq!(positions, ["8.0", "9.0"]);
     };
     reading(&rig.consumer, look).await;
