@@ -1,5 +1,7 @@
 //! Enhanced fan-out through the AWS SDK. SDK types and errors stop here.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use aws_sdk_kinesis::operation::subscribe_to_shard::SubscribeToShardOutput;
 use aws_sdk_kinesis::primitives::DateTime;
@@ -8,6 +10,7 @@ use kinesis_endpoint::ServiceError;
 
 use crate::api::Place;
 use crate::aws_api::{child_of, raw_records};
+use crate::buffer_pool::BufferPool;
 use crate::subscription::{ConsumerArn, ConsumerStatus, RegisteredConsumer, SubscribedPage, Subscription};
 
 pub(crate) const CALL: &str = "SubscribeToShard";
@@ -17,6 +20,7 @@ pub(crate) struct AwsSubscription {
     pub(crate) output: SubscribeToShardOutput,
     /// Shard and stream, for errors.
     pub(crate) subject: String,
+    pub(crate) buffers: Arc<BufferPool>,
 }
 
 #[async_trait]
@@ -29,7 +33,7 @@ impl Subscription for AwsSubscription {
                 None => return Ok(None),
                 Some(SubscribeToShardEventStream::SubscribeToShardEvent(event)) => {
                     let senseless = |why| ServiceError::invalid_response(CALL, self.subject.clone(), why);
-                    return page_of(event).map(Some).map_err(senseless);
+                    return page_of(event, &self.buffers).map(Some).map_err(senseless);
                 }
                 // A kind of event that this version of the SDK does not know carries no records.
                 Some(_) => {}
@@ -38,11 +42,11 @@ impl Subscription for AwsSubscription {
     }
 }
 
-fn page_of(event: sdk::SubscribeToShardEvent) -> Result<SubscribedPage, String> {
+fn page_of(event: sdk::SubscribeToShardEvent, pool: &Arc<BufferPool>) -> Result<SubscribedPage, String> {
     // The SDK turns an absent number into an empty one.
     let continuation = Some(event.continuation_sequence_number).filter(|number| !number.is_empty());
     Ok(SubscribedPage {
-        records: raw_records(event.records)?,
+        records: raw_records(event.records, pool)?,
         continuation: continuation.map(|number| number.parse()).transpose().map_err(|error| format!("{error}"))?,
         children: event.child_shards.unwrap_or_default().iter().map(child_of).collect::<Result<_, _>>()?,
         millis_behind_latest: Some(event.millis_behind_latest),

@@ -31,6 +31,7 @@ pub mod api;
 mod aws_api;
 mod aws_subscription;
 mod backoff;
+mod buffer_pool;
 pub mod checkpoint;
 mod config;
 pub mod consumer;

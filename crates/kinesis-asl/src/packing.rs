@@ -1,64 +1,141 @@
 //! Small payloads of a page, packed into a few buffers.
 //!
-//! The SDK gives each record two or three allocations of its own. Kept until they are processed, millions of them lie among what is
-//! freed sooner, in heaps of several threads, and the process grows far over its memory budget. Copied together, which costs less than
-//! freeing them one by one later, they come and go in pieces of one size. A payload that is kept for long holds its buffer, so buffers
-//! are small; a large payload keeps its own allocation.
+//! The SDK gives each record two or three allocations of its own. Copied together, which costs less than freeing them one by one later,
+//! they come and go in pieces of one size, from a [pool](BufferPool). A payload that is kept for long holds its buffer, so buffers are
+//! small; a large payload keeps its own allocation.
 
-use bytes::{Bytes, BytesMut};
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
 use bytestring::ByteString;
 
-/// The buffers of one page.
-#[derive(Debug, Default)]
-pub(crate) struct Packing {
-    open: BytesMut,
+use crate::api::RawRecord;
+use crate::buffer_pool::{BufferPool, PIECE, Piece};
+use crate::position::Timestamp;
+use crate::sequence::SequenceNumber;
+
+/// From here on bytes are left alone, so that at most a quarter of a buffer stays empty.
+const ALONE: usize = PIECE / 8;
+
+/// The records of a page, as far as they are known.
+#[derive(Debug)]
+pub(crate) struct Packing<'a> {
+    pool: &'a Arc<BufferPool>,
+    open: Option<Piece>,
+    /// Those whose bytes are in the open buffer.
+    waiting: Vec<Waiting>,
+    packed: Vec<RawRecord>,
 }
 
-impl Packing {
-    /// The same bytes, packed if they are few.
-    pub(crate) fn bytes(&mut self, bytes: Vec<u8>) -> Bytes {
-        // Boxed, a large buffer with room to spare needs no second allocation.
-        if bytes.len() > ALONE { Bytes::from(bytes.into_boxed_slice()) } else { self.pack(&bytes) }
+/// A record whose buffer is not full yet.
+#[derive(Debug)]
+struct Waiting {
+    sequence: SequenceNumber,
+    arrival: Option<Timestamp>,
+    key: Place,
+    data: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    Within(Range<usize>),
+    Alone(Bytes),
+}
+
+impl<'a> Packing<'a> {
+    /// Nothing yet, of a page of so many records.
+    pub(crate) fn new(pool: &'a Arc<BufferPool>, records: usize) -> Self {
+        Self { pool, open: None, waiting: Vec::new(), packed: Vec::with_capacity(records) }
     }
 
-    /// The same text, packed.
-    pub(crate) fn text(&mut self, text: &str) -> ByteString {
-        // What was text is text.
-        ByteString::try_from(self.pack(text.as_bytes())).unwrap_or_else(|_| text.into())
-    }
-
-    fn pack(&mut self, bytes: &[u8]) -> Bytes {
-        if self.open.capacity() < bytes.len() {
-            self.open = BytesMut::with_capacity(BUFFER.max(bytes.len()));
+    /// Adds the next record.
+    pub(crate) fn add(&mut self, sequence: SequenceNumber, arrival: Option<Timestamp>, key: &str, data: Vec<u8>) {
+        let small = |bytes: &[u8]| if bytes.len() > ALONE { 0 } else { bytes.len() };
+        if self.open.as_ref().is_some_and(|open| open.room() < small(key.as_bytes()) + small(&data)) {
+            self.close();
         }
-        self.open.extend_from_slice(bytes);
-        self.open.split().freeze()
+        let open = self.open.get_or_insert_with(|| self.pool.take());
+        let mut place = |bytes: &[u8]| {
+            let from = open.len();
+            open.extend(bytes);
+            Place::Within(from..open.len())
+        };
+        let key = if key.len() > ALONE {
+            Place::Alone(Bytes::copy_from_slice(key.as_bytes()))
+        } else {
+            place(key.as_bytes())
+        };
+        // Boxed, a large buffer with room to spare needs no second allocation.
+        let data = if data.len() > ALONE { Place::Alone(Bytes::from(data.into_boxed_slice())) } else { place(&data) };
+        self.waiting.push(Waiting { sequence, arrival, key, data });
+    }
+
+    /// All records that were added, in order.
+    pub(crate) fn finish(mut self) -> Vec<RawRecord> {
+        self.close();
+        self.packed
+    }
+
+    fn close(&mut self) {
+        let buffer = self.open.take().map(Piece::freeze).unwrap_or_default();
+        let bytes = |place: Place| match place {
+            Place::Within(range) => buffer.slice(range),
+            Place::Alone(bytes) => bytes,
+        };
+        self.packed.extend(self.waiting.drain(..).map(|Waiting { sequence, arrival, key, data }| RawRecord {
+            sequence,
+            // What was text is text.
+            partition_key: ByteString::try_from(bytes(key)).unwrap_or_default(),
+            data: bytes(data),
+            arrival,
+        }));
     }
 }
-
-/// As much as a KPL aggregate has, whose user records share one buffer as well.
-const BUFFER: usize = 64 << 10;
-/// From here on a payload is left alone, so that at most an eighth of a buffer stays empty.
-const ALONE: usize = BUFFER / 8;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
+    /// Packs payloads under keys as long as they say.
+    fn packed(pool: &Arc<BufferPool>, payloads: &[(usize, Vec<u8>)]) -> Vec<RawRecord> {
+        let mut packing = Packing::new(pool, payloads.len());
+        for (number, (key, payload)) in (1..).zip(payloads) {
+            packing.add(SequenceNumber::from_limbs([0, 0, number]), None, &"k".repeat(*key), payload.clone());
+        }
+        packing.finish()
+    }
+
     #[test]
-    fn what_is_packed_is_what_it_was_and_small_neighbours_share_a_buffer() {
-        let mut packing = Packing::default();
-        let payloads: Vec<Vec<u8>> = (0..300_usize).map(|n| vec![u8::try_from(n % 251).unwrap(); n * 40]).collect();
-        let packed: Vec<Bytes> = payloads.iter().map(|payload| packing.bytes(payload.clone())).collect();
-        assert_eq!(packed, payloads);
-        let (one, other) = (packing.bytes(vec![1; 10]), packing.text("key"));
-        assert_eq!((other.as_ref(), one.as_ptr().addr() + 10), ("key", other.as_ptr().addr()));
+    fn small_neighbours_share_a_buffer() {
+        let records = packed(&Arc::default(), &[(3, vec![1; 10]), (5, vec![2; 20])]);
+        let [one, other] = records.as_slice() else { panic!("{records:?}") };
+        let place = |bytes: &[u8]| bytes.as_ptr().addr();
+        assert_eq!(place(one.data.as_ref()), place(one.partition_key.as_bytes()) + 3);
+        assert_eq!(place(other.partition_key.as_bytes()), place(one.data.as_ref()) + 10);
+        assert_eq!(place(other.data.as_ref()), place(other.partition_key.as_bytes()) + 5);
     }
 
     #[test]
     fn a_large_payload_keeps_its_allocation() {
-        let payload = vec![7; ALONE + 1];
-        let place = payload.as_ptr();
-        assert_eq!(Packing::default().bytes(payload).as_ptr(), place);
+        let (pool, payload) = (Arc::default(), vec![7; ALONE + 1]);
+        let (place, mut packing) = (payload.as_ptr(), Packing::new(&pool, 1));
+        packing.add(SequenceNumber::from_limbs([0, 0, 1]), None, "key", payload);
+        assert_eq!(packing.finish()[0].data.as_ptr(), place);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_packed_is_what_it_was_in_order(
+            payloads in prop::collection::vec((0..300_usize, prop::collection::vec(any::<u8>(), 0..ALONE + 500)), 0..60)
+        ) {
+            let records = packed(&Arc::default(), &payloads);
+            let seen: Vec<_> = records.iter().map(|raw| (raw.partition_key.len(), raw.data.to_vec())).collect();
+            prop_assert_eq!(seen, payloads);
+            prop_assert!(records.iter().all(|raw| raw.partition_key.bytes().all(|byte| byte == b'k')));
+            prop_assert!(records.is_sorted_by_key(|raw| raw.sequence));
+        }
     }
 }
