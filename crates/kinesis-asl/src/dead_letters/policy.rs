@@ -37,14 +37,24 @@ pub enum OnFailedRecord {
     Skip,
 }
 
+impl OnFailedRecord {
+    /// The stream that records go to which are set aside, if it is one that is reached like the input stream.
+    pub(crate) fn letter_stream(&self) -> Option<&str> {
+        match self {
+            Self::DeadLetter(DeadLetterTarget::Stream(name)) => Some(name),
+            Self::DeadLetter(DeadLetterTarget::File(_) | DeadLetterTarget::Custom(_)) | Self::Stop | Self::Skip => None,
+        }
+    }
+}
+
 /// Where records go that are set aside.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum DeadLetterTarget {
     /// A [`DeadLetterFile`].
     File(PathBuf),
-    /// A [`DeadLetterStream`] of this name, with the endpoint, region and credentials of the input stream. Not the input stream
-    /// itself.
+    /// A [`DeadLetterStream`] of this name, with the endpoint, region and credentials of the input stream. Not a
+    /// stream that the application reads.
     Stream(String),
     /// Anything else, such as a queue.
     Custom(Arc<dyn DeadLetters>),
