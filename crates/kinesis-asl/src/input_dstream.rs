@@ -256,7 +256,8 @@ impl KinesisInputDStreamBuilder {
     }
 
     /// What becomes of a record on which the message handler, an operator or an output operation fails again and again. Default:
-    /// [`OnFailedRecord::Stop`], no record is skipped, and the application stops.
+    /// [`OnFailedRecord::Stop`], no record is skipped, and the application stops. The same for all input streams of the application
+    /// that read this stream.
     pub fn on_failed_record(mut self, policy: OnFailedRecord) -> Self {
         self.on_failed_record = policy;
         self

@@ -45,6 +45,19 @@ impl OnFailedRecord {
             Self::DeadLetter(DeadLetterTarget::File(_) | DeadLetterTarget::Custom(_)) | Self::Stop | Self::Skip => None,
         }
     }
+
+    /// Whether a record fares the same under both. Two targets of the program's own count as the same: nobody else can tell.
+    pub(crate) fn agrees_with(&self, other: &Self) -> bool {
+        use DeadLetterTarget::{Custom, File, Stream};
+        match (self, other) {
+            (Self::Stop, Self::Stop)
+            | (Self::Skip, Self::Skip)
+            | (Self::DeadLetter(Custom(_)), Self::DeadLetter(Custom(_))) => true,
+            (Self::DeadLetter(File(path)), Self::DeadLetter(File(other))) => path == other,
+            (Self::DeadLetter(Stream(name)), Self::DeadLetter(Stream(other))) => name == other,
+            (Self::Stop | Self::Skip | Self::DeadLetter(_), _) => false,
+        }
+    }
 }
 
 /// Where records go that are set aside.

@@ -341,3 +341,19 @@ async fn letters_that_would_go_into_another_input_stream_of_the_application_are_
     // An application of its own may read the letters.
     reading("words", &ctx).checkpoint_app_name("orders").on_failed_record(to_letters()).build().unwrap();
 }
+
+#[tokio::test]
+async fn input_streams_that_share_a_streams_shards_are_refused_different_policies_with_both_of_them() {
+    let (ctx, nowhere) = (Setup::context(), "http://127.0.0.1:1".to_owned());
+    let setup = Setup::at(nowhere.clone(), nowhere);
+    let letters = OnFailedRecord::DeadLetter(DeadLetterTarget::Stream("letters".to_owned()));
+    setup.input(&ctx).on_failed_record(letters.clone()).build().unwrap();
+    let refused = |built: Result<_, ConfigError>| built.map(drop).unwrap_err().to_string();
+    let text = refused(setup.input(&ctx).build());
+    says(
+        &text,
+        &["'word-count' on stream 'words'", "on_failed_record", r#"DeadLetter(Stream("letters"))"#, "Stop here"],
+    );
+    says(&refused(setup.input(&ctx).on_failed_record(OnFailedRecord::Skip).build()), &["Skip here"]);
+    setup.input(&ctx).on_failed_record(letters).build().unwrap();
+}

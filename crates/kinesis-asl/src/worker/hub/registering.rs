@@ -16,8 +16,8 @@ impl WorkerHub {
         self.register_with_policy(config, &OnFailedRecord::Stop)
     }
 
-    /// The same for a receiver with another policy for records on which the program fails. [`ConfigError::DeadLettersToThemselves`]
-    /// when letters of one would go to the stream of another.
+    /// The same for a receiver with another policy for records on which the program fails. Also
+    /// [`ConfigError::DeadLettersToThemselves`] when letters of one would go to the stream of another.
     pub(crate) fn register_with_policy(
         &self,
         config: &KinesisConfig,
@@ -29,10 +29,10 @@ impl WorkerHub {
             self.check_stream(before, config)?;
             if let Some(field) = before.difference(config) {
                 let (application, stream) = (self.config.application.clone(), config.stream.clone());
-                return Err(ConfigError::Disagreement { application, stream, field });
+                return Err(ConfigError::Disagreement { application, stream, field, values: None });
             }
         }
-        state.policies.add(&config.stream, policy)?;
+        state.policies.add(config, policy)?;
         state.registered.push(config.clone());
         Ok(SeatId(state.registered.len() - 1))
     }
