@@ -126,7 +126,7 @@ impl ReadingBoard {
     }
 
     /// How often records had expired before they were read, in all shards since the start, those included that are not held any
-    /// more.
+    /// more; and of how many shards an earlier run left records unfinished that are lost with their stream.
     #[must_use]
     pub fn losses(&self) -> u64 {
         self.lock().losses
