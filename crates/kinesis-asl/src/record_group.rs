@@ -176,3 +176,80 @@ impl<'a> Said<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kpl_deagg::{Aggregator, Deaggregated, HashKey, RangePolicy, deaggregate_all};
+
+    use super::*;
+
+    fn origin() -> Arc<Origin> {
+        Arc::new(Origin { stream: "words".into(), shard: "shardId-000000000001".into() })
+    }
+
+    fn raw(sequence: u64, data: &[u8]) -> RawRecord {
+        let sequence = SequenceNumber::from_limbs([0, 0, sequence]);
+        RawRecord { sequence, partition_key: "key".into(), data: Bytes::copy_from_slice(data), arrival: None }
+    }
+
+    fn aggregate() -> RawRecord {
+        let mut aggregator = Aggregator::new(1 << 20);
+        for (key, hash_key, word) in [("a", None, "to"), ("b", Some("7"), "be"), ("a", None, "or")] {
+            let _ = aggregator.try_add(
+                key,
+                hash_key.map(|key| HashKey::parse_explicit(key).expect("a hash key")),
+                word.as_bytes(),
+            );
+        }
+        raw(9, &aggregator.finish().expect("not empty").data)
+    }
+
+    fn parts_from(raw: &RawRecord, from: usize) -> Vec<KinesisRecord> {
+        let mut records = Vec::new();
+        for outcome in deaggregate_all([&raw.data], None, RangePolicy::KeepAll) {
+            let Deaggregated::Expanded(batch) = outcome else { panic!("no aggregate") };
+            RecordGroup::aggregate(&origin(), raw, batch, from, &mut records);
+        }
+        records
+    }
+
+    #[test]
+    fn a_record_is_two_words_and_finds_in_its_group_what_it_says() {
+        assert_eq!(size_of::<KinesisRecord>(), 2 * size_of::<usize>());
+        let records = parts_from(&aggregate(), 1);
+        let said: Vec<_> = records.iter().map(KinesisRecord::said).collect();
+        let part = |data, partition_key, explicit_hash_key, sub_sequence| Said {
+            data,
+            partition_key,
+            explicit_hash_key,
+            position: Position::new(SequenceNumber::from_limbs([0, 0, 9]), sub_sequence),
+            arrival: None,
+            aggregation: Aggregation::Aggregated,
+        };
+        assert_eq!(said, [part(b"be", "b", Some("7"), 1), part(b"or", "a", None, 2)]);
+    }
+
+    #[test]
+    fn a_payload_is_handed_out_without_copying_whatever_it_came_in() {
+        let (raw, mut records) = (raw(1, b"plain"), parts_from(&aggregate(), 0));
+        RecordGroup::plain(&origin(), vec![raw.clone(), raw.clone()], &mut records);
+        records.push(RecordGroup::lone(&origin(), raw, Some(Part { sub_sequence: 4, explicit_hash_key: None })));
+        assert_eq!(records.len(), 6);
+        for record in &records {
+            assert_eq!(
+                (record.data_bytes().as_ptr(), record.data_bytes().len()),
+                (record.data().as_ptr(), record.data().len())
+            );
+        }
+    }
+
+    #[test]
+    fn no_part_costs_more_than_its_aggregate_would_as_a_record() {
+        let aggregate = aggregate();
+        let whole = cost_of(&aggregate.data, &aggregate.partition_key);
+        for record in parts_from(&aggregate, 0) {
+            let cost = record.group.cost(record.place);
+            assert!((PART_COST + 2..=whole).contains(&cost), "{cost} of {whole}");
+        }
+    }
+}
