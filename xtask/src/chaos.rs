@@ -44,8 +44,7 @@ use crate::failure::Failure;
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let plan = Plan::of(options).map_err(Failure::Usage)?;
-    let programs = ["kinesis-local", worker::PROGRAM];
-    let binaries = if plan.prebuilt { Binaries::build_unless_fresh(&programs)? } else { Binaries::build()? };
+    let binaries = if plan.prebuilt { Binaries::build_as_tests_do()? } else { Binaries::build()? };
     let directory = std::env::temp_dir().join(format!("dstream-chaos-{}", std::process::id()));
     make(&directory)?;
     let code = match options.seeds() {

@@ -93,7 +93,7 @@ pub(crate) struct Options {
     /// Let the workers break a rule, to see that it is found out.
     #[arg(long, value_enum, default_value_t = Weakness::None, hide = true)]
     weakness: Weakness,
-    /// Build the programs only if their sources have changed: for tests, after which cargo has built them.
+    /// Build the programs as `cargo test --workspace` does, which has done it when a test calls this.
     #[arg(long, hide = true)]
     prebuilt: bool,
 }

@@ -15,7 +15,7 @@ use crate::endpoints::{Endpoints, STREAM};
 use crate::failure::Failure;
 
 /// The program.
-pub(crate) const PROGRAM: &str = "kinesis_record_log";
+const PROGRAM: &str = "kinesis_record_log";
 
 /// How workers are started.
 #[derive(Debug, Clone, Copy)]
