@@ -2,6 +2,8 @@
 //! that was processed is compared with all that Kinesis has confirmed.
 
 mod aws_call;
+mod batch_files;
+mod batch_log;
 mod blows;
 mod check;
 mod disturbance;
