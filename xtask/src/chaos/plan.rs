@@ -150,7 +150,9 @@ impl Plan {
         steps.extend(random_steps(options.seed, either(options.steps, 6, 4), after_story));
         let failover = Duration::from_secs(either(options.failover, 2, 10).into());
         let batch = Duration::from_millis(either(options.batch_ms, short_batch(options.seed), 500).into());
-        let calm = batch.saturating_mul(2).saturating_add(Duration::from_millis(500));
+        let checkpoint = batch.saturating_mul(options.checkpoint_batches);
+        // Batches that no checkpoint has are read again about as fast as they came.
+        let calm = checkpoint.saturating_add(batch).saturating_add(Duration::from_millis(500));
         if let Some(report) = options.report.as_ref().filter(|path| path.extension().is_some_and(|end| end == "svg")) {
             return Err(format!(
                 "--report {}: that is where the picture goes; give a name such as chaos.md",
@@ -164,7 +166,7 @@ impl Plan {
             form: options.form,
             shards: options.shards,
             batch,
-            checkpoint: batch.saturating_mul(options.checkpoint_batches),
+            checkpoint,
             timing: Timing { failover, freeze: failover.saturating_mul(FREEZE), calm, spread: batch.saturating_mul(2) },
             limit: Duration::from_secs(either(options.max_seconds, 180, 900).into()),
             report: options.report.clone(),
