@@ -7,7 +7,8 @@
 //! record is in a file at least once, and exactly once unless a process died or was taken for dead.
 //!
 //! With `--count-by-key` it also counts the records of each partition key that this process has processed, with state that
-//! survives its end: see [`key_counts`].
+//! survives its end: see [`key_counts`]. With `--text-files` it saves each batch as a directory of text files as well, in which
+//! each record is exactly once, also after a crash, as long as a restart comes before others have taken its shards over.
 
 use std::fs::{File, OpenOptions, create_dir_all};
 use std::io::{self, Write};
@@ -66,6 +67,14 @@ struct Options {
     /// process at a time; whoever is started on it goes on with the counts that are there.
     #[arg(long, value_name = "DIRECTORY")]
     count_by_key: Option<PathBuf>,
+    /// How often that state is checkpointed, in milliseconds; by default once in each batch. A crash leaves the batches since the
+    /// last checkpoint to be run again.
+    #[arg(long, value_name = "MS", requires = "count_by_key", value_parser = clap::value_parser!(u64).range(1..))]
+    checkpoint_ms: Option<u64>,
+    /// Save each batch as the directory `<PREFIX>-<batch time>` as well, with a line for each record, without the batch time. The
+    /// prefix belongs to one process at a time. Batches that a crash broke off are replaced, if there is --count-by-key.
+    #[arg(long, value_name = "PREFIX")]
+    text_files: Option<String>,
     /// Move positions as soon as records are stored, as Spark does, so that a crash loses records: to show that
     /// `cargo xtask chaos` finds it.
     #[arg(long, hide = true)]
@@ -112,6 +121,9 @@ async fn run(options: &Options) -> Result<(), BoxError> {
         let counts = key_counts::counts(&records.map(|(key, _)| (key, ())));
         counts.foreach_rdd(move |rdd, time| Ok(key_counts::write(&directory, time, rdd.collect()?)?));
     }
+    if let Some(prefix) = &options.text_files {
+        records.map(|(_, fields)| fields).save_as_text_files(prefix, "");
+    }
 
     ssc.start().await?;
     let mut end = pin!(ssc.await_termination_or_signal());
@@ -136,10 +148,11 @@ fn context(options: &Options) -> Result<StreamingContext, BoxError> {
         builder = builder.stop_deadline(Duration::from_millis(millis));
     }
     if let Some(directory) = &options.count_by_key {
-        // Positions wait for the checkpoint of the state. Counts are small, so there is one for each batch, and little is
+        // Positions wait for the checkpoint of the state. Counts are small, so there may be one for each batch, and little is
         // done again after a crash.
         let location = directory.join("checkpoints");
-        builder = builder.checkpoint_dir(&location.to_string_lossy()).checkpoint_interval(batch);
+        let interval = options.checkpoint_ms.map_or(batch, Duration::from_millis);
+        builder = builder.checkpoint_dir(&location.to_string_lossy()).checkpoint_interval(interval);
     }
     Ok(builder.build()?)
 }

@@ -2,6 +2,8 @@
 //! that was processed is compared with all that Kinesis has confirmed.
 
 mod aws_call;
+mod batch_files;
+mod batch_log;
 mod blows;
 mod check;
 mod disturbance;
@@ -44,8 +46,7 @@ use crate::failure::Failure;
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let plan = Plan::of(options).map_err(Failure::Usage)?;
-    let programs = ["kinesis-local", worker::PROGRAM];
-    let binaries = if plan.prebuilt { Binaries::build_unless_fresh(&programs)? } else { Binaries::build()? };
+    let binaries = if plan.prebuilt { Binaries::build_as_tests_do()? } else { Binaries::build()? };
     let directory = std::env::temp_dir().join(format!("dstream-chaos-{}", std::process::id()));
     make(&directory)?;
     let code = match options.seeds() {

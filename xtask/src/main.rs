@@ -11,7 +11,6 @@ mod e2e;
 mod endpoints;
 mod failure;
 mod foreground;
-mod fresh_programs;
 mod interrupt;
 mod limits;
 mod local;

@@ -39,8 +39,30 @@ fn freezes_thefts_faults_and_restarts_lose_nothing_neither_records_nor_counts() 
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{out}\n{err}");
     assert!(out.contains("- 0 lost, 0 strange") && out.contains("woken after 9."), "{out}\n{err}");
-    assert!(out.contains("state of 256 keys") && out.contains(" 0 missing"), "{out}\n{err}");
+    assert!(out.contains("state of 256 keys") && out.contains(" counted more than once, 0 missing, "), "{out}\n{err}");
+    assert!(out.contains("files of ") && out.contains(" 0 missing, 0 that nobody put"), "{out}\n{err}");
     assert!(out.contains("1 kills, 1 freezes, 1 thefts, 1 faults"), "{out}\n{err}");
+}
+
+/// A worker that is killed three times, with up to twenty batches that no checkpoint has.
+const UNFINISHED: [&str; 2] = ["--story=restart,restart,restart", "--checkpoint-batches=20"];
+
+#[test]
+fn batches_that_a_crash_left_without_a_checkpoint_run_again_and_stand_in_their_files_once() {
+    let output = chaos(&UNFINISHED);
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{out}\n{err}");
+    assert!(out.contains("repeated without one (restart "), "nothing ran again: {out}\n{err}");
+    assert!(out.contains(": 0 records more than once, 0 missing, 0 that nobody put"), "{out}\n{err}");
+}
+
+#[test]
+fn a_batch_log_that_is_taken_away_is_found_out_by_records_that_stand_in_the_files_twice() {
+    let output = chaos(&[&UNFINISHED[..], &["--weakness=skip-batch-log"]].concat());
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{out}\n{err}");
+    assert!(out.contains(" records more than once in the files of batches\n"), "{out}\n{err}");
+    assert_eq!(out.matches("- WRONG").count(), 1, "the state is exact all the same: {out}\n{err}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::binaries::Binaries;
+use crate::chaos::batch_files::{self, Saved};
 use crate::chaos::check::{Window, check};
 use crate::chaos::drive;
 use crate::chaos::embedded_stream::Stream;
@@ -37,6 +38,7 @@ struct Played {
     produced: Produced,
     journal: Journal,
     counts: Vec<Counts>,
+    saved: Saved,
     length: Millis,
 }
 
@@ -77,6 +79,7 @@ fn tell(
         dynamodb: &dynamodb,
         directory,
         batch: plan.batch,
+        checkpoint: plan.checkpoint,
         failover: plan.timing.failover,
         weakness: plan.weakness,
     };
@@ -104,15 +107,16 @@ fn tell(
     stage.bar.begin(u64::try_from(outcomes.len()).unwrap_or(0), &"end");
     let (end, produced) = drive::end(&mut stage, plan.timing)?;
     outcomes.push(end);
-    let (length, mut counts) = (stage.now(), Vec::new());
+    let (length, mut counts, mut saved) = (stage.now(), Vec::new(), Saved::default());
     for slot in stage.fleet.slots() {
         counts.extend(stage.fleet.counts(slot)?.map(|file| file.counts));
+        saved.read(&settings.text_files(slot), slot).map_err(Failure::Failed)?;
     }
-    Ok(Played { outcomes, produced, journal: stage.journal, counts, length })
+    Ok(Played { outcomes, produced, journal: stage.journal, counts, saved, length })
 }
 
 fn conclude(plan: &Plan, played: Played, load: String) -> Run {
-    let Played { outcomes, produced, journal, counts, length } = played;
+    let Played { outcomes, produced, journal, counts, saved, length } = played;
     let window = |outcome: &Outcome| Window { from: outcome.at, repeats: outcome.repeats };
     let windows: Vec<Window> = outcomes.iter().map(window).collect();
     let verdict = check(&produced.acknowledged, &produced.unsure, journal.all(), &windows);
@@ -126,6 +130,7 @@ fn conclude(plan: &Plan, played: Played, load: String) -> Run {
         outcomes,
         verdict,
         state: compare(journal.all(), &counts),
+        files: batch_files::compare(&produced.acknowledged, journal.all(), &saved),
         acknowledged: count(produced.acknowledged.len()),
         unsure: count(produced.unsure.len()),
         processed: count(journal.all().len()),

@@ -24,6 +24,8 @@ const MOST_SEEDS: i64 = 1_000;
 const MOST_SECONDS: i64 = 86_400;
 /// Failover time of the workers, at most: ten minutes.
 const MOST_FAILOVER: i64 = 600;
+/// Batches from one checkpoint of state to the next, at most.
+const MOST_CHECKPOINT_BATCHES: i64 = 100;
 /// A worker stands still for this many failover times.
 const FREEZE: u32 = 3;
 
@@ -33,7 +35,7 @@ const STORY: &str = "scale:3,kill,scale:3,freeze,split,merge,restart,steal,steal
 const SHORT_STORY: &str = "scale:2";
 
 /// Run a fleet of workers on embedded endpoints under load, do things to it, and check that no record was lost, doubled or
-/// put out of order, and that each was counted once in the workers' state.
+/// put out of order, and that each was counted once in the workers' state and stands once in the files of their batches.
 ///
 /// The steps of --story come first, then random ones. scale:N starts workers, or stops them by SIGTERM, until N run; kill is
 /// `kill -9` of one; restart is the same and a start in its place at once; freeze is SIGSTOP of one for three failover times
@@ -43,7 +45,7 @@ const SHORT_STORY: &str = "scale:2";
 /// steal, and faults of DynamoDB only.
 ///
 /// The exit code is 0 when all is well, and 1 when a record was lost, strange, out of order, repeated without such a cause or
-/// missing from the state, or when something did not come about in time.
+/// missing from the state or the files, or when something did not come about in time.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
     /// What is done to the fleet, in this order, separated by commas; default: each kind of step once, with --short scale:2.
@@ -71,7 +73,8 @@ pub(crate) struct Options {
     /// How records are put.
     #[arg(long, value_enum, default_value_t = Form::Mixed)]
     form: Form,
-    /// Whether a record that is counted twice in the workers' state after a crash is a violation, or only reported.
+    /// Whether a record that is twice in the workers' state or in the files of their batches, after a crash, is a violation, or
+    /// only reported.
     #[arg(long, value_enum, default_value_t = StateRule::DEFAULT)]
     state: StateRule,
     /// Shards of the stream at the start.
@@ -83,6 +86,9 @@ pub(crate) struct Options {
     /// Batch interval of the workers, in milliseconds; default 500.
     #[arg(long, value_name = "MS", value_parser = value_parser!(u32).range(50..=10_000))]
     batch_ms: Option<u32>,
+    /// The workers checkpoint their state once in so many batches. Between two checkpoints, a crash leaves batches that run again.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=MOST_CHECKPOINT_BATCHES))]
+    checkpoint_batches: u32,
     /// A run is given up after so many seconds; default 900, with --short 180.
     #[arg(long, value_name = "S", value_parser = value_parser!(u32).range(10..=MOST_SECONDS))]
     max_seconds: Option<u32>,
@@ -93,7 +99,7 @@ pub(crate) struct Options {
     /// Let the workers break a rule, to see that it is found out.
     #[arg(long, value_enum, default_value_t = Weakness::None, hide = true)]
     weakness: Weakness,
-    /// Build the programs only if their sources have changed: for tests, after which cargo has built them.
+    /// Build the programs as `cargo test --workspace` does, which has done it when a test calls this.
     #[arg(long, hide = true)]
     prebuilt: bool,
 }
@@ -121,6 +127,8 @@ pub(crate) struct Plan {
     pub(crate) form: Form,
     pub(crate) shards: u32,
     pub(crate) batch: Duration,
+    /// How often workers checkpoint their state.
+    pub(crate) checkpoint: Duration,
     pub(crate) timing: Timing,
     pub(crate) limit: Duration,
     pub(crate) report: Option<PathBuf>,
@@ -142,7 +150,9 @@ impl Plan {
         steps.extend(random_steps(options.seed, either(options.steps, 6, 4), after_story));
         let failover = Duration::from_secs(either(options.failover, 2, 10).into());
         let batch = Duration::from_millis(either(options.batch_ms, short_batch(options.seed), 500).into());
-        let calm = batch.saturating_mul(2).saturating_add(Duration::from_millis(500));
+        let checkpoint = batch.saturating_mul(options.checkpoint_batches);
+        // Batches that no checkpoint has are read again about as fast as they came.
+        let calm = checkpoint.saturating_add(batch).saturating_add(Duration::from_millis(500));
         if let Some(report) = options.report.as_ref().filter(|path| path.extension().is_some_and(|end| end == "svg")) {
             return Err(format!(
                 "--report {}: that is where the picture goes; give a name such as chaos.md",
@@ -156,6 +166,7 @@ impl Plan {
             form: options.form,
             shards: options.shards,
             batch,
+            checkpoint,
             timing: Timing { failover, freeze: failover.saturating_mul(FREEZE), calm, spread: batch.saturating_mul(2) },
             limit: Duration::from_secs(either(options.max_seconds, 180, 900).into()),
             report: options.report.clone(),
@@ -170,6 +181,7 @@ impl Plan {
     pub(crate) fn command(&self) -> String {
         let Options { story, steps, seed, short, rate, form, state, shards, failover, batch_ms, weakness, .. } =
             &self.options;
+        let checkpoint_batches = self.options.checkpoint_batches.to_string();
         let mut command = "cargo xtask chaos".to_owned();
         let mut add = |name: &str, value: Option<String>| {
             if let Some(value) = value {
@@ -189,6 +201,7 @@ impl Plan {
         add("shards", unless(shards.to_string(), "4"));
         add("failover", failover.map(|failover| failover.to_string()));
         add("batch-ms", batch_ms.map(|batch| batch.to_string()));
+        add("checkpoint-batches", unless(checkpoint_batches, "1"));
         add("weakness", name_of(weakness).filter(|_| *weakness != Weakness::None));
         command
     }

@@ -4,16 +4,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::chaos::batch_files::FilesVerdict;
 use crate::chaos::check::Verdict;
 use crate::chaos::key_counts::StateVerdict;
 use crate::chaos::outcome::Outcome;
 use crate::chaos::record::Millis;
-use crate::chaos::state_rule::StateRule;
+use crate::chaos::state_rule::{Kept, StateRule};
 use crate::chaos::step::Repeats;
 use crate::chaos::table::table;
-
-/// Steps in which a worker may lose a lease and live on, with a state that has counted what it had not checkpointed.
-const LOSSES_OF_THE_LIVING: [&str; 3] = ["freeze", "steal", "fault"];
 
 /// What a run came to.
 #[derive(Debug)]
@@ -21,11 +19,12 @@ pub(crate) struct Report {
     /// The command that plays it again.
     pub(crate) command: String,
     pub(crate) failover: Duration,
-    /// What is asked of the workers' state.
+    /// What is asked of the workers' state and files.
     pub(crate) rule: StateRule,
     pub(crate) outcomes: Vec<Outcome>,
     pub(crate) verdict: Verdict,
     pub(crate) state: StateVerdict,
+    pub(crate) files: FilesVerdict,
     pub(crate) acknowledged: u64,
     pub(crate) unsure: u64,
     /// Lines of all workers' files.
@@ -42,33 +41,28 @@ impl Report {
     pub(crate) fn violations(&self) -> Vec<String> {
         let missed = self.outcomes.iter().flat_map(|outcome| outcome.missed.clone());
         let nothing = (self.acknowledged == 0).then(|| "nothing was put".to_owned());
-        self.verdict.violations().into_iter().chain(self.state_violations()).chain(missed).chain(nothing).collect()
+        self.verdict.violations().into_iter().chain(self.kept_violations()).chain(missed).chain(nothing).collect()
     }
 
-    /// A record that no state has is one too many; so is one that a state has twice, but for those that the rule excuses.
-    fn state_violations(&self) -> Vec<String> {
-        let StateVerdict { doubled, missing, .. } = self.state;
+    /// A record that no state has, or no file, is one too many; so is one that is there twice, but for those that the rule
+    /// excuses.
+    fn kept_violations(&self) -> Vec<String> {
+        let beyond = |doubled: u64, kept: Kept| if doubled > self.excused(kept) { doubled } else { 0 };
         let kinds = [
-            (missing, "missing from the workers' state"),
-            (
-                if doubled > self.excused_doubles() { doubled } else { 0 },
-                "counted more than once in the workers' state",
-            ),
+            (self.state.missing, "missing from the workers' state"),
+            (beyond(self.state.doubled, Kept::State), "counted more than once in the workers' state"),
+            (self.files.missing, "missing from the files of batches"),
+            (self.files.strange, "in the files of batches that nobody put"),
+            (beyond(self.files.doubled, Kept::Files), "more than once in the files of batches"),
         ];
         let wrong = kinds.into_iter().filter(|(count, _)| *count > 0);
         wrong.map(|(count, what)| format!("{count} records {what}")).collect()
     }
 
-    /// How many records may be in the state twice.
-    fn excused_doubles(&self) -> u64 {
-        match self.rule {
-            StateRule::Counted if self.outcomes.iter().any(|outcome| outcome.repeats == Repeats::Allowed) => u64::MAX,
-            StateRule::Counted => 0,
-            StateRule::Exact => {
-                let lost_alive = |kind: &str| LOSSES_OF_THE_LIVING.iter().any(|loss| kind.starts_with(loss));
-                self.causes().into_iter().filter(|(kind, _)| lost_alive(kind)).map(|(_, count)| count).sum()
-            }
-        }
+    /// How many records may be there twice: none if nothing happened that may repeat records.
+    fn excused(&self, kept: Kept) -> u64 {
+        let may_be = self.outcomes.iter().any(|outcome| outcome.repeats == Repeats::Allowed);
+        if may_be { self.rule.excused(kept, self.causes()) } else { 0 }
     }
 
     /// How many records came again, by the kind of step that made them; kinds without any are left out.
@@ -130,6 +124,7 @@ impl Report {
         let causes: Vec<String> = self.causes().iter().map(|(kind, count)| format!("{kind} {count}")).collect();
         let causes = if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(", ")) };
         let StateVerdict { keys, doubled, missing, wrong_keys, .. } = &self.state;
+        let FilesVerdict { batches, doubled: twice, missing: nowhere, strange, .. } = &self.files;
         let lines = [
             format!("{} records confirmed, {} without an answer", self.acknowledged, self.unsure),
             format!("{} records processed", self.processed),
@@ -141,6 +136,9 @@ impl Report {
             ),
             format!(
                 "state of {keys} keys: {doubled} records counted more than once, {missing} missing, {wrong_keys} keys wrong"
+            ),
+            format!(
+                "files of {batches} batches: {twice} records more than once, {nowhere} missing, {strange} that nobody put"
             ),
             format!(
                 "{} kills, {} freezes, {} thefts, {} faults, {} reshards, {} changes of the fleet's size",
@@ -162,8 +160,8 @@ impl Report {
         if violations.is_empty() {
             return "OK: nothing lost, nothing out of order, nothing repeated without a crash\n".to_owned();
         }
-        let examples =
-            self.verdict.examples.iter().chain(&self.state.examples).map(|example| format!("- such as {example}\n"));
+        let examples = self.verdict.examples.iter().chain(&self.state.examples).chain(&self.files.examples);
+        let examples = examples.map(|example| format!("- such as {example}\n"));
         let wrong = violations.iter().map(|violation| format!("- WRONG: {violation}\n"));
         wrong.chain(examples).collect()
     }
@@ -218,6 +216,7 @@ pub(crate) mod tests {
             rule: StateRule::Counted,
             verdict: Verdict { repeated: vec![0, 7], ..Verdict::default() },
             state: StateVerdict { keys: 5, ..StateVerdict::default() },
+            files: FilesVerdict { batches: 6, ..FilesVerdict::default() },
             acknowledged: 100,
             unsure: 0,
             processed: 107,
@@ -257,6 +256,7 @@ pub(crate) mod tests {
     fn a_run_in_which_nothing_was_put_is_not_ok() {
         assert_eq!(Report { acknowledged: 0, ..report() }.violations(), ["nothing was put"]);
     }
+
     #[test]
     fn a_record_that_is_counted_twice_is_excused_by_a_crash_unless_the_state_is_to_be_exact_and_a_missing_one_never_is()
     {
@@ -283,6 +283,19 @@ pub(crate) mod tests {
         let mut calm = with(4, 0, StateRule::Counted);
         calm.outcomes.truncate(1);
         assert_eq!(calm.violations().len(), 1, "nothing crashed");
+    }
+
+    #[test]
+    fn a_record_that_is_in_the_files_twice_is_excused_by_what_a_kill_repeated_and_a_missing_one_by_nothing() {
+        let with = |doubled, missing, strange| {
+            let files = FilesVerdict { doubled, missing, strange, ..FilesVerdict::default() };
+            Report { rule: StateRule::Exact, files, ..report() }
+        };
+        assert_eq!(with(7, 0, 0).violations(), [""; 0]);
+        assert!(with(7, 0, 0).counts().contains("7 records more than once, 0 missing, 0 that nobody put"));
+        assert_eq!(with(8, 0, 0).violations(), ["8 records more than once in the files of batches"]);
+        assert_eq!(with(0, 2, 1).violations().len(), 2);
+        assert_eq!(Report { rule: StateRule::Counted, ..with(0, 1, 0) }.violations().len(), 1);
     }
 
     #[test]

@@ -84,9 +84,10 @@ impl Finished {
         let Self { seed, steps, .. } = self;
         let (end, length) = match &self.result {
             Ok(report) => {
-                let Report { acknowledged, length, verdict, state, .. } = report;
-                let (repeated, doubled): (u64, u64) = (verdict.repeated.iter().sum(), state.doubled);
-                let figures = format!("{acknowledged} records, {repeated} repeated, {doubled} counted twice");
+                let Report { acknowledged, length, verdict, state, files, .. } = report;
+                let repeated: u64 = verdict.repeated.iter().sum();
+                let twice = format!("{} counted twice, {} in files twice", state.doubled, files.doubled);
+                let figures = format!("{acknowledged} records, {repeated} repeated, {twice}");
                 (figures, format!(" in {length}"))
             }
             Err(_) => ("broke off".to_owned(), String::new()),
@@ -98,7 +99,7 @@ impl Finished {
     }
 }
 
-const HEAD: [&str; 13] = [
+const HEAD: [&str; 14] = [
     "seed",
     "",
     "time",
@@ -111,13 +112,14 @@ const HEAD: [&str; 13] = [
     "reshards",
     "repeated",
     "counted twice",
+    "in files twice",
     "lost",
 ];
 
 /// The table of all runs, what they came to together, and the commands that play the failed ones again.
 fn summary(finished: &[Finished]) -> String {
     let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
-    let mut sums = [0_u64; 10];
+    let mut sums = [0_u64; 11];
     for one in finished {
         let verdict = if one.is_well() { "ok" } else { "FAILED" };
         let mut row = vec![one.seed.to_string(), verdict.to_owned()];
@@ -140,7 +142,7 @@ fn summary(finished: &[Finished]) -> String {
 }
 
 /// The numbers of a run, in the order of the columns.
-fn figures(report: &Report) -> [u64; 10] {
+fn figures(report: &Report) -> [u64; 11] {
     let steps = |kinds: &[&str]| u64::try_from(report.steps_of(kinds)).unwrap_or(u64::MAX);
     [
         report.acknowledged,
@@ -152,6 +154,7 @@ fn figures(report: &Report) -> [u64; 10] {
         steps(&["split", "merge"]),
         report.verdict.repeated.iter().sum(),
         report.state.doubled,
+        report.files.doubled,
         report.verdict.lost,
     ]
 }
@@ -177,7 +180,7 @@ mod tests {
         };
         assert_eq!(cells("1")[..5], ["1", "ok", "2.00 s", "100", "107"]);
         assert_eq!(cells("3"), ["3", "FAILED"]);
-        assert_eq!(cells("all"), ["all", "200", "214", "2", "0", "0", "0", "0", "7", "0", "3"]);
+        assert_eq!(cells("all"), ["all", "200", "214", "2", "0", "0", "0", "0", "7", "0", "0", "3"]);
         assert!(text.contains("1 of 3 runs without a violation"), "{text}");
         assert!(text.contains("- cargo xtask chaos --short --seed 2: 3 records lost"), "{text}");
         assert!(text.contains("--seed 3: worker 2 ended"), "{text}");

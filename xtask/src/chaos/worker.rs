@@ -6,6 +6,7 @@ use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use crate::binaries::Binaries;
+use crate::chaos::batch_log;
 use crate::chaos::lease_table::APPLICATION;
 use crate::chaos::record::{Millis, Slot, WorkerNumber};
 use crate::chaos::record_file::RecordFile;
@@ -15,7 +16,7 @@ use crate::endpoints::{Endpoints, STREAM};
 use crate::failure::Failure;
 
 /// The program.
-pub(crate) const PROGRAM: &str = "kinesis_record_log";
+const PROGRAM: &str = "kinesis_record_log";
 
 /// How workers are started.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +26,8 @@ pub(crate) struct WorkerSettings<'a> {
     pub(crate) dynamodb: &'a str,
     pub(crate) directory: &'a Path,
     pub(crate) batch: Duration,
+    /// How often state is checkpointed.
+    pub(crate) checkpoint: Duration,
     pub(crate) failover: Duration,
     pub(crate) weakness: Weakness,
 }
@@ -33,6 +36,11 @@ impl WorkerSettings<'_> {
     /// Where the state of a slot is, and the files of its counts.
     pub(crate) fn slot(&self, Slot(number): Slot) -> PathBuf {
         self.directory.join(format!("slot-{number}"))
+    }
+
+    /// Where its batches are saved as text files, each a directory `batch-<milliseconds>`.
+    pub(crate) fn text_files(&self, slot: Slot) -> PathBuf {
+        self.slot(slot).join("text")
     }
 }
 
@@ -76,6 +84,9 @@ impl Worker {
         slot: Slot,
         log: SyncSender<Line<WorkerNumber>>,
     ) -> Result<Self, Failure> {
+        if settings.weakness == Weakness::SkipBatchLog {
+            batch_log::remove(&settings.slot(slot).join("checkpoints")).map_err(Failure::Failed)?;
+        }
         let mut args = vec![
             APPLICATION.to_owned(),
             STREAM.to_owned(),
@@ -86,6 +97,8 @@ impl Worker {
             format!("--batch-ms={}", settings.batch.as_millis()),
             format!("--failover-ms={}", settings.failover.as_millis()),
             format!("--count-by-key={}", settings.slot(slot).display()),
+            format!("--checkpoint-ms={}", settings.checkpoint.as_millis()),
+            format!("--text-files={}", settings.text_files(slot).join("batch").display()),
             "--stop-with-stdin".to_owned(),
         ];
         args.extend(settings.weakness.argument().map(str::to_owned));
