@@ -138,10 +138,12 @@ impl WorkerTask {
     fn outlook(&self, claim: &WaitingClaim) -> Outlook {
         let asks =
             |range: &SequenceRange| self.shards.get(&range.shard).is_some_and(|held| held.phase == Phase::Asking);
-        match self.leftovers.are_settled(&claim.ranges) {
-            true => Outlook::Settled,
-            false if claim.ranges.iter().any(asks) => Outlook::AboutToBeOurs,
-            false => Outlook::Unclear,
+        if self.leftovers.are_settled(&claim.ranges) {
+            Outlook::Settled
+        } else if claim.ranges.iter().any(asks) {
+            Outlook::AboutToBeOurs
+        } else {
+            Outlook::Unclear
         }
     }
 }
