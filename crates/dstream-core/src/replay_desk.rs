@@ -1,7 +1,8 @@
 //! The batches that an earlier run left unfinished, as one receiver sees them: claimed, read again, and made into blocks.
 //!
 //! Promises: a block that is made again has the ranges that it had and that are still this receiver's, in their order, with the
-//! records that the receiver reads for them; a block of which nothing is left is not made.
+//! records that the receiver reads for them; a block of which nothing is left is not made. Of each receiver the records of one block at
+//! a time are in memory without being counted in the memory budget.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -67,19 +68,22 @@ impl<R: BlockRecord, M: BlockRange> TypedDesk<R, M> {
     }
 
     /// The records of a block, in the order of its ranges.
-    async fn read(&self, ranges: Vec<M>) -> Result<(Vec<M>, Vec<R>), ReceiverError> {
-        let mut records = Vec::new();
-        for range in &ranges {
-            records.extend(self.replay.read(range).await?);
-        }
-        Ok((ranges, records))
+    async fn read(&self, ranges: Vec<M>) -> Result<Vec<R>, ReceiverError> {
+        let read = |range: M| async move { self.replay.read(&range).await };
+        let reads = stream::iter(ranges).map(read).buffered(READS_AT_ONCE);
+        let records: Vec<Vec<R>> = reads.try_collect().await?;
+        Ok(records.into_iter().flatten().collect())
     }
 
+    /// One block after the other: how large one is shows only when it is there, and until then the budget does not know of it.
     async fn reload_blocks(&self, batch: Time) -> Result<Vec<BlockInfo>, ReceiverError> {
         let blocks = lock(&self.unfinished).remove(&batch).unwrap_or_default();
-        let reads = stream::iter(blocks).map(|ranges| self.read(ranges)).buffered(READS_AT_ONCE);
-        let made = reads.and_then(|(ranges, records)| self.make(ranges, records));
-        made.try_collect().await
+        let mut made = Vec::with_capacity(blocks.len());
+        for ranges in blocks {
+            let records = self.read(ranges.clone()).await?;
+            made.push(self.make(ranges, records).await?);
+        }
+        Ok(made)
     }
 
     async fn make(&self, ranges: Vec<M>, records: Vec<R>) -> Result<BlockInfo, ReceiverError> {
@@ -203,7 +207,7 @@ fn ours<M>(unfinished: Unfinished<M>, claims: Vec<Claim<M>>) -> Option<Unfinishe
     claims.next().is_none().then_some(left)
 }
 
-/// Blocks of a batch that are read at once: they come from several places of a source, which has a pace of its own.
+/// Ranges of a block that are read at once: they come from several parts of a source, each of which has a pace of its own.
 const READS_AT_ONCE: usize = 8;
 
 #[cfg(test)]

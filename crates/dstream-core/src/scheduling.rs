@@ -18,9 +18,9 @@ pub enum BatchFailure {
     ///
     /// The positions of the failed batch, and of all later batches of the streams that had blocks in it, stay where they are
     /// until the program is started again; then all of that is delivered once more. Windows and state that the failed batch
-    /// could not compute go on as if it had been empty. With a checkpoint directory, and windows or state, checkpoints stay
-    /// before the failed batch as well, and with them the positions of all streams: what is delivered once more meets states
-    /// that have not seen it.
+    /// could not compute go on as if it had been empty. With a checkpoint directory, checkpoints stay before the failed batch as
+    /// well, and with windows or state the positions of all streams: what is delivered once more meets states that have not
+    /// seen it.
     Continue,
 }
 

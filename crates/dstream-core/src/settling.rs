@@ -1,9 +1,8 @@
 //! Settles the batches that have ended, one by one: completed or failed, positions moved or held back, states snapshotted,
 //! rates estimated.
 //!
-//! Promises: batches are settled in the order of their times. Once a batch was not processed, no position moves over it; and if the
-//! program keeps anything from batch to batch and has checkpoints, none of them goes over it either, so that what is delivered
-//! again after a restart meets states that have not seen it.
+//! Promises: batches are settled in the order of their times. Once a batch was not processed, no position moves over it, and no
+//! checkpoint goes over it either, so that what is delivered again after a restart meets states that have not seen it.
 
 use std::sync::Arc;
 

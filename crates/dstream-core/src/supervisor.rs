@@ -96,7 +96,8 @@ async fn prepare(parts: &mut Parts) -> Result<Option<Recovered>, StartError> {
 
 /// Tells each receiver what of its ranges is accounted for, and what is unfinished. Returns the former, by source.
 ///
-/// The mark may be older than the snapshot: of a source in both, the snapshot's range counts, unless the batch is behind it.
+/// The mark may be older than the snapshot: of a source in both, the snapshot's range counts, unless the batch is behind it. A
+/// snapshot never goes over a batch that was passed over, so no range of a batch up to it is further than what it covers.
 fn hand_over(point: &ResumePoint, left: &LeftEntries, receivers: &Receivers) -> Result<Covered, RecoveryError> {
     let mut accounted = Covered::default();
     for desk in receivers.desks() {

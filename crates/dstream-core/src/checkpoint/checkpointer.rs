@@ -102,13 +102,14 @@ impl Checkpointer {
     /// snapshot.
     pub(crate) fn completed(&mut self, Completed { batch, report, covered }: Completed) -> Option<Report> {
         self.schedule.note_completed(batch);
-        // No snapshot will ever have the batch: it is to be delivered again.
-        if self.schedule.is_held() {
-            return None;
+        // No snapshot of this run will have the batch.
+        if !self.schedule.is_held() {
+            self.covered.extend(&covered);
+            self.fresh.extend(&covered);
         }
-        self.covered.extend(&covered);
-        self.fresh.extend(&covered);
         match self.done_by {
+            // It is to be delivered again.
+            DoneBy::Snapshot if self.schedule.is_held() => None,
             DoneBy::Snapshot => {
                 self.waiting.push_back((batch, report));
                 None
@@ -117,11 +118,12 @@ impl Checkpointer {
         }
     }
 
-    /// The batch failed for good, with records that will be delivered again. If anything is carried from batch to batch, one last
-    /// snapshot has what was done before, and until the program is started again neither snapshots nor positions go on.
+    /// The batch failed for good, with records that will be delivered again. One last snapshot has what was done before, and until the
+    /// program is started again no other is made; if anything is carried from batch to batch, no positions go on either. So what is
+    /// run again after that is never older than the snapshot, and what is done of it counts as further than what that covers.
     pub(crate) fn stay_before(&mut self, batch: Time) {
-        if self.done_by == DoneBy::Snapshot && !self.schedule.is_held() {
-            tracing::warn!(%batch, "a batch failed for good; checkpoints and positions stay before it until the program is started again");
+        if !self.schedule.is_held() {
+            tracing::warn!(%batch, "a batch failed for good; checkpoints stay before it until the program is started again");
             self.schedule.hold();
         }
     }

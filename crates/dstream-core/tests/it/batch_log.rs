@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use crate::support::fresh_dir::FreshDir;
 use crate::support::runs::merged;
-use crate::support::tape::{Call, Part, Shelf, Tapes};
-use crate::support::{Rig, SECOND, Seeing, in_time};
+use crate::support::tape::{Call, Part, Reading, Shelf, Tapes};
+use crate::support::{Fault, Rig, SECOND, Seeing, Source, Span, gate, in_time, stands_in};
 use dstream_core::{
     BatchFailure, BatchOrigin, Clock, DStream, Event, Leftover, StopMode, StreamingContextBuilder, StreamingError,
     Time, error_chain,
@@ -216,12 +216,33 @@ fn saved(out: &FreshDir) -> Vec<u64> {
     numbers
 }
 
+/// The numbers in each directory that is marked as whole, by the batch in seconds.
+fn marked(out: &FreshDir) -> BTreeMap<i64, Vec<u64>> {
+    let directories = out.files().into_iter().filter(|name| out.path().join(name).join("_SUCCESS").exists());
+    let numbers = |name: &str| {
+        let parts = std::fs::read_dir(out.path().join(name)).unwrap().map(|file| file.unwrap().path());
+        let texts = parts.map(|part| std::fs::read_to_string(part).unwrap());
+        let mut numbers: Vec<u64> =
+            texts.flat_map(|text| text.lines().map(|n| n.parse().unwrap()).collect::<Vec<_>>()).collect();
+        numbers.sort_unstable();
+        numbers
+    };
+    let batch = |name: &str| name["numbers-".len()..].trim_end_matches(".txt").parse::<i64>().unwrap() / 1_000;
+    directories.map(|name| (batch(&name), numbers(&name))).collect()
+}
+
 async fn every_crash_is_survived(carries: Carries) {
     let crashes = crashes(carries).await;
     assert!(crashes.len() > 25, "only {} moments", crashes.len());
     for crash in crashes {
         let moment = format!("{} at {}", crash.moment, crash.at);
+        let whole = marked(&crash.out);
         let (batches, sum) = gone_on(&crash, carries).await;
+        for (batch, numbers) in whole {
+            let mut all: Vec<u64> = batches.get(&batch).unwrap().iter().flatten().copied().collect();
+            all.sort_unstable();
+            assert_eq!(numbers, all, "what was marked as whole, crashed when {moment}");
+        }
         let mut seen: Vec<u64> = batches.into_values().flatten().flatten().collect();
         seen.sort_unstable();
         assert_eq!(seen, all_records(), "crashed when {moment}");
@@ -325,6 +346,75 @@ async fn a_batch_does_not_run_before_it_is_in_the_log_and_a_log_that_cannot_be_w
     assert!(text.contains("batch 1000 ms") && text.contains("after 3 attempts"), "{text}");
     assert_eq!((program.batches.all(), program.tapes.processed()), (vec![], vec![]));
     std::fs::remove_file(dir.path()).unwrap();
+}
+
+/// Waits until something is so that no event tells of.
+async fn becomes(is_so: impl Fn() -> bool + Send + Sync) {
+    in_time(async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_entry_is_written_and_pages_are_taken_while_the_batch_before_it_runs() {
+    let dir = FreshDir::new();
+    let slowly = |builder: StreamingContextBuilder| builder.checkpoint_interval(SECOND * 30);
+    let program = Program::prepare(&dir, 0, Shelf::default(), Carries::Nothing, slowly);
+    let (pass, entered, release) = gate();
+    program.numbers.foreach_rdd(move |rdd, time| {
+        rdd.count()?;
+        if time.as_millis() == 1_000 {
+            pass();
+        }
+        Ok(())
+    });
+    in_time(program.rig.ctx.start()).await.unwrap();
+    program.tapes.put(0, 1).await;
+    program.rig.clock.advance(SECOND);
+    stands_in(entered).await;
+    program.tapes.put(0, 2).await;
+    program.rig.clock.advance(SECOND);
+    becomes(|| dir.log() == ["batch-1000", "batch-2000"]).await;
+    program.tapes.put(0, 3).await;
+    assert_eq!(program.rig.completed(), [0_i64; 0]);
+    release.send(()).unwrap();
+    let (batches, _) = program.stop().await;
+    assert_eq!(batches.iter().map(|(time, _)| *time).collect::<Vec<_>>(), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn while_an_old_batch_runs_the_next_one_is_read_and_no_further_one() {
+    let dir = FreshDir::new();
+    let (_, crash) = twelve_unfinished(&dir).await;
+    let program = Program::prepare(&crash.dir, crash.at, crash.shelf, Carries::Sum, |builder| builder);
+    let (pass, entered, release) = gate();
+    program.numbers.foreach_rdd(move |rdd, time| {
+        rdd.count()?;
+        if time.as_millis() == 1_000 {
+            pass();
+        }
+        Ok(())
+    });
+    in_time(program.rig.ctx.start()).await.unwrap();
+    stands_in(entered).await;
+    let read = || {
+        let over = |reading| if let Reading::Over(part) = reading { Some(part.records()) } else { None };
+        program.tapes.readings().into_iter().filter_map(over).flatten().collect::<Vec<_>>()
+    };
+    // Two of the first batch, and its third; then four of the second.
+    let of_two: Vec<u64> = vec![0, 1_000_000, 1, 2, 3, 1_000_001, 4];
+    becomes(|| read().len() >= of_two.len()).await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(read(), of_two);
+    release.send(()).unwrap();
+    program.tapes.put(0, 0).await;
+    assert_eq!(program.run_again(), (1..=12).collect::<Vec<_>>());
+    program.stop().await;
 }
 
 /// A crash in the middle of the second batch: nothing of it is safe.
@@ -566,6 +656,128 @@ async fn a_batch_that_was_passed_over_stays_in_the_log_and_what_comes_after_it_i
 }
 
 #[tokio::test]
+async fn a_failed_batch_without_records_of_receivers_holds_nothing_up_and_is_not_run_again() {
+    let dir = FreshDir::new();
+    let program = failing(&dir, 0, Shelf::default(), Carries::Sum, true).await;
+    program.batch_of(&[(0, 1)]).await;
+    program.batch_of(&[(0, 1)]).await;
+    program.rig.clock.advance(SECOND);
+    program.rig.until(|event| matches!(event, Event::BatchFailed(_))).await;
+    program.batch_of(&[(0, 1)]).await;
+    program.written(4).await;
+    in_time(program.rig.ctx.stop(StopMode::Graceful)).await.unwrap_err();
+    assert_eq!(program.tapes.shelf().committed, [(0, 3)].into());
+    let program = failing(&dir, 4, program.tapes.shelf(), Carries::Sum, false).await;
+    program.batch_of(&[(0, 1)]).await;
+    let (batches, sum) = program.stop().await;
+    assert_eq!(batches.iter().map(|(time, _)| *time).collect::<Vec<_>>(), [5]);
+    assert_eq!(sum, Some((0..4).sum()));
+}
+
+#[tokio::test]
+async fn nothing_is_logged_after_a_failed_batch_of_a_receiver_that_cannot_read_again() {
+    let dir = FreshDir::new();
+    let on = |builder: StreamingContextBuilder| builder.on_batch_failure(BatchFailure::Continue);
+    let program = Program::prepare(&dir, 0, Shelf::default(), Carries::Nothing, on);
+    let source = Source::new(Fault::None);
+    source
+        .stream(&program.rig.ctx, "reads once")
+        .foreach_rdd(|rdd, _| if rdd.count()? > 0 { Err("not this one".into()) } else { Ok(()) });
+    in_time(program.rig.ctx.start()).await.unwrap();
+    program.written(0).await;
+    program.batch_of(&[(0, 1)]).await;
+    source.put(Span(0, 1)).await;
+    program.rig.clock.advance(SECOND);
+    program.rig.until(|event| matches!(event, Event::BatchFailed(_))).await;
+    program.batch_of(&[(0, 1)]).await;
+    assert!(!dir.log().contains(&"batch-3000".to_owned()), "{:?}", dir.log());
+    in_time(program.rig.ctx.stop(StopMode::Graceful)).await.unwrap_err();
+    let shelf = program.tapes.shelf();
+    assert_eq!((shelf.committed, source.processed()), ([(0, 2)].into(), vec![]), "only its own positions stay");
+}
+
+#[tokio::test]
+async fn what_was_passed_over_and_done_after_a_restart_is_accounted_for_whatever_crashes_follow() {
+    let dir = FreshDir::new();
+    let program = failing(&dir, 0, Shelf::default(), Carries::Nothing, true).await;
+    program.batch_of(&[(0, 1)]).await;
+    program.batch_of(&[(0, 2)]).await;
+    program.tapes.put(0, 7).await;
+    program.rig.clock.advance(SECOND);
+    program.rig.until(|event| matches!(event, Event::BatchFailed(_))).await;
+    for _ in 4..=6 {
+        program.batch_of(&[(1, 1)]).await;
+    }
+    in_time(program.rig.ctx.stop(StopMode::Graceful)).await.unwrap_err();
+    assert_eq!(program.tapes.shelf().committed, [(0, 3)].into());
+
+    // It is done again and marked so, and the process ends before its positions are safe.
+    let program = failing(&dir, 6, program.tapes.shelf(), Carries::Nothing, false).await;
+    program.tapes.put(1, 0).await;
+    assert_eq!(program.run_again(), [3]);
+    // Positions are told after the mark.
+    becomes(|| program.tapes.processed().iter().any(|(batch, _)| batch.as_millis() == 3_000)).await;
+    let image = dir.image();
+    program.kill().await;
+
+    // Nothing more of that source is read, a checkpoint is written, and the process ends again.
+    let shelf = Shelf { committed: [(0, 3)].into(), ..Shelf::default() };
+    let program = failing(&image, 7, shelf.clone(), Carries::Nothing, false).await;
+    assert_eq!((program.tapes.next(0), program.tapes.leftover().unwrap().unfinished), (10, vec![]));
+    program.batch_of(&[(1, 3)]).await;
+    let settled = |event: &Event| matches!(event, Event::CheckpointWritten { batch } if batch.as_millis() >= 8_000);
+    program.rig.until(settled).await;
+    becomes(|| image.log().iter().all(|entry| entry != "batch-3000")).await;
+    program.kill().await;
+
+    let program = failing(&image, 9, shelf, Carries::Nothing, false).await;
+    assert_eq!(program.tapes.next(0), 10, "the records of the batch that was passed over do not come a third time");
+    program.stop().await;
+}
+
+#[tokio::test]
+async fn blocks_are_read_again_one_after_the_other_and_the_ranges_of_one_at_once() {
+    let dir = FreshDir::new();
+    let slowly = |builder: StreamingContextBuilder| builder.checkpoint_interval(SECOND * 30);
+    let program = Program::prepare(&dir, 0, Shelf::default(), Carries::Nothing, slowly);
+    in_time(program.rig.ctx.start()).await.unwrap();
+    program.written(0).await;
+    let mut blocks = Vec::new();
+    for _ in 0..3 {
+        let block = [program.tapes.put(0, 2).await, program.tapes.put(1, 3).await];
+        program.rig.clock.advance(SECOND / 5);
+        program.tapes.is_cut(block[1]).await;
+        blocks.push(block);
+    }
+    program.rig.clock.advance(SECOND * 2 / 5);
+    program.rig.until(|event| matches!(event, Event::BatchStarted(_))).await;
+    let image = dir.image();
+    program.kill().await;
+    let _ = std::fs::remove_file(image.path().join("batches-done"));
+    let program = Program::start(&image, 3, Shelf::default(), Carries::Nothing).await;
+    program.tapes.put(0, 0).await;
+    let readings = program.tapes.readings();
+    assert_eq!(readings.len(), 12);
+    for (block, steps) in blocks.iter().zip(readings.chunks(4)) {
+        assert_eq!(steps[..2], block.map(Reading::Begun), "{readings:?}");
+        assert!(block.iter().all(|part| steps[2..].contains(&Reading::Over(*part))), "{readings:?}");
+    }
+    program.stop().await;
+}
+
+#[tokio::test]
+async fn an_old_batch_is_made_whole_although_the_memory_budget_is_smaller_than_it() {
+    let dir = FreshDir::new();
+    let (before, crash) = twelve_unfinished(&dir).await;
+    let small = |builder: StreamingContextBuilder| builder.memory_budget(8);
+    let program = Program::prepare(&crash.dir, crash.at, crash.shelf, Carries::Sum, small);
+    in_time(program.rig.ctx.start()).await.unwrap();
+    program.tapes.put(0, 0).await;
+    assert_eq!((program.batches.all(), program.run_again()), (before, (1..=12).collect::<Vec<_>>()));
+    program.stop().await;
+}
+
+#[tokio::test]
 async fn logged_blocks_are_in_the_batch_of_their_time_among_those_that_are_made_up_for() {
     let dir = FreshDir::new();
     let start = async |dir: &FreshDir, at, shelf| {
@@ -595,6 +807,7 @@ async fn logged_blocks_are_in_the_batch_of_their_time_among_those_that_are_made_
     tapes.put(0, 3).await;
     rig.batch().await;
     let (image, shelf) = (dir.image(), tapes.shelf());
+    assert_eq!(image.log(), ["batch-2000", "batch-4000"], "the others have nothing to be read again");
     in_time(rig.ctx.stop(StopMode::Immediate)).await.unwrap();
     let before = seen.all();
     let (rig, tapes, seen) = start(&image, 6, shelf).await;

@@ -181,6 +181,23 @@ async fn after_checkpoints_could_not_be_written_a_restart_with_room_for_them_los
 }
 
 #[tokio::test]
+async fn what_a_receiver_that_cannot_read_again_delivers_behind_its_lost_positions_is_in_the_state_twice() {
+    let dir = FreshDir::new();
+    let (run, source) = receiving(&dir, |numbers| sum_of(&numbers)).await;
+    source.put(Span(0, 3)).await;
+    run.until(2).await;
+    run.written(2).await;
+    run.kill().await;
+    // It had not made its positions safe.
+    let next = Source::new(Fault::None);
+    let again = Arc::clone(&next);
+    let run = Run::start(&dir, 2, move |ctx| sum_of(&again.stream(ctx, "numbers"))).await;
+    next.put(Span(0, 3)).await;
+    run.until(3).await;
+    assert_eq!(run.stop().await, [(3, vec![((), 6)])]);
+}
+
+#[tokio::test]
 async fn files_appear_old_ones_go_and_state_survives_two_restarts_and_a_gap_t201() {
     let dir = FreshDir::new();
     let count = |ctx: &StreamingContext| sum_of(&ctx.generated_stream(|_| vec![1]));

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::support::fresh_dir::FreshDir;
 use crate::support::runs::{Run, merged};
@@ -171,6 +172,32 @@ async fn receivers_make_up_for_nothing_and_their_states_see_the_time_in_between_
     let run = Run::start(&dir, 9, |ctx| program(ctx, &Source::new(Fault::None))).await;
     run.until(10).await;
     assert_eq!(run.stop().await, [(10, vec![(7, 9)])]);
+}
+
+#[tokio::test]
+async fn a_gap_costs_a_state_that_is_mapped_no_call_however_long_it_is() {
+    let dir = FreshDir::new();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let program = |ctx: &StreamingContext, source: &Arc<Source>| {
+        let calls = Arc::clone(&calls);
+        let count = move |_: &u64, value: Option<u64>, state: &mut State<'_, u64>| {
+            calls.fetch_add(1, Ordering::SeqCst);
+            state.update(state.get_option().copied().unwrap_or(0) + value.unwrap_or(0));
+            *state.get_option().unwrap()
+        };
+        source.stream(ctx, "numbers").map(|n| (0, n)).map_with_state(StateSpec::function(count)).map(|sum| sum)
+    };
+    let source = Source::new(Fault::None);
+    let run = Run::start(&dir, 0, |ctx| program(ctx, &source)).await;
+    source.put(Span(7, 8)).await;
+    run.until(1).await;
+    run.stop().await;
+    let source = Source::new(Fault::None);
+    let run = Run::start(&dir, 9_999, |ctx| program(ctx, &source)).await;
+    source.put(Span(3, 4)).await;
+    run.until(10_000).await;
+    assert_eq!(run.stop().await, [(10_000, vec![10])]);
+    assert_eq!(calls.load(Ordering::SeqCst), 2, "one for each record");
 }
 
 #[tokio::test]

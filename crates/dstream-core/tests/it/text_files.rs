@@ -97,6 +97,31 @@ async fn what_others_put_into_the_directory_survives_and_parts_of_before_do_not(
 }
 
 #[tokio::test]
+async fn a_directory_whose_writing_is_broken_off_has_no_mark_until_the_batch_runs_again() {
+    let scratch = Scratch::new("text-broken-off");
+    let directory = scratch.0.join("n-1000");
+    // No file can take the place of a directory with something in it.
+    fs::create_dir_all(directory.join("part-00001/in the way")).unwrap();
+    for (file, text) in [("part-00000", "old"), ("_SUCCESS", "")] {
+        fs::write(directory.join(file), text).unwrap();
+    }
+    let start = async || {
+        let rig = Rig::with(|builder| builder.batch_attempts(1));
+        rig.ctx.queue_stream([vec![1, 2]]).save_as_text_files(&scratch.at("n"), "");
+        rig.ctx.start().await.unwrap();
+        rig.clock.advance(SECOND);
+        rig
+    };
+    start().await.ctx.await_termination().await.unwrap_err();
+    assert!(!directory.join("_SUCCESS").exists());
+    fs::remove_dir_all(directory.join("part-00001")).unwrap();
+    let rig = start().await;
+    rig.until_count(1, |event| matches!(event, dstream_core::Event::BatchCompleted(_))).await;
+    rig.ctx.stop(StopMode::Graceful).await.unwrap();
+    assert_eq!(files(&directory), expected(&[("part-00000", "1\n"), ("part-00001", "2\n"), ("_SUCCESS", "")]));
+}
+
+#[tokio::test]
 async fn a_place_that_cannot_be_written_fails_the_batch_with_its_name() {
     let scratch = Scratch::new("text-refused");
     fs::write(scratch.at("file"), "in the way").unwrap();

@@ -185,7 +185,9 @@ impl WorkerTask {
     fn deadline(&self) -> Instant {
         let core = self.core.deadline().map(Instant::from_std);
         let own = [self.next_checkpoint, self.cleanup.next()];
-        let claims = self.claims.iter().map(WaitingClaim::deadline);
+        // Of one that is over and waits for a look-up, the look-up tells.
+        let now = Instant::now();
+        let claims = self.claims.iter().map(WaitingClaim::deadline).filter(|deadline| *deadline > now);
         let looks = [core, self.streams.next_look()].into_iter().flatten();
         own.into_iter().chain(claims).chain(looks).fold(self.next_checkpoint, Instant::min)
     }

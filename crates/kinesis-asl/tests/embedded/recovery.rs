@@ -7,8 +7,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use dstream_core::{StopMode, StreamingContext, Time};
-use kinesis_asl::InitialPosition;
 use kinesis_asl::lease::prepared::PreparedOn;
+use kinesis_asl::{InitialPosition, LeaseKeys};
 use kpl_deagg::Aggregator;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
@@ -74,6 +74,9 @@ struct Program {
     dir: PathBuf,
 }
 
+/// A second stream of an application of several.
+const OTHER: &str = "sentences";
+
 impl Program {
     fn new(world: &World, inputs: usize) -> Self {
         // Long enough that nothing of these tests waits for it: whoever did would not be in time.
@@ -83,6 +86,19 @@ impl Program {
         let dir = std::env::temp_dir().join(name.replace(['(', ')'], ""));
         let _ = std::fs::remove_dir_all(&dir);
         Self { setup, dir }
+    }
+
+    /// Reads two streams, each with an input stream of its own.
+    fn of_two_streams(world: &World) -> Self {
+        let mut program = Self::new(world, 1);
+        program.setup.keys = LeaseKeys::SeveralStreams;
+        program.setup.others = vec![(OTHER, InitialPosition::TrimHorizon)];
+        program
+    }
+
+    /// The streams that it reads.
+    fn streams(&self) -> Vec<&'static str> {
+        [STREAM].into_iter().chain(self.setup.others.iter().map(|(stream, _)| *stream)).collect()
     }
 
     fn build(&self, outputs: &Arc<Outputs>) -> StreamingContext {
@@ -95,7 +111,14 @@ impl Program {
             .allow_multiple()
             .build()
             .unwrap();
-        let streams = (0..self.setup.inputs).map(|input| self.setup.lines(&ctx, input).map(|noted| noted.number()));
+        let own = (0..self.setup.inputs).map(|_| self.setup.clone());
+        let others = self.setup.others.iter().map(|(stream, position)| Setup {
+            stream: (*stream).to_owned(),
+            position: *position,
+            ..self.setup.clone()
+        });
+        let setups = own.chain(others).enumerate();
+        let streams = setups.map(|(input, setup)| setup.lines(&ctx, input).map(|noted| noted.number()));
         let numbers = ctx.union(streams);
         let seen = Arc::clone(outputs);
         numbers.foreach_rdd(move |rdd, time| {
@@ -160,14 +183,16 @@ impl Run {
     }
 }
 
-/// Puts these numbers as aggregates of ten, and every fifth aggregate as plain records.
-async fn put(world: &World, numbers: std::ops::Range<u64>) {
+/// Puts these numbers as aggregates of ten, and every fifth aggregate as plain records; into each stream in turn.
+async fn put(world: &World, streams: &[&'static str], numbers: std::ops::Range<u64>) {
     let mut from = numbers.start;
+    let mut streams = streams.iter().cycle();
     while from < numbers.end {
         let ten = from..(from + 10).min(numbers.end);
         from = ten.end;
+        let putter = world.putter().into(streams.next().unwrap());
         if ten.start % 50 == 0 {
-            world.putter().numbers(ten).await;
+            putter.numbers(ten).await;
             continue;
         }
         let mut aggregator = Aggregator::new(1 << 20);
@@ -175,23 +200,27 @@ async fn put(world: &World, numbers: std::ops::Range<u64>) {
             let _ = aggregator.try_add(&format!("user-{number}"), None, number.to_string().as_bytes());
         }
         let aggregate = aggregator.finish().unwrap();
-        world.putter().one(&aggregate.partition_key, &aggregate.data).await;
+        putter.one(&aggregate.partition_key, &aggregate.data).await;
     }
 }
 
 /// Is killed in the middle of a batch and started again; `meanwhile` happens in between.
 async fn is_exact(world: &World, inputs: usize, meanwhile: impl AsyncFnOnce()) {
-    let program = Program::new(world, inputs);
+    program_is_exact(world, Program::new(world, inputs), meanwhile).await;
+}
+
+async fn program_is_exact(world: &World, program: Program, meanwhile: impl AsyncFnOnce()) {
+    let streams = program.streams();
     let first = program.start().await;
-    put(world, 0..200).await;
+    put(world, &streams, 0..200).await;
     first.outputs.count(200).await;
     first.outputs.hold_up(true);
-    put(world, 200..400).await;
+    put(world, &streams, 200..400).await;
     let unfinished = first.crashes_in_a_batch_with(200).await;
     first.crash();
 
     meanwhile().await;
-    put(world, 400..500).await;
+    put(world, &streams, 400..500).await;
     let begun = Instant::now();
     let second = program.start().await;
     second.outputs.count(500).await;
@@ -233,13 +262,32 @@ async fn a_shard_that_is_split_between_crash_and_restart_is_exact_t365() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_shards_that_are_merged_between_crash_and_restart_are_exact_t365() {
+    let world = World::start(2).await;
+    is_exact(&world, 1, async || {
+        let merge = world.kinesis.merge_shards().stream_name(STREAM).shard_to_merge(shard(0));
+        merge.adjacent_shard_to_merge(shard(1)).send().await.unwrap();
+    })
+    .await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_streams_of_one_application_that_crashes_in_a_batch_are_exact_ms_2_t365() {
+    let world = World::start(2).await;
+    world.kinesis.create_stream().stream_name(OTHER).shard_count(2).send().await.unwrap();
+    program_is_exact(&world, Program::of_two_streams(&world), async || {}).await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_positions_of_a_snapshot_are_prepared_on_the_leases_before_it_is_published() {
     let world = World::start(1).await;
     let program = Program::new(&world, 1);
     let run = program.start().await;
     let mut numbers = 0;
     let name = eventually("a prepared position", async || {
-        put(&world, numbers..numbers + 10).await;
+        put(&world, &[STREAM], numbers..numbers + 10).await;
         numbers += 10;
         let prepared = world.leases().await.remove(&shard(0)).and_then(|lease| lease.prepared);
         match prepared.map(|prepared| prepared.on) {

@@ -51,6 +51,13 @@ pub enum Call {
     Processed,
 }
 
+/// What happened to a part that was read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    Begun(Part),
+    Over(Part),
+}
+
 type Hook = Box<dyn Fn(Call) + Send + Sync>;
 
 /// The test's end of a receiver.
@@ -68,6 +75,8 @@ pub struct Tapes {
     hook: Mutex<Option<Hook>>,
     /// Reads of this tape fail.
     unreadable: Mutex<Option<u8>>,
+    /// When parts were read again.
+    readings: Mutex<Vec<Reading>>,
 }
 
 impl Tapes {
@@ -93,6 +102,10 @@ impl Tapes {
 
     pub fn processed(&self) -> Vec<(Time, Vec<Part>)> {
         self.processed.lock().unwrap().clone()
+    }
+
+    pub fn readings(&self) -> Vec<Reading> {
+        self.readings.lock().unwrap().clone()
     }
 
     pub fn next(&self, tape: u8) -> u64 {
@@ -239,6 +252,9 @@ impl RangeReplay<Number, Part> for TapeReplay {
         if *self.0.unreadable.lock().unwrap() == Some(part.tape) {
             return Err(ReceiverError::new(format!("{part} has expired")));
         }
+        self.0.readings.lock().unwrap().push(Reading::Begun(*part));
+        tokio::task::yield_now().await;
+        self.0.readings.lock().unwrap().push(Reading::Over(*part));
         Ok(part.records().into_iter().map(Number).collect())
     }
 

@@ -50,8 +50,9 @@ impl WorkerHub {
         self.lock().leftovers.push((seat, left));
     }
 
-    /// Says of each unfinished range whether it is this worker's to process. Waits until that is known, for the failover time and 5 s
-    /// at most; a shard of which it is not known by then counts as somebody else's.
+    /// Says of each unfinished range whether it is this worker's to process. Waits until that is known, for 5/4 of the failover time
+    /// and 5 s at most (17.5 s by default), and longer only for a shard that is held and of which it is being looked up whether the
+    /// snapshot that its lease names was published. A shard of which it is not known by then counts as somebody else's.
     ///
     /// # Errors
     /// [`KinesisError::WorkerPanicked`] when the worker has ended.
