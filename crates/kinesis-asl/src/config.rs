@@ -75,7 +75,7 @@ pub struct Tuning {
     /// How often and how long a call is tried that reads the records of an unfinished batch again. Default: three times, 100 ms and
     /// 200 ms apart, within the batch interval.
     pub reread: RereadRetry,
-    /// After which time without a page a shard is named in the log, with the reason. Default 1 minute.
+    /// After which time without a page, or a slice of one, a shard is named in the log, with the reason. Default 1 minute.
     pub stuck_after: Duration,
     /// What becomes of leases of shards that have ended. Default: they are deleted when the shards that follow have started.
     pub lease_cleanup: LeaseCleanup,

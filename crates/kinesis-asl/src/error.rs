@@ -169,7 +169,8 @@ pub enum ConfigError {
     },
     /// Two input streams of one application and stream in one program were given different settings.
     #[error(
-        "input streams of application '{application}' on stream '{stream}' must have the same settings, {field} differs"
+        "input streams of application '{application}' on stream '{stream}' must have the same settings, {field} differs{}",
+        values.as_ref().map(|(first, this)| format!(": {first} before, {this} here")).unwrap_or_default()
     )]
     Disagreement {
         /// The application.
@@ -178,5 +179,7 @@ pub enum ConfigError {
         stream: String,
         /// Which setting.
         field: &'static str,
+        /// What an input stream before was given, and this one, where that is short.
+        values: Option<(String, String)>,
     },
 }

@@ -236,7 +236,7 @@ impl KinesisInputDStreamBuilder {
         self
     }
 
-    /// After which time without a page a shard is named in the log, with the reason. Default 1 minute.
+    /// After which time without a page, or a slice of one, a shard is named in the log, with the reason. Default 1 minute.
     pub fn stuck_after(mut self, time: Duration) -> Self {
         self.stuck_after = Some(time);
         self
@@ -256,7 +256,8 @@ impl KinesisInputDStreamBuilder {
     }
 
     /// What becomes of a record on which the message handler, an operator or an output operation fails again and again. Default:
-    /// [`OnFailedRecord::Stop`], no record is skipped, and the application stops.
+    /// [`OnFailedRecord::Stop`], no record is skipped, and the application stops. The same for all input streams of the application
+    /// that read this stream.
     pub fn on_failed_record(mut self, policy: OnFailedRecord) -> Self {
         self.on_failed_record = policy;
         self
@@ -328,10 +329,10 @@ impl KinesisInputDStreamBuilder {
             lease_table: self.lease_table,
         };
         let config = self.raw.parse(tuning)?;
-        let on_failed_record = core_policy(self.on_failed_record, &config)?;
+        let on_failed_record = core_policy(self.on_failed_record.clone(), &config)?;
         let board = KinesisInputDStream::readings(&context, &config.application);
         let hub = context.shared(&config.application, || WorkerHub::new(config.clone()).with_board(board));
-        let seat = hub.register(&config)?;
+        let seat = hub.register_with_policy(&config, &self.on_failed_record)?;
         let level = self.storage_level.unwrap_or(StorageLevel::MemoryAndDisk2);
         let mut options = ReceiverOptions::new(level).on_failed_record(on_failed_record);
         if let Some(most) = self.most_failed_records {

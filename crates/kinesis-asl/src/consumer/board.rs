@@ -56,7 +56,7 @@ pub struct ShardReading {
     /// How old the newest record was when it was stored, by its arrival time and our clock; zero when the tip was reached after it. `None`
     /// until something was stored. It compares two clocks: a skew between the service's and ours goes into it.
     pub arrival_lag: Option<Duration>,
-    /// When its last page was stored, or when its lease was gained.
+    /// When its last page, or slice of a page, was stored, or when its lease was gained.
     pub last_progress: Instant,
     /// How often records had expired before they were read. See [`OnExpired`](crate::OnExpired).
     pub losses: u64,
@@ -80,6 +80,16 @@ enum Lag {
 enum Watch {
     Moves,
     SaidToBeStuck,
+}
+
+impl Entry {
+    fn moved(&mut self, shard: &ShardId, now: Instant) {
+        self.reading.last_progress = now;
+        if self.watch == Watch::SaidToBeStuck {
+            self.watch = Watch::Moves;
+            info!(%shard, "a shard makes progress again");
+        }
+    }
 }
 
 /// How the readers of an application in this process are. Get it by
@@ -116,7 +126,7 @@ impl ReadingBoard {
     }
 
     /// How often records had expired before they were read, in all shards since the start, those included that are not held any
-    /// more.
+    /// more; and of how many shards an earlier run left records unfinished that are lost with their stream.
     #[must_use]
     pub fn losses(&self) -> u64 {
         self.lock().losses
@@ -150,16 +160,19 @@ impl ReadingBoard {
         }
     }
 
+    /// A slice of a page was stored, and not yet the whole: at a slow rate limit, a page takes its time.
+    pub(crate) fn on_slice(&self, shard: &ShardId, now: Instant) {
+        if let Some(entry) = self.lock().shards.get_mut(shard) {
+            entry.moved(shard, now);
+        }
+    }
+
     /// A page was stored.
     pub(crate) fn on_page(&self, shard: &ShardId, millis_behind_latest: Option<i64>, now: Instant) {
         let mut state = self.lock();
         let Some(entry) = state.shards.get_mut(shard) else { return };
         entry.reading.doing = Doing::Reading;
-        entry.reading.last_progress = now;
-        if entry.watch == Watch::SaidToBeStuck {
-            entry.watch = Watch::Moves;
-            info!(%shard, "a shard makes progress again");
-        }
+        entry.moved(shard, now);
         let Some(millis) = millis_behind_latest else { return };
         entry.reading.millis_behind_latest = Some(millis);
         match entry.lag {

@@ -7,9 +7,11 @@
 use std::sync::Arc;
 
 use dstream_core::{Deposit, StoreClosed};
+use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use crate::checkpoint::tracker::ProgressTracker;
+use crate::consumer::board::ReadingBoard;
 use crate::consumer::expand::Expanded;
 use crate::consumer::task::RecordSink;
 use crate::range::{Holding, SequenceRange};
@@ -22,6 +24,7 @@ use crate::shard::ShardId;
 pub(crate) struct Storing<'a> {
     pub(crate) sink: &'a RecordSink,
     pub(crate) tracker: &'a Arc<ProgressTracker>,
+    pub(crate) board: &'a ReadingBoard,
     pub(crate) shard: &'a ShardId,
     pub(crate) holding: Holding,
 }
@@ -49,9 +52,11 @@ impl Storing<'_> {
             // Nothing is awaited in between: a slice is received if and only if it was stored.
             self.tracker.with(|progress| progress.on_received(&range));
             match later.first() {
+                // The page is told of as a whole.
                 None => return Ok(()),
                 Some(next) => from = next.position,
             }
+            self.board.on_slice(self.shard, Instant::now().into_std());
             rest = later;
         }
     }

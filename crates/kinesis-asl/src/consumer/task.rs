@@ -172,11 +172,12 @@ impl<A: KinesisApi + ?Sized> ShardConsumer<A> {
         let deposit = self.sink.deposit(cost);
         let goes_on = page.end.is_none() && deposit.bytes() >= cost;
         let Reader { source, expander, ahead, .. } = reader;
-        let storing = Storing { sink: &self.sink, tracker: &self.tracker, shard: self.shard(), holding: self.holding };
+        let (sink, tracker, board) = (&self.sink, &self.tracker, &*self.settings.board);
+        let storing = Storing { sink, tracker, board, shard: self.shard(), holding: self.holding };
         let (expanding, newest) = (expander.clone(), page.records.last().and_then(|raw| raw.arrival));
         let stored = async {
             storing.store(expanding.expand_aside(page.records).await, deposit).await?;
-            let (board, behind) = (&self.settings.board, page.millis_behind_latest);
+            let behind = page.millis_behind_latest;
             board.on_page(self.shard(), behind, Instant::now().into_std());
             board.on_lag(self.shard(), arrival_lag::after_page(newest, behind, self.settings.clock.now()));
             Ok(())

@@ -37,14 +37,37 @@ pub enum OnFailedRecord {
     Skip,
 }
 
+impl OnFailedRecord {
+    /// The stream that records go to which are set aside, if it is one that is reached like the input stream.
+    pub(crate) fn letter_stream(&self) -> Option<&str> {
+        match self {
+            Self::DeadLetter(DeadLetterTarget::Stream(name)) => Some(name),
+            Self::DeadLetter(DeadLetterTarget::File(_) | DeadLetterTarget::Custom(_)) | Self::Stop | Self::Skip => None,
+        }
+    }
+
+    /// Whether a record fares the same under both. Two targets of the program's own count as the same: nobody else can tell.
+    pub(crate) fn agrees_with(&self, other: &Self) -> bool {
+        use DeadLetterTarget::{Custom, File, Stream};
+        match (self, other) {
+            (Self::Stop, Self::Stop)
+            | (Self::Skip, Self::Skip)
+            | (Self::DeadLetter(Custom(_)), Self::DeadLetter(Custom(_))) => true,
+            (Self::DeadLetter(File(path)), Self::DeadLetter(File(other))) => path == other,
+            (Self::DeadLetter(Stream(name)), Self::DeadLetter(Stream(other))) => name == other,
+            (Self::Stop | Self::Skip | Self::DeadLetter(_), _) => false,
+        }
+    }
+}
+
 /// Where records go that are set aside.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum DeadLetterTarget {
     /// A [`DeadLetterFile`].
     File(PathBuf),
-    /// A [`DeadLetterStream`] of this name, with the endpoint, region and credentials of the input stream. Not the input stream
-    /// itself.
+    /// A [`DeadLetterStream`] of this name, with the endpoint, region and credentials of the input stream. Not a
+    /// stream that the application reads.
     Stream(String),
     /// Anything else, such as a queue.
     Custom(Arc<dyn DeadLetters>),

@@ -20,13 +20,14 @@ use uuid::Uuid;
 use crate::api::KinesisApi;
 use crate::checkpoint::published::SnapshotLookup;
 use crate::checkpoint::tracker::ProgressTracker;
-use crate::config::{KinesisConfig, LeaseKeys};
+use crate::config::KinesisConfig;
 #[cfg(any(test, feature = "test-util"))]
 use crate::consumer::arrival_lag::WallClock;
 use crate::consumer::board::ReadingBoard;
 use crate::consumer::settings::ReaderSettings;
 use crate::consumer::task::RecordSink;
-use crate::error::{ConfigError, KinesisError};
+use crate::dead_letters::Policies;
+use crate::error::KinesisError;
 #[cfg(any(test, feature = "test-util"))]
 use crate::lease::command::Command;
 use crate::lease::command::Unresolved;
@@ -104,6 +105,7 @@ impl fmt::Debug for Backend {
 struct HubState {
     /// What the receivers were built with; a seat is a place in this list.
     registered: Vec<KinesisConfig>,
+    policies: Policies,
     joined: Vec<Joined>,
     left: usize,
     /// What an earlier run left to each seat.
@@ -196,34 +198,6 @@ impl WorkerHub {
     #[must_use]
     pub fn with_observer(self, observe: impl Fn(&Command) + Send + Sync + 'static) -> Self {
         Self { observer: Some(Arc::new(observe)), ..self }
-    }
-
-    /// Announces a receiver, before anything starts.
-    ///
-    /// # Errors
-    /// [`ConfigError::TwoStreams`] and [`ConfigError::Disagreement`] when its stream or its settings differ from those of the
-    /// receivers before it.
-    pub fn register(&self, config: &KinesisConfig) -> Result<SeatId, ConfigError> {
-        let mut state = self.lock();
-        // The first one is the hub's own, which it was made with.
-        for before in [&self.config].into_iter().chain(&state.registered) {
-            self.check_stream(before, config)?;
-            if let Some(field) = before.difference(config) {
-                let (application, stream) = (self.config.application.clone(), config.stream.clone());
-                return Err(ConfigError::Disagreement { application, stream, field });
-            }
-        }
-        state.registered.push(config.clone());
-        Ok(SeatId(state.registered.len() - 1))
-    }
-
-    fn check_stream(&self, before: &KinesisConfig, config: &KinesisConfig) -> Result<(), ConfigError> {
-        let several = before.keys == LeaseKeys::SeveralStreams || config.keys == LeaseKeys::SeveralStreams;
-        if before.stream == config.stream || several {
-            return Ok(());
-        }
-        let (first, second) = (before.stream.clone(), config.stream.clone());
-        Err(ConfigError::TwoStreams { application: self.config.application.clone(), first, second })
     }
 
     /// What hears of stored and processed ranges.
@@ -393,6 +367,7 @@ fn host_name() -> String {
     hostname::get().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "unknown-host".to_owned())
 }
 
+mod registering;
 mod replay;
 #[cfg(test)]
 mod tests;

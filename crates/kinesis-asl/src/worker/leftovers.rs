@@ -11,7 +11,9 @@ use dstream_core::{Claim, Leftover};
 use crate::consumer::start::{Remains, Resumption, resume};
 use crate::lease::lease::{Lease, LeaseCounter, WorkerId};
 use crate::lease::snapshot::Snapshot;
+use crate::position::Checkpoint;
 use crate::range::{Holding, SequenceRange};
+use crate::sequence::Position;
 use crate::shard::ShardId;
 use crate::worker::seats::SeatId;
 
@@ -43,8 +45,21 @@ enum Whereabouts {
     Ours(Holding, Vec<Option<SequenceRange>>),
     /// That of another worker, which lives.
     Elsewhere,
-    /// Nobody's: the shard has ended, or its lease was deleted after that.
+    /// Nobody's: the shard has ended, or its lease was deleted after that, or its stream does not exist any more.
     Gone,
+}
+
+/// What was left unfinished of a shard, and nobody can read any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Lost {
+    pub(crate) shard: ShardId,
+    /// The first position of all that was left.
+    pub(crate) from: Position,
+    /// The last one.
+    pub(crate) to: Position,
+    pub(crate) ranges: usize,
+    /// At most: a part of the first range may have been processed.
+    pub(crate) records: usize,
 }
 
 impl Leftovers {
@@ -112,6 +127,20 @@ impl Leftovers {
         }
     }
 
+    /// The whole lease table was read, and some streams of the program do not exist. What was left of their shards is nobody's; the
+    /// answer is what of it no worker has processed, once. Rows of a stream stay when it is gone.
+    pub(crate) fn on_streams(&mut self, leases: &[Lease], exists: impl Fn(&ShardId) -> bool) -> Vec<Lost> {
+        let waits = |left: &Left| !left.seats.is_empty() && left.whereabouts == Whereabouts::Unclear;
+        let gone = self.shards.iter_mut().filter(|(shard, left)| waits(left) && !exists(shard));
+        let lost = gone.filter_map(|(shard, left)| {
+            left.whereabouts = Whereabouts::Gone;
+            let row = leases.iter().find(|lease| lease.shard == *shard).cloned();
+            let lease = row.unwrap_or_else(|| Lease::new(shard.clone(), Checkpoint::TrimHorizon));
+            Lost::of(shard, &resume(&lease, &left.remains).claimed)
+        });
+        lost.collect()
+    }
+
     /// Whether it is known of each of a seat's ranges whose it is.
     pub(crate) fn are_settled(&self, ranges: &[SequenceRange]) -> bool {
         let unclear = |left: &Left| left.whereabouts == Whereabouts::Unclear;
@@ -125,6 +154,19 @@ impl Leftovers {
         let answers = answers.collect();
         self.shards.values_mut().for_each(|left| left.forget(seat));
         answers
+    }
+}
+
+impl Lost {
+    fn of(shard: &ShardId, unprocessed: &[Option<SequenceRange>]) -> Option<Self> {
+        let ranges = || unprocessed.iter().flatten();
+        Some(Self {
+            shard: shard.clone(),
+            from: ranges().map(|range| range.from).min()?,
+            to: ranges().map(|range| range.to).max()?,
+            ranges: ranges().count(),
+            records: ranges().map(|range| range.records).fold(0, usize::saturating_add),
+        })
     }
 }
 

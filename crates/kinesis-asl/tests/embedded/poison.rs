@@ -10,7 +10,8 @@ use aws_sdk_kinesis::types::ShardIteratorType;
 use dstream_core::{BoxError, StopMode, Time};
 use kinesis_asl::position::Checkpoint;
 use kinesis_asl::{
-    ConfigError, DeadLetterTarget, DeadLetters, InitialPosition, KinesisRecord, Letter, OnFailedRecord, Position,
+    ConfigError, DeadLetterTarget, DeadLetters, InitialPosition, KinesisRecord, LeaseKeys, Letter, OnFailedRecord,
+    Position,
 };
 use kpl_deagg::Aggregator;
 use serde_json::Value;
@@ -319,4 +320,40 @@ async fn targets_that_cannot_work_are_refused_when_the_stream_is_built() {
     says(&refused(DeadLetterTarget::Stream("words".to_owned())), &["on_failed_record", "'words'", "of their own"]);
     says(&refused(DeadLetterTarget::Stream("no spaces".to_owned())), &["on_failed_record's stream", "'no spaces'"]);
     says(&refused(DeadLetterTarget::File(PathBuf::new())), &["on_failed_record's file"]);
+}
+
+#[tokio::test]
+async fn letters_that_would_go_into_another_input_stream_of_the_application_are_refused_whichever_is_built_first() {
+    let nowhere = "http://127.0.0.1:1".to_owned();
+    let setup = Setup { keys: LeaseKeys::SeveralStreams, ..Setup::at(nowhere.clone(), nowhere) };
+    let to_letters = || OnFailedRecord::DeadLetter(DeadLetterTarget::Stream("letters".to_owned()));
+    let reading = |stream: &str, ctx: &_| Setup { stream: stream.to_owned(), ..setup.clone() }.input(ctx);
+
+    let ctx = Setup::context();
+    reading("words", &ctx).on_failed_record(to_letters()).build().unwrap();
+    let refused = reading("letters", &ctx).build().unwrap_err().to_string();
+    says(&refused, &["on_failed_record", "'letters', which is being read", "of their own"]);
+
+    let ctx = Setup::context();
+    reading("letters", &ctx).build().unwrap();
+    let refused = reading("words", &ctx).on_failed_record(to_letters()).build().unwrap_err().to_string();
+    says(&refused, &["on_failed_record", "'letters', which is being read", "of their own"]);
+    // An application of its own may read the letters.
+    reading("words", &ctx).checkpoint_app_name("orders").on_failed_record(to_letters()).build().unwrap();
+}
+
+#[tokio::test]
+async fn input_streams_that_share_a_streams_shards_are_refused_different_policies_with_both_of_them() {
+    let (ctx, nowhere) = (Setup::context(), "http://127.0.0.1:1".to_owned());
+    let setup = Setup::at(nowhere.clone(), nowhere);
+    let letters = OnFailedRecord::DeadLetter(DeadLetterTarget::Stream("letters".to_owned()));
+    setup.input(&ctx).on_failed_record(letters.clone()).build().unwrap();
+    let refused = |built: Result<_, ConfigError>| built.map(drop).unwrap_err().to_string();
+    let text = refused(setup.input(&ctx).build());
+    says(
+        &text,
+        &["'word-count' on stream 'words'", "on_failed_record", r#"DeadLetter(Stream("letters"))"#, "Stop here"],
+    );
+    says(&refused(setup.input(&ctx).on_failed_record(OnFailedRecord::Skip).build()), &["Skip here"]);
+    setup.input(&ctx).on_failed_record(letters).build().unwrap();
 }

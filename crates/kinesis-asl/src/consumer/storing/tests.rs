@@ -21,6 +21,7 @@ struct Rig {
     sink: RecordSink,
     probe: Probe,
     tracker: Arc<ProgressTracker>,
+    board: ReadingBoard,
     shard: ShardId,
 }
 
@@ -29,7 +30,7 @@ impl Rig {
         let (sink, probe) = receiver_store(StreamId::new(0), budget);
         let (tracker, shard) = (Arc::new(ProgressTracker::new(CheckpointAfter::Outputs)), ShardId::from("s"));
         tracker.with(|progress| progress.begin(shard.clone(), Holding(1)));
-        Self { sink, probe, tracker, shard }
+        Self { sink, probe, tracker, board: ReadingBoard::default(), shard }
     }
 
     fn limit(&self, rate: f64) {
@@ -37,7 +38,8 @@ impl Rig {
     }
 
     async fn store(&self, page: Expanded) {
-        let storing = Storing { sink: &self.sink, tracker: &self.tracker, shard: &self.shard, holding: Holding(1) };
+        let Self { sink, tracker, board, shard, .. } = self;
+        let storing = Storing { sink, tracker, board, shard, holding: Holding(1) };
         storing.store(page, self.sink.deposit(0)).await.unwrap();
     }
 
@@ -182,5 +184,24 @@ proptest! {
             prop_assert!(ranges.get(number + 1).is_none_or(|next| range.to < next.from));
         }
         prop_assert_eq!(records.count(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_stores_slices_at_a_slow_rate_is_not_said_to_be_stuck() {
+    let (rig, limit) = (Rig::new(1 << 20), Duration::from_secs(60));
+    rig.limit(1.0);
+    rig.board.begin(&rig.shard, Instant::now().into_std());
+    let page = plain(&(1..=200).collect::<Vec<_>>());
+    let watching = async {
+        for _ in 0..3 {
+            tokio::time::sleep(limit).await;
+            assert_eq!(rig.board.watch(Instant::now().into_std(), limit), []);
+        }
+    };
+    tokio::select! {
+        biased;
+        () = watching => {}
+        () = rig.store(page) => panic!("the rate lets a record pass in a second"),
     }
 }

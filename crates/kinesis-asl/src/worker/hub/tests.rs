@@ -209,6 +209,45 @@ fn stream(name: &str, exists: &Arc<AtomicBool>) -> (String, InitialPosition, Arc
     (name.to_owned(), InitialPosition::TrimHorizon, Arc::new(api.named(name)))
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_run_left_of_a_stream_that_is_gone_is_counted_as_lost_and_the_other_stream_goes_on() {
+    let store = Arc::new(MemoryLeaseStore::default());
+    let words = KinesisConfig { keys: LeaseKeys::SeveralStreams, ..config() };
+    let sentences = KinesisConfig { stream: "sentences".into(), ..words.clone() };
+    let (stays, gone) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
+    let streams = vec![stream("words", &stays), stream("sentences", &gone)];
+    let clock = Arc::new(ManualClock::new(dstream_core::Time::from_millis(0)));
+    let table: Arc<dyn LeaseStore> = Arc::<MemoryLeaseStore>::clone(&store);
+    let hub = WorkerHub::with_streams(words.clone(), streams, table, clock);
+    let left = |stream: &str| {
+        let of_stream =
+            |range: SequenceRange| SequenceRange { shard: format!("1:{stream}:20:s0").as_str().into(), ..range };
+        let Leftover { accounted, unfinished } = left_by(&"before".into());
+        let own = |ranges: Vec<SequenceRange>| ranges.into_iter().map(of_stream).collect::<Vec<_>>();
+        Leftover { accounted: own(accounted), unfinished: own(unfinished) }
+    };
+    let mut seats = Vec::new();
+    for config in [&words, &sentences] {
+        let seat = hub.register(config).expect("registered");
+        hub.resume(seat, left(&config.stream));
+        seats.push((seat, left(&config.stream).unfinished));
+    }
+    let mut probes = Vec::new();
+    for (number, (seat, _)) in (0..).zip(&seats) {
+        let (sink, probe) = receiver_store(StreamId::new(number), 1 << 20);
+        hub.join(*seat, sink).await.expect("joined");
+        probes.push(probe);
+    }
+    let begun = Instant::now();
+    let [words, sentences] = seats.try_into().expect("two seats");
+    assert_eq!(hub.claim(sentences.0, sentences.1).await.expect("an answer"), [Claim::Processed]);
+    assert!(is_ours(&hub.claim(words.0, words.1).await.expect("an answer")));
+    assert!(begun.elapsed() < Duration::from_secs(1), "nobody is waited for: {:?}", begun.elapsed());
+    assert_eq!(hub.reading.board.losses(), 1);
+    assert!(probes.iter().all(|probe| probe.failure().is_none()), "nothing stops");
+    hub.kill().await;
+}
+
 /// Waits until the owners of the streams `sentences` and `words` are these.
 async fn settles_at(store: &MemoryLeaseStore, wanted: [Option<&WorkerId>; 2]) {
     let settled = async {

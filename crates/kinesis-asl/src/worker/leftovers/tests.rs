@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use super::*;
 use crate::lease::store::Listing;
-use crate::position::Checkpoint;
-use crate::sequence::Position;
 
 const SEAT: SeatId = SeatId(0);
 const OTHER_SEAT: SeatId = SeatId(1);
@@ -120,4 +118,38 @@ fn two_seats_that_left_ranges_of_one_shard_get_their_own_whoever_reads_it_now() 
 #[test]
 fn the_workers_of_earlier_runs_are_known_from_what_they_wrote() {
     assert_eq!(left(&[]).workers(), &["before".into()].into());
+}
+
+#[test]
+fn what_was_left_of_a_stream_that_is_gone_is_lost_as_far_as_no_worker_has_processed_it_and_said_once() {
+    let (gone, read) = ("1:words:20:s", "1:sentences:20:s");
+    let unfinished = [range(gone, 11, 15), range(gone, 16, 20), range(read, 11, 15)];
+    let is_read = |shard: &ShardId| shard.scope() == "1:sentences:20";
+    let row = |checkpoint| vec![Lease { shard: gone.into(), ..lease(checkpoint, None, 7) }];
+    let lost = |from, to, ranges| Lost { shard: gone.into(), from: at(from), to: at(to), ranges, records: ranges };
+    for (case, table, expected) in [
+        ("its rows were removed", vec![], vec![lost(11, 20, 2)]),
+        ("nobody read it", row(Checkpoint::TrimHorizon), vec![lost(11, 20, 2)]),
+        ("another worker processed a part", row(Checkpoint::At(at(15))), vec![lost(16, 20, 1)]),
+        ("another worker processed all", row(Checkpoint::At(at(20))), vec![]),
+        ("another worker processed its end", row(Checkpoint::ShardEnd), vec![]),
+    ] {
+        let mut leftovers = left(&unfinished);
+        assert_eq!(leftovers.on_streams(&table, is_read), expected, "{case}");
+        assert_eq!(leftovers.on_streams(&table, is_read), [], "{case}: once");
+        assert!(leftovers.are_settled(&unfinished[..2]) && !leftovers.are_settled(&unfinished), "{case}");
+        seen(&mut leftovers, vec![]);
+        assert_eq!(leftovers.on_streams(&table, is_read), [], "{case}: nor after a listing");
+    }
+}
+
+#[test]
+fn what_was_left_of_a_stream_that_is_gone_is_not_lost_if_it_was_claimed_or_answered_before() {
+    let unfinished = [range("s", 11, 15)];
+    let mut claimed = left(&unfinished);
+    claimed.on_gained(&lease(Checkpoint::At(at(5)), Some("me"), 7), Holding(3));
+    assert_eq!(claimed.on_streams(&[], |_| false), []);
+    let mut answered = left(&unfinished);
+    answered.answer(SEAT, &unfinished);
+    assert_eq!(answered.on_streams(&[], |_| false), []);
 }

@@ -103,6 +103,7 @@ impl WorkerTask {
         match listing {
             Ok(listing) => {
                 self.patience.readings.on_success();
+                self.report_what_went_with_streams(&listing);
                 let listing = self.streams.own(listing);
                 self.report_unreadable(&listing);
                 match self.core.on_listing(listing, now()) {

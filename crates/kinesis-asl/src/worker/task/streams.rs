@@ -9,8 +9,10 @@ use tracing::{info, warn};
 use super::{WorkerTask, now};
 use crate::config::LeaseKeys;
 use crate::error::KinesisError;
+use crate::lease::store::Listing;
 use crate::range::Holding;
 use crate::shard::{ChildShard, ShardId};
+use crate::worker::leftovers::Lost;
 use crate::worker::seats::SeatId;
 use crate::worker::streams::{Stream, is_absent, is_gone};
 
@@ -54,6 +56,19 @@ impl WorkerTask {
         match self.without_stream(scope, KinesisError::Service(error)) {
             Some(KinesisError::Service(error)) => Some(error),
             Some(_) | None => None,
+        }
+    }
+
+    /// Says what an earlier run left unfinished of streams that do not exist any more, each shard once. Its batches run without it.
+    pub(super) fn report_what_went_with_streams(&mut self, listing: &Listing) {
+        let exists = |shard: &ShardId| self.streams.of(shard).is_some();
+        for Lost { shard, from, to, ranges, records } in self.leftovers.on_streams(&listing.leases, exists) {
+            warn!(
+                stream = shard.scope(), %shard, %from, %to, ranges, records,
+                "records that an earlier run left unfinished are lost: their stream does not exist any more; their batches \
+                 are run without them"
+            );
+            self.settings.reading.board.on_loss(&shard);
         }
     }
 
