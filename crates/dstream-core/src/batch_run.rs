@@ -90,7 +90,9 @@ impl BatchRun {
             OutputOrder::OneByOne => one_by_one(&mut runs, on_failure).await,
             OutputOrder::SideBySide(turn) => side_by_side(&mut runs, turn, on_failure).await,
         };
-        if let Some(mut poison) = PoisonRun::of(&batch, &runner) {
+        if ends.iter().any(|end| matches!(end, OutputEnd::Failed(_)))
+            && let Some(mut poison) = PoisonRun::of(&batch, &runner)
+        {
             info.left_out = poison.mend(&mut runs, &mut ends, on_failure).await;
         }
         if let OutputOrder::SideBySide(turn) = &mut order
@@ -125,12 +127,10 @@ async fn may_begin(order: &mut OutputOrder, runner: &OutputRunner, on_failure: B
     (opened || on_failure == BatchFailure::Continue) && !runner.control().is_urgent()
 }
 
-/// Runs what did not succeed yet, and all that computes memories, one after the other.
-pub(crate) async fn one_by_one(runs: &mut [OutputRun<'_>], on_failure: BatchFailure) -> Vec<OutputEnd> {
+async fn one_by_one(runs: &mut [OutputRun<'_>], on_failure: BatchFailure) -> Vec<OutputEnd> {
     let mut ends = Vec::new();
     for run in runs {
-        let done = run.is_of_program() && run.info.has_succeeded();
-        let end = if done { OutputEnd::Succeeded } else { run.run(Work::Output).await };
+        let end = run_one(run).await;
         let last = is_last(&end, on_failure);
         ends.push(end);
         if last {
@@ -138,6 +138,12 @@ pub(crate) async fn one_by_one(runs: &mut [OutputRun<'_>], on_failure: BatchFail
         }
     }
     ends
+}
+
+/// Runs an output operation if it did not succeed yet, or computes memories.
+pub(crate) async fn run_one(run: &mut OutputRun<'_>) -> OutputEnd {
+    let done = run.is_of_program() && run.info.has_succeeded();
+    if done { OutputEnd::Succeeded } else { run.run(Work::Output).await }
 }
 
 async fn side_by_side(runs: &mut [OutputRun<'_>], turn: &mut Turn, on_failure: BatchFailure) -> Vec<OutputEnd> {
@@ -161,7 +167,7 @@ async fn side_by_side(runs: &mut [OutputRun<'_>], turn: &mut Turn, on_failure: B
 }
 
 /// Whether the output operations after this one are not begun.
-const fn is_last(end: &OutputEnd, on_failure: BatchFailure) -> bool {
+pub(crate) const fn is_last(end: &OutputEnd, on_failure: BatchFailure) -> bool {
     match end {
         OutputEnd::Succeeded => false,
         OutputEnd::GivenUp => true,

@@ -94,11 +94,25 @@ pub enum StreamingError {
         #[source]
         source: Arc<dyn Error + Send + Sync>,
     },
-    /// The ranges of a batch could not be written down before it runs. Nothing of the batch was processed; its records are
-    /// delivered again at the next start.
+    /// The ranges of a batch could not be written down before it runs, or runs again. This run processed nothing of the batch; its
+    /// records are delivered again at the next start.
     #[error("the batch log could not be written for batch {batch}; its records will be delivered again")]
     BatchLog {
         /// The batch.
+        batch: Time,
+        /// What failed, on what, and what to do.
+        #[source]
+        source: Arc<dyn Error + Send + Sync>,
+    },
+    /// All outputs of a batch succeeded, and the mark that says so could not be written to the batch log; only programs without
+    /// windows and state have it. Its positions were not reported as processed, nor were those of done batches that waited for the
+    /// same mark or a later one. Whether the last attempt wrote the mark all the same is not known: if it did not, these batches run
+    /// again at the next start, with the same records.
+    #[error(
+        "batch {batch} is done, but that could not be noted in the batch log: unless the mark was written all the same, it runs again at the next start; put right what stood in the way before that"
+    )]
+    BatchMark {
+        /// The newest batch that the mark was to name.
         batch: Time,
         /// What failed, on what, and what to do.
         #[source]

@@ -71,11 +71,11 @@ impl OutputRunner {
     }
 
     /// Looks a record up, on the task pool: it may have to be read from disk.
-    pub(crate) async fn look_up(&self, id: RecordId) -> Result<FailedRecord, BoxError> {
-        let input = self.inputs.iter().find(|input| input.stream() == id.block.stream());
-        let input = Arc::clone(input.ok_or_else(|| format!("{id} is of no stream; please report this"))?);
-        let found = self.engine.pool.run_job(move || input.failed_record(id)).await;
-        found.map_err(|_| BoxError::from(format!("{id} could not be read back: the task panicked, or has ended")))?
+    pub(crate) async fn look_up(&self, id: RecordId) -> Result<Result<FailedRecord, BoxError>, PoolFailure> {
+        let Some(input) = self.inputs.iter().find(|input| input.stream() == id.block.stream()).map(Arc::clone) else {
+            return Ok(Err(format!("{id} is of no stream; please report this").into()));
+        };
+        self.engine.pool.run_job(move || input.failed_record(id)).await
     }
 }
 
@@ -261,8 +261,11 @@ impl<'a> OutputRun<'a> {
     /// Says which record the tasks failed at, if they know.
     async fn named(&self, error: BoxError) -> BoxError {
         let Some(id) = self.suspects.first() else { return error };
-        // What cannot be read back has a place all the same.
-        let record = self.runner.look_up(*id).await.map_or_else(|_| id.to_string(), |record| record.place);
+        let record = match self.runner.look_up(*id).await {
+            Ok(Ok(record)) => record.place,
+            // What cannot be read back has a place all the same.
+            Ok(Err(_)) | Err(PoolFailure::Panicked(_) | PoolFailure::Ended) => id.to_string(),
+        };
         FailedAt::name(error, record)
     }
 

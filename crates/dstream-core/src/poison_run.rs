@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::batch::Batch;
-use crate::batch_run::one_by_one;
+use crate::batch_run::{is_last, run_one};
 use crate::block::StreamId;
 use crate::error::{BoxError, StreamingError};
 use crate::event::Event;
@@ -96,17 +96,16 @@ impl<'a> PoisonRun<'a> {
     ) {
         self.undo();
         let batch = Arc::new(self.batch.without(self.left_out(None)));
-        let mut before: BTreeMap<usize, OutputEnd> = std::mem::take(ends).into_iter().enumerate().collect();
+        let mut before = std::mem::take(ends).into_iter();
         for (number, run) in runs.iter_mut().enumerate() {
             run.batch = Arc::clone(&batch);
-            let end = match before.remove(&number) {
-                Some(end) if hopeless.contains(&number) => Some(end),
-                _ => one_by_one(std::slice::from_mut(run), on_failure).await.pop(),
+            let end = match before.next() {
+                Some(end) if hopeless.contains(&number) => end,
+                _ => run_one(run).await,
             };
-            let broken = matches!(end, Some(OutputEnd::GivenUp))
-                || (on_failure == BatchFailure::Stop && matches!(end, Some(OutputEnd::Failed(_))));
-            ends.extend(end);
-            if broken {
+            let last = is_last(&end, on_failure);
+            ends.push(end);
+            if last {
                 return;
             }
         }
@@ -114,7 +113,7 @@ impl<'a> PoisonRun<'a> {
 
     async fn search(&mut self, run: &mut OutputRun<'_>) -> Searched {
         let gone: BTreeSet<usize> = self.bad.keys().filter_map(|id| self.candidates.number(*id)).collect();
-        let Some(suspects) = self.numbers(&run.suspects) else { return Searched::NoRecord };
+        let Some(suspects) = self.numbers(&run.suspects) else { return self.nobody(run, UNTOUCHABLE) };
         let search = PoisonSearch::new(self.candidates.len(), self.most, gone, &suspects);
         let mut search = search.with_every_one(self.every_one());
         let mut reasons: BTreeMap<usize, Arc<str>> = BTreeMap::new();
@@ -126,11 +125,7 @@ impl<'a> PoisonRun<'a> {
                     run.mended();
                     return Searched::Mended;
                 }
-                Next::End(Verdict::NoRecord(why)) => {
-                    self.undo();
-                    tracing::warn!(batch = %self.batch.time, output = %run.output.name, why, "no record is to blame");
-                    return Searched::NoRecord;
-                }
+                Next::End(Verdict::NoRecord(why)) => return self.nobody(run, why),
                 Next::Probe { taken_in, left_out } => (taken_in, left_out),
             };
             self.undo();
@@ -138,12 +133,19 @@ impl<'a> PoisonRun<'a> {
                 Probed::Passed => search.passed(),
                 Probed::Failed(reason) => {
                     reasons.extend(search.tried().map(|record| (record, reason)));
-                    let Some(suspects) = self.numbers(&run.suspects) else { return Searched::NoRecord };
+                    let Some(suspects) = self.numbers(&run.suspects) else { return self.nobody(run, UNTOUCHABLE) };
                     search.failed(&suspects);
                 }
                 Probed::GivenUp => return Searched::GivenUp,
             }
         }
+    }
+
+    /// No record is left out for this output operation.
+    fn nobody(&self, run: &OutputRun<'_>, why: &str) -> Searched {
+        self.undo();
+        tracing::warn!(batch = %self.batch.time, output = %run.output.name, why, "no record is to blame");
+        Searched::NoRecord
     }
 
     /// A letter can be taken back, what was skipped cannot.
@@ -189,8 +191,7 @@ impl<'a> PoisonRun<'a> {
         let mut counts = LeftOutRecords::default();
         for (id, failure) in &self.bad {
             let stream = id.block.stream();
-            let unread = |source| self.not_handed_over(id.to_string().into(), source);
-            let FailedRecord { place, name, fate, hand_over } = self.runner.look_up(*id).await.map_err(unread)?;
+            let FailedRecord { place, name, fate, hand_over } = self.looked_up(*id).await?;
             let record: Arc<str> = place.into();
             self.safely(&record, &hand_over, failure).await?;
             counts.count(fate);
@@ -199,6 +200,16 @@ impl<'a> PoisonRun<'a> {
             self.runner.control().emit(&Event::RecordLeftOut { batch, stream, name, record, fate, error });
         }
         Ok(counts)
+    }
+
+    async fn looked_up(&self, id: RecordId) -> Result<FailedRecord, OutputEnd> {
+        let error = match self.runner.look_up(id).await {
+            Ok(Ok(record)) => return Ok(record),
+            Ok(Err(error)) => error,
+            Err(PoolFailure::Panicked(message)) => format!("{id} could not be read back: panicked: {message}").into(),
+            Err(PoolFailure::Ended) => return Err(OutputEnd::GivenUp),
+        };
+        Err(self.not_handed_over(id.to_string().into(), error))
     }
 
     /// Tries as often as a batch is tried.
@@ -235,3 +246,5 @@ fn first_failed(ends: &[OutputEnd], hopeless: &BTreeSet<usize>) -> Option<usize>
     let failed = ends.iter().enumerate().filter(|(_, end)| matches!(end, OutputEnd::Failed(_)));
     failed.map(|(number, _)| number).find(|number| !hopeless.contains(number))
 }
+
+const UNTOUCHABLE: &str = "a task failed at a record of a stream that leaves none out";

@@ -233,15 +233,14 @@ impl PoisonSearch {
         }
         self.bad.extend(open.iter().map(|record| (*record, Evidence::Suspect)));
         let then = Box::new(std::mem::replace(&mut self.stage, Stage::Whole));
-        self.stage = Stage::Alone { open, then };
-        self.stop_if_too_many();
+        self.stage = self.unless_too_many(Stage::Alone { open, then });
         Suspected::Somebody
     }
 
-    fn stop_if_too_many(&mut self) {
-        if self.bad.len().saturating_add(self.gone.len()) > self.most {
-            self.stage = Stage::Ended(Verdict::NoRecord(TOO_MANY));
-        }
+    /// What comes next, unless more records are out than may be.
+    fn unless_too_many(&self, next: Stage) -> Stage {
+        let out = self.bad.len().saturating_add(self.gone.len());
+        if out > self.most { Stage::Ended(Verdict::NoRecord(TOO_MANY)) } else { next }
     }
 
     /// Goes on between a number of records that passes and one that fails.
@@ -255,9 +254,7 @@ impl PoisonSearch {
         }
         self.bad.insert(passes, Evidence::Culprit);
         self.cleared = fails;
-        self.stage = Stage::Whole;
-        self.stop_if_too_many();
-        std::mem::replace(&mut self.stage, Stage::Whole)
+        self.unless_too_many(Stage::Whole)
     }
 
     /// The output succeeds without the bad ones.

@@ -107,10 +107,9 @@ impl Scheduler {
         let rewriting = recovered.as_ref().and_then(Recovered::rewriting);
         let rerun = rewriting.map(|log| Rerun::of(log, desks.clone()));
         let control = Arc::clone(&engine.control);
-        let log = recovered.as_ref().and_then(|recovered| recovered.begin_log(control, &plan.nodes));
-        let checkpoints = recovered.map(|Recovered { directory, point, .. }| {
-            Checkpointer::new(Arc::clone(&engine), &settings, &plan.nodes, zero, (directory, point), desks)
-        });
+        let log = recovered.as_ref().and_then(|recovered| recovered.begin_log(control));
+        let checkpoints = recovered
+            .map(|recovered| Checkpointer::new(Arc::clone(&engine), &settings, &plan.nodes, zero, recovered, desks));
         let runner = OutputRunner {
             engine: Arc::clone(&engine),
             clock: Arc::clone(&clock),

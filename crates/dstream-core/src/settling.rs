@@ -75,17 +75,15 @@ impl Settling {
     }
 
     fn pass_over(&mut self, batch: Arc<Batch>, receivers: &Receivers) {
-        if let Some(checkpoints) = &mut self.checkpoints
-            && batch.has_blocks()
-        {
-            checkpoints.stay_before(batch.time);
-            // What the memories hold as of the batch before is still to be written.
-            self.aftermath.pin(checkpoints.pinned());
-        }
-        if let Some(log) = &mut self.log
-            && batch.has_blocks()
-        {
-            log.hold_at(batch.time);
+        if batch.has_blocks() {
+            if let Some(checkpoints) = &mut self.checkpoints {
+                checkpoints.stay_before(batch.time);
+                // What the memories hold as of the batch before is still to be written.
+                self.aftermath.pin(checkpoints.pinned());
+            }
+            if let Some(log) = &mut self.log {
+                log.hold_at(batch.time);
+            }
         }
         self.aftermath.of_failed(batch, receivers);
     }
@@ -100,7 +98,9 @@ impl Settling {
 
     /// A batch was made, and is to be written down before it runs.
     pub(crate) fn submitted(&mut self, batch: &Batch, receivers: &Receivers) {
-        if let Some(log) = &mut self.log {
+        if let Some(log) = &mut self.log
+            && !log.is_held()
+        {
             log.submit(batch.time, receivers.logged(batch));
         }
     }

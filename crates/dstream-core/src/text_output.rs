@@ -38,12 +38,15 @@ impl TextDirectory {
 
     /// The directory `path`.
     pub(crate) fn at(path: &str) -> Self {
-        match path.trim_end_matches('/').rsplit_once('/') {
+        let trimmed = path.trim_end_matches('/');
+        let (home, name) = match trimmed.rsplit_once('/') {
             // The root of the file system is a home as well.
-            Some(("", name)) => Self { home: "/".to_owned(), name: name.to_owned() },
-            Some((home, name)) => Self { home: home.to_owned(), name: name.to_owned() },
-            None => Self { home: ".".to_owned(), name: path.to_owned() },
-        }
+            Some(("", name)) => ("/", name),
+            Some(split) => split,
+            None if path.starts_with('/') => ("/", ""),
+            None => (".", trimmed),
+        };
+        Self { home: home.to_owned(), name: name.to_owned() }
     }
 
     /// Replaces the parts that the directory holds by `parts`.
@@ -57,7 +60,7 @@ impl TextDirectory {
         };
         let directory = home.path(&self.name);
         let mark = directory.clone().join(MARK);
-        delete(home, &mark).await.map_err(failed(MARK))?;
+        home.delete(&mark).await.map_err(failed(MARK))?;
         let mut ours = BTreeSet::new();
         for (number, text) in parts.into_iter().enumerate() {
             let file = format!("part-{number:05}");
@@ -69,9 +72,10 @@ impl TextDirectory {
         let there = home.store.list_with_delimiter(Some(&directory)).await.map_err(failed(""))?.objects;
         let is_old = |path: &Path| path.filename().is_some_and(is_part) && !ours.contains(path);
         for old in there.into_iter().map(|meta| meta.location).filter(is_old) {
-            delete(home, &old).await.map_err(failed(old.filename().unwrap_or_default()))?;
+            home.delete(&old).await.map_err(failed(old.filename().unwrap_or_default()))?;
         }
-        home.sweep(&self.name, |file| is_part(file) || file == MARK).await;
+        // Its path, not its name: some characters of that are written in another way.
+        home.sweep(directory.as_ref(), |file| is_part(file) || file == MARK).await;
         home.store.put(&mark, Bytes::new().into()).await.map_err(failed(MARK))?;
         Ok(())
     }
@@ -81,13 +85,6 @@ impl TextDirectory {
 fn is_part(file: &str) -> bool {
     let number = file.strip_prefix("part-").unwrap_or_default();
     !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-async fn delete(home: &Location, path: &Path) -> Result<(), object_store::Error> {
-    match home.store.delete(path).await {
-        Err(object_store::Error::NotFound { .. }) => Ok(()),
-        other => other,
-    }
 }
 
 /// The place in which the directories of an output are, opened by the first of them.
@@ -170,5 +167,15 @@ mod tests {
         assert_eq!(name("out/", "txt"), "out 2000.txt");
         assert_eq!(name("s3://bucket/dir/words", "txt"), "s3://bucket/dir words-2000.txt");
         assert_eq!(name("/words", ""), "/ words-2000");
+    }
+
+    #[test]
+    fn slashes_at_the_end_of_a_path_are_no_part_of_the_name() {
+        let at = |path: &str| {
+            let TextDirectory { home, name } = TextDirectory::at(path);
+            format!("{home} {name}")
+        };
+        assert_eq!([at("out"), at("out/"), at("out//")], [". out", ". out", ". out"]);
+        assert_eq!([at("/out/"), at("a/out/"), at("/")], ["/ out", "a out", "/ "]);
     }
 }

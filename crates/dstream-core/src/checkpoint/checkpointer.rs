@@ -10,12 +10,12 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use crate::block::StreamId;
-use crate::checkpoint::batch_log::DoneBy;
 use crate::checkpoint::covered::Covered;
 use crate::checkpoint::directory::CheckpointDir;
+use crate::checkpoint::done_mark::DoneBy;
 use crate::checkpoint::fingerprint::Fingerprint;
 use crate::checkpoint::record::Identity;
-use crate::checkpoint::recovery::ResumePoint;
+use crate::checkpoint::recovery::Recovered;
 use crate::checkpoint::schedule::SnapshotSchedule;
 use crate::checkpoint::writer::{SnapshotWrite, WriteError};
 use crate::config::Settings;
@@ -40,7 +40,7 @@ pub(crate) struct Checkpointer {
     rates: BTreeMap<StreamId, RecordsPerSecond>,
     /// How far the sources of receivers are with the batches that are done.
     covered: Covered,
-    /// What of it is in no snapshot that is safe or being written.
+    /// What of it is in no snapshot that is safe or being written; nothing if positions do not wait for one.
     fresh: Covered,
     desks: Vec<Arc<dyn ReplayDesk>>,
 }
@@ -68,7 +68,7 @@ impl Checkpointer {
         settings: &Settings,
         nodes: &[Arc<dyn StreamNode>],
         zero: Time,
-        (directory, point): (CheckpointDir, Option<ResumePoint>),
+        Recovered { directory, point, done_by, .. }: Recovered,
         desks: Vec<Arc<dyn ReplayDesk>>,
     ) -> Self {
         let (rates, covered) =
@@ -89,7 +89,7 @@ impl Checkpointer {
                 None => schedule,
             },
             desk: Desk::Idle(directory),
-            done_by: DoneBy::of(nodes),
+            done_by,
             waiting: VecDeque::new(),
             rates: rates.into_iter().collect(),
             covered,
@@ -105,12 +105,12 @@ impl Checkpointer {
         // No snapshot of this run will have the batch.
         if !self.schedule.is_held() {
             self.covered.extend(&covered);
-            self.fresh.extend(&covered);
         }
         match self.done_by {
             // It is to be delivered again.
             DoneBy::Snapshot if self.schedule.is_held() => None,
             DoneBy::Snapshot => {
+                self.fresh.extend(&covered);
                 self.waiting.push_back((batch, report));
                 None
             }
@@ -146,11 +146,7 @@ impl Checkpointer {
             through,
             rates: self.rates.iter().map(|(stream, rate)| (*stream, *rate)).collect(),
             covered: self.covered.clone(),
-            announce: match self.done_by {
-                DoneBy::Snapshot => std::mem::take(&mut self.fresh),
-                // Their positions do not wait.
-                DoneBy::Mark => Covered::default(),
-            },
+            announce: std::mem::take(&mut self.fresh),
             desks: self.desks.clone(),
         };
         if let Desk::Idle(directory) = std::mem::replace(&mut self.desk, Desk::Closed) {

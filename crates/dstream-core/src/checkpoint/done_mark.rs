@@ -5,6 +5,7 @@
 //! taken for half a batch.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::FutureExt;
@@ -14,14 +15,40 @@ use crate::checkpoint::envelope;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::files::Files;
 use crate::input::Report;
+use crate::stream_node::StreamNode;
 use crate::time::Time;
+
+/// Who says that a batch is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DoneBy {
+    /// The snapshot that has it, for the program carries something from batch to batch.
+    Snapshot,
+    /// A mark of the log.
+    Mark,
+}
+
+impl DoneBy {
+    /// Of a program with these streams.
+    pub(super) fn of(nodes: &[Arc<dyn StreamNode>]) -> Self {
+        if nodes.iter().any(|node| node.memory().is_some()) { Self::Snapshot } else { Self::Mark }
+    }
+}
 
 /// What waits for the mark, and the mark that is being written.
 #[derive(Default)]
 pub(super) struct DoneMark {
     /// The earliest batch first.
     waiting: VecDeque<(Time, Report)>,
-    writing: Option<(Time, MarkWrite)>,
+    writing: Writing,
+}
+
+#[derive(Default)]
+enum Writing {
+    #[default]
+    Nothing,
+    Mark(Time, MarkWrite),
+    /// A mark could not be written. The context stops, and no other one is begun.
+    Failed,
 }
 
 type MarkWrite = BoxFuture<'static, Result<(), CheckpointError>>;
@@ -46,14 +73,20 @@ impl DoneMark {
         }
     }
 
-    pub(super) fn is_settled(&self) -> bool {
-        self.waiting.is_empty()
+    /// Whether a batch is done and not reported.
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
-    /// Begins to write the mark of the newest batch that waits, unless one is being written.
+    /// Whether all is marked that will be.
+    pub(super) fn is_settled(&self) -> bool {
+        self.waiting.is_empty() || matches!(self.writing, Writing::Failed)
+    }
+
+    /// Begins to write the mark of the newest batch that waits, unless one is being written, or could not be.
     pub(super) fn begin(&mut self, files: &Files) {
-        if let (None, Some((batch, _))) = (&self.writing, self.waiting.back()) {
-            self.writing = Some((*batch, write(files.clone(), *batch).boxed()));
+        if let (Writing::Nothing, Some((batch, _))) = (&self.writing, self.waiting.back()) {
+            self.writing = Writing::Mark(*batch, write(files.clone(), *batch).boxed());
         }
     }
 
@@ -62,11 +95,13 @@ impl DoneMark {
     /// # Cancellation
     /// Safe.
     pub(super) async fn written(&mut self) -> Result<(), (Time, CheckpointError)> {
-        let Some((batch, write)) = &mut self.writing else { return std::future::pending().await };
+        let Writing::Mark(batch, write) = &mut self.writing else { return std::future::pending().await };
         let batch = *batch;
-        let written = write.await;
-        self.writing = None;
-        written.map_err(|error| (batch, error))?;
+        if let Err(error) = write.await {
+            self.writing = Writing::Failed;
+            return Err((batch, error));
+        }
+        self.writing = Writing::Nothing;
         while let Some((_, report)) = self.waiting.pop_front_if(|(time, _)| *time <= batch) {
             report();
         }

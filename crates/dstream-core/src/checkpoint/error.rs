@@ -34,6 +34,16 @@ pub(crate) enum CheckpointError {
         /// The last failure.
         source: object_store::Error,
     },
+    /// A file that would be taken for what it is not could not be removed, as often as it was tried.
+    #[error("cannot remove {file} after {attempts} attempts: check permissions and connection, or remove it by hand")]
+    Remove {
+        /// The file.
+        file: String,
+        /// How often it was tried.
+        attempts: u32,
+        /// The last failure.
+        source: object_store::Error,
+    },
     /// What is there could not be listed.
     #[error("cannot list {directory}: check permissions and connection")]
     List {

@@ -111,12 +111,26 @@ impl Files {
 
     /// Removes a file that is not needed any more. False, with a warning, if that did not work; nothing is lost by it.
     pub(super) async fn removed(&self, file: &str) -> bool {
-        let result = self.location.delete(file).await;
+        let result = self.location.delete(&self.location.path(file)).await;
         if let Err(error) = &result {
             let file = self.show(file);
-            tracing::warn!(file, %error, "an old checkpoint file could not be removed; tried again after the next one");
+            tracing::warn!(file, %error, "a file that is not needed any more could not be removed; it is tried again later");
         }
         result.is_ok()
+    }
+
+    /// Removes a file that must not stay; that it is not there is as good.
+    pub(super) async fn remove(&self, file: &str) -> Result<(), CheckpointError> {
+        let path = self.location.path(file);
+        let mut attempts = 0;
+        loop {
+            let Err(source) = self.location.delete(&path).await else { return Ok(()) };
+            attempts += 1;
+            match RETRY.judge(attempts) {
+                Verdict::RetryIn(wait) => tokio::time::sleep(wait).await,
+                Verdict::GiveUp => return Err(CheckpointError::Remove { file: self.show(file), attempts, source }),
+            }
+        }
     }
 }
 

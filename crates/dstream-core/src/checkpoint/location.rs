@@ -83,9 +83,9 @@ impl Location {
         format!("{}/{file}", self.shown)
     }
 
-    /// Removes `file`; that it is not there is as good.
-    pub(crate) async fn delete(&self, file: &str) -> Result<(), object_store::Error> {
-        match self.store.delete(&self.path(file)).await {
+    /// Removes the file at `path`; that it is not there is as good.
+    pub(crate) async fn delete(&self, path: &StorePath) -> Result<(), object_store::Error> {
+        match self.store.delete(path).await {
             Err(object_store::Error::NotFound { .. }) => Ok(()),
             other => other,
         }

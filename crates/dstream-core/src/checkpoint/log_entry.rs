@@ -23,10 +23,10 @@ pub(crate) type LoggedBlocks = Vec<Vec<Bytes>>;
 
 /// The form in a file; fields are only ever added together with a new format.
 #[derive(Serialize, Deserialize)]
-struct Written {
+struct Written<Range> {
     batch_millis: i64,
     previous_millis: Option<i64>,
-    streams: Vec<(u32, Vec<Vec<Vec<u8>>>)>,
+    streams: Vec<(u32, Vec<Vec<Range>>)>,
 }
 
 impl LogEntry {
@@ -36,18 +36,15 @@ impl LogEntry {
     }
 
     pub(crate) fn encode(&self) -> Result<Bytes, CodecError> {
-        let written = |blocks: &LoggedBlocks| {
-            blocks.iter().map(|ranges| ranges.iter().map(|range| range.to_vec()).collect()).collect()
-        };
         codec::encode(&Written {
             batch_millis: self.batch.as_millis(),
             previous_millis: self.previous.map(Time::as_millis),
-            streams: self.streams.iter().map(|(stream, all)| (stream.number(), written(all))).collect(),
+            streams: self.streams.iter().map(|(stream, blocks)| (stream.number(), borrowed(blocks))).collect(),
         })
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
-        let Written { batch_millis, previous_millis, streams } = codec::decode(bytes)?;
+        let Written::<Vec<u8>> { batch_millis, previous_millis, streams } = codec::decode(bytes)?;
         let blocks = |blocks: Vec<Vec<Vec<u8>>>| {
             blocks.into_iter().map(|ranges| ranges.into_iter().map(Bytes::from).collect()).collect()
         };
@@ -57,6 +54,10 @@ impl LogEntry {
             streams: streams.into_iter().map(|(stream, all)| (StreamId::new(stream), blocks(all))).collect(),
         })
     }
+}
+
+fn borrowed(blocks: &LoggedBlocks) -> Vec<Vec<&[u8]>> {
+    blocks.iter().map(|ranges| ranges.iter().map(AsRef::as_ref).collect()).collect()
 }
 
 /// Names the file of an entry, as in `batch-1431612280000`: the batch time in milliseconds.
@@ -79,18 +80,18 @@ impl fmt::Display for BatchName {
 
 /// The entries that can be relied upon, the earliest first: those up to the first that is damaged, or before which one is
 /// missing. Entries before and at `safe` may be missing, since they were removed, or damaged.
-pub(crate) fn unbroken(found: Vec<(Time, Option<LogEntry>)>, safe: Option<Time>) -> Vec<LogEntry> {
+pub(crate) fn unbroken(found: Vec<(Time, Option<LogEntry>)>, safe: Time) -> Vec<LogEntry> {
     let mut entries: Vec<LogEntry> = Vec::new();
     for (batch, entry) in found {
         let Some(entry) = entry else {
-            if safe.is_some_and(|safe| batch <= safe) {
+            if batch <= safe {
                 continue;
             }
             break;
         };
-        let follows = entry.previous.is_none_or(|previous| {
-            safe.is_some_and(|safe| previous <= safe) || entries.last().is_some_and(|last| last.batch == previous)
-        });
+        let follows = entry
+            .previous
+            .is_none_or(|previous| previous <= safe || entries.last().is_some_and(|last| last.batch == previous));
         if !follows {
             break;
         }
@@ -115,7 +116,7 @@ mod tests {
 
     fn kept(found: &[LogEntry], safe: i64) -> Vec<i64> {
         let found = found.iter().map(|entry| (entry.batch, Some(entry.clone()))).collect();
-        unbroken(found, Some(at(safe))).iter().map(|entry| entry.batch.as_millis()).collect()
+        unbroken(found, at(safe)).iter().map(|entry| entry.batch.as_millis()).collect()
     }
 
     #[test]
@@ -136,10 +137,10 @@ mod tests {
         assert_eq!(kept(&chain, 1), Vec::<i64>::new(), "the batch of 2 is missing");
         assert_eq!(kept(&[chain[0].clone(), chain[2].clone(), chain[3].clone()], 2), [3]);
         let damaged = vec![(at(3), Some(chain[0].clone())), (at(4), None), (at(7), Some(chain[2].clone()))];
-        assert_eq!(unbroken(damaged, Some(at(2))), [chain[0].clone()]);
+        assert_eq!(unbroken(damaged, at(2)), [chain[0].clone()]);
         let damaged = vec![(at(3), None), (at(4), Some(chain[1].clone())), (at(7), Some(chain[2].clone()))];
-        assert_eq!(unbroken(damaged, Some(at(3))), chain[1..3], "what the snapshot has is not missed");
-        assert_eq!(unbroken(vec![(at(1), Some(entry(1, None)))], None), [entry(1, None)]);
+        assert_eq!(unbroken(damaged, at(3)), chain[1..3], "what the snapshot has is not missed");
+        assert_eq!(kept(&[entry(1, None)], 0), [1], "nothing was before the first one");
     }
 
     proptest! {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::block::StreamId;
-use crate::checkpoint::batch_log::{BatchLog, DoneBy};
+use crate::checkpoint::batch_log::BatchLog;
 use crate::checkpoint::covered::Covered;
 use crate::checkpoint::directory::{CheckpointDir, Snapshot};
+use crate::checkpoint::done_mark::DoneBy;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::fingerprint::Fingerprint;
 use crate::checkpoint::log_reading::{self, LeftEntries};
@@ -32,13 +33,14 @@ pub(crate) struct Recovered {
     pub(crate) point: Option<ResumePoint>,
     /// The batch log; `None` if no receiver can read its ranges again.
     pub(crate) log: Option<LeftEntries>,
+    pub(super) done_by: DoneBy,
 }
 
 impl Recovered {
     /// The log that is gone on with.
-    pub(crate) fn begin_log(&self, control: Arc<Control>, nodes: &[Arc<dyn StreamNode>]) -> Option<BatchLog> {
+    pub(crate) fn begin_log(&self, control: Arc<Control>) -> Option<BatchLog> {
         let kept = self.log.as_ref()?.kept.clone();
-        Some(BatchLog::new(self.directory.files().clone(), control, kept, self.point.is_some(), DoneBy::of(nodes)))
+        Some(BatchLog::new(self.directory.files().clone(), control, kept, self.point.is_some(), self.done_by))
     }
 
     /// The entries that are to be replaced by what is claimed of them; `None` if no batch is unfinished.
@@ -97,15 +99,16 @@ pub(crate) async fn recover(
         }
         point => point?,
     };
+    let done_by = DoneBy::of(nodes);
     let log = match logging {
         Logging::Batches => {
             let through = point.as_ref().map(|point| point.through);
-            let left = log_reading::read(directory.files(), through, DoneBy::of(nodes)).await;
+            let left = log_reading::read(directory.files(), through, done_by).await;
             Some(left.map_err(|error| unusable(&place, error))?)
         }
         Logging::Nothing => None,
     };
-    Ok(Some(Recovered { directory, point, log }))
+    Ok(Some(Recovered { directory, point, log, done_by }))
 }
 
 /// Memories that were restored in part begin anew as well.

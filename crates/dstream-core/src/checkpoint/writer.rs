@@ -73,7 +73,7 @@ impl SnapshotWrite {
         }
         let record = Record::new(self.identity, self.through, memories, self.rates.into_iter(), self.covered);
         let payload = record.encode()?;
-        announce(&self.desks, &draft.name(&payload), &self.announce).await;
+        announce(&self.desks, || draft.name(&payload), &self.announce).await;
         draft.publish(payload).await?;
         Ok(())
     }
@@ -89,14 +89,17 @@ impl SnapshotWrite {
     }
 }
 
-/// Lets receivers prepare for the snapshot `name`. One that takes too long, or cannot, only finds out later that its positions are
-/// behind the snapshot.
-async fn announce(desks: &[Arc<dyn ReplayDesk>], name: &str, through: &Covered) {
-    let told = desks.iter().filter_map(|desk| {
-        let ranges = through.of(desk.stream());
-        (!ranges.is_empty()).then(|| desk.prepare(name, ranges))
-    });
-    if tokio::time::timeout(PREPARE_AT_MOST, join_all(told)).await.is_err() {
+/// Lets receivers prepare for the snapshot `name`, which is asked for if there is anything to tell. One that takes too long, or
+/// cannot, only finds out later that its positions are behind the snapshot.
+async fn announce(desks: &[Arc<dyn ReplayDesk>], name: impl FnOnce() -> String, through: &Covered) {
+    let told = desks.iter().map(|desk| (desk, through.of(desk.stream())));
+    let told: Vec<_> = told.filter(|(_, ranges)| !ranges.is_empty()).collect();
+    if told.is_empty() {
+        return;
+    }
+    let name = name();
+    let prepared = told.into_iter().map(|(desk, ranges)| desk.prepare(&name, ranges));
+    if tokio::time::timeout(PREPARE_AT_MOST, join_all(prepared)).await.is_err() {
         tracing::warn!(
             snapshot = name,
             "receivers took too long to prepare for a checkpoint; it is written all the same"

@@ -14,7 +14,7 @@ use dstream_core::{
 
 use crate::support::fresh_dir::FreshDir;
 use crate::support::runs::every_two_seconds;
-use crate::support::{Fault, Number, Rig, SECOND, Seeing, Seen, Source, Span, TestReceiver, in_time};
+use crate::support::{Fault, Number, Rig, SECOND, Seeing, Seen, Source, Span, TestReceiver, UNSPEAKABLE, in_time};
 
 /// Dead letters in memory: number and error of each. Refuses the first few.
 #[derive(Debug)]
@@ -533,6 +533,44 @@ async fn a_stream_that_leaves_none_out_stops_the_context_beside_one_that_does() 
     let text = error_chain(&in_time(rig.ctx.await_termination()).await.unwrap_err());
     assert!(text.ends_with("no order 4711"), "{text}");
     assert_eq!((source.processed().len(), strict.processed().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_search_that_comes_upon_a_stream_that_leaves_none_out_leaves_nothing_of_its_probes_behind() {
+    let rig = Rig::with(|builder| builder.batch_attempts(1));
+    let (source, strict) = (Source::new(Fault::None), Source::new(Fault::None));
+    let both = stream(&rig, &source, skip()).union(&strict.stream(&rig.ctx, "strict"));
+    let kept = both.map(|n| n).remember_for(SECOND * 60);
+    let attempts = AtomicU32::new(0);
+    kept.filter(|_| false).union(&both).foreach_rdd(move |rdd, _| {
+        // All that is kept is computed before anything fails.
+        rdd.count()?;
+        let bad = if attempts.fetch_add(1, Ordering::SeqCst) == 0 { 17 } else { 4_711 };
+        Ok(rdd.for_each_partition(move |rows| rows.for_each(|n| assert_ne!(n, bad, "no order {n}")))?)
+    });
+    rig.ctx.start().await.unwrap();
+    source.put(Span(10, 20)).await;
+    strict.put(Span(4_710, 4_713)).await;
+    rig.clock.advance(SECOND);
+    let text = error_chain(&in_time(rig.ctx.await_termination()).await.unwrap_err());
+    assert!(text.contains("no order 17"), "{text}");
+    let at = dstream_core::Time::from_millis;
+    assert_eq!(kept.slice(at(0), at(1_000)).unwrap(), []);
+    assert_eq!((source.processed(), strict.processed()), (vec![], vec![]));
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_back_for_its_letter_stops_the_context_with_the_reason() {
+    let (rig, source, letters) = (Rig::new(), Source::new(Fault::None), Letters::new(0));
+    stream(&rig, &source, dead_letter(&letters))
+        .map(|n| if n == UNSPEAKABLE.0 { panic!("no such order") } else { n })
+        .foreach_rdd(|rdd, _| Ok(rdd.count().map(drop)?));
+    rig.ctx.start().await.unwrap();
+    source.put(Span(UNSPEAKABLE.0 - 1, UNSPEAKABLE.0 + 1)).await;
+    rig.clock.advance(SECOND);
+    let text = error_chain(&in_time(rig.ctx.await_termination()).await.unwrap_err());
+    assert!(text.contains("could not be read back: panicked") && text.contains("this number has no name"), "{text}");
+    assert_eq!((source.processed(), letters.numbers()), (vec![], vec![]));
 }
 
 #[tokio::test]

@@ -122,6 +122,23 @@ async fn a_directory_whose_writing_is_broken_off_has_no_mark_until_the_batch_run
 }
 
 #[tokio::test]
+async fn what_a_crash_left_of_a_write_goes_whatever_characters_the_name_of_the_directory_has() {
+    let scratch = Scratch::new("text-swept");
+    for _ in 0..2 {
+        let rig = Rig::new();
+        rig.ctx.queue_stream([vec![1]]).repartition(1).save_as_text_files(&scratch.at("a~b c#d"), "");
+        rig.ctx.start().await.unwrap();
+        rig.batch().await;
+        rig.ctx.stop(StopMode::Graceful).await.unwrap();
+        // The store writes some characters of the name in another way.
+        let directory = fs::read_dir(&scratch.0).unwrap().next().unwrap().unwrap().path();
+        let names: Vec<String> = files(&directory).into_keys().collect();
+        assert_eq!(names, ["_SUCCESS", "part-00000"]);
+        fs::write(directory.join("part-00000#1"), "half a").unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_place_that_cannot_be_written_fails_the_batch_with_its_name() {
     let scratch = Scratch::new("text-refused");
     fs::write(scratch.at("file"), "in the way").unwrap();

@@ -39,10 +39,18 @@ impl BlockRecord for Number {
     fn decode(bytes: Bytes) -> Result<Self, BoxError> {
         decode_data(&bytes).map(Self)
     }
+
+    fn describe(&self) -> Option<String> {
+        assert_ne!(*self, UNSPEAKABLE, "this number has no name");
+        None
+    }
 }
 
 /// A record that cannot leave the memory.
 pub const UNWRITABLE: Number = Number(u64::MAX);
+
+/// A record that cannot be described.
+pub const UNSPEAKABLE: Number = Number(u64::MAX - 1);
 
 /// The numbers from `0` to `1`, exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
