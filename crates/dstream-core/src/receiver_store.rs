@@ -67,6 +67,13 @@ impl<R: BlockRecord, M: BlockRange> ReceiverStore<R, M> {
         Deposit::new(budget, reserved.unwrap_or_default())
     }
 
+    /// Whether less than a quarter of the memory budget is free. A receiver may ask for smaller pages then: what a page takes until it is
+    /// stored comes on top of the budget.
+    pub fn is_memory_scarce(&self) -> bool {
+        let budget = &self.intake.budget;
+        budget.free() < budget.limit() / 4
+    }
+
     /// Waits for room for as many of `records`, from the first on, as may be stored at once: no more than the rate limit lets come in a
     /// second, no more bytes than the deposit and the free memory hold (or a sixteenth of the budget, if there is no deposit and less is
     /// free), at least one. While there is a rate limit, the deposit is given back first. The room is for exactly these; the next call, for the rest, goes by the limits as they are then.

@@ -28,6 +28,7 @@ pub mod cursor;
 pub mod expand;
 pub(crate) mod fan_out;
 pub mod flow;
+mod page_size;
 pub mod poll;
 pub(crate) mod polling;
 pub mod registration;

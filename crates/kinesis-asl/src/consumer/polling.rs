@@ -13,11 +13,12 @@ use tokio::time::Instant;
 use crate::api::{KinesisApi, NextPage, Page, RawRecord, ShardIterator};
 use crate::consumer::budget::SharedBudget;
 use crate::consumer::cursor::Cursor;
+use crate::consumer::page_size::PageSize;
 use crate::consumer::poll::{PollPace, Read};
 use crate::consumer::source::{Delivery, Got};
 use crate::consumer::start::Start;
 use crate::consumer::trouble::{Trouble, Troubles};
-use crate::limits::{ITERATOR_RENEWAL, RECORDS_PER_READ};
+use crate::limits::ITERATOR_RENEWAL;
 use crate::sequence::SequenceNumber;
 use crate::shard::ShardId;
 
@@ -28,6 +29,7 @@ pub(crate) struct Polling {
     iterator: Option<(ShardIterator, Instant)>,
     budget: Arc<SharedBudget>,
     pace: PollPace,
+    page_size: PageSize,
     troubles: Troubles,
     rng: StdRng,
     not_before: Instant,
@@ -41,6 +43,7 @@ impl Polling {
             iterator: None,
             budget,
             pace: PollPace::new(idle),
+            page_size: PageSize::FULL,
             troubles: Troubles::default(),
             rng: StdRng::seed_from_u64(seed),
             not_before: Instant::now(),
@@ -73,7 +76,7 @@ impl Polling {
         since: Instant,
     ) -> Result<Got, ServiceError> {
         let asked = Instant::now();
-        match api.next_page(&self.shard, &iterator, RECORDS_PER_READ).await {
+        match api.next_page(&self.shard, &iterator, self.page_size.limit()).await {
             Ok(page) => Ok(self.on_page(page, asked)),
             Err(error) if error.kind == ServiceErrorKind::ExpiredIterator => Ok(Got::Renewed),
             Err(error) => {
@@ -102,6 +105,11 @@ impl Polling {
 
     pub(crate) fn wait_after(&mut self, trouble: Trouble) {
         self.not_before = Instant::now() + self.troubles.pause(trouble, &mut self.rng);
+    }
+
+    /// The size of the next page, from what the one before was like.
+    pub(crate) fn set_page_size(&mut self, size: impl FnOnce(PageSize) -> PageSize) {
+        self.page_size = size(self.page_size);
     }
 
     pub(crate) fn is_open(&self) -> bool {

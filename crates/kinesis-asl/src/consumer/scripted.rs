@@ -41,6 +41,7 @@ pub(crate) struct Scripted {
 #[derive(Default)]
 struct State {
     asked: Vec<(Asked, Instant)>,
+    limits: Vec<u16>,
     pages: VecDeque<Result<Page, ServiceError>>,
     subscriptions: VecDeque<Result<Vec<Told>, ServiceError>>,
     found: VecDeque<Result<Option<RegisteredConsumer>, ServiceError>>,
@@ -91,6 +92,11 @@ impl Scripted {
         state.asked.iter().filter(|(asked, _)| counts(asked)).map(|(_, at)| *at).collect()
     }
 
+    /// How many records each page was asked for with.
+    pub(crate) fn limits(&self) -> Vec<u16> {
+        self.lock().limits.clone()
+    }
+
     /// At which places iterators or subscriptions were asked for.
     pub(crate) fn places(&self) -> Vec<Place> {
         let place = |asked: Asked| match asked {
@@ -116,9 +122,13 @@ impl KinesisApi for Scripted {
         Ok(ShardIterator("opened".to_owned()))
     }
 
-    async fn next_page(&self, _shard: &ShardId, iterator: &ShardIterator, _limit: u16) -> Result<Page, ServiceError> {
+    async fn next_page(&self, _shard: &ShardId, iterator: &ShardIterator, limit: u16) -> Result<Page, ServiceError> {
         self.note(Asked::Page(iterator.0.clone()));
-        let page = self.lock().pages.pop_front();
+        let page = {
+            let mut state = self.lock();
+            state.limits.push(limit);
+            state.pages.pop_front()
+        };
         match page {
             Some(page) => page,
             None => std::future::pending().await,

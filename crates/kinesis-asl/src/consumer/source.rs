@@ -5,6 +5,7 @@ use kinesis_endpoint::ServiceError;
 use crate::api::{KinesisApi, RawRecord};
 use crate::consumer::cursor::Gap;
 use crate::consumer::fan_out::FanOut;
+use crate::consumer::page_size::PageSize;
 use crate::consumer::polling::Polling;
 use crate::consumer::trouble::Trouble;
 use crate::sequence::SequenceNumber;
@@ -55,6 +56,14 @@ impl Source {
         match self {
             Self::Polling(polling) => polling.wait_after(trouble),
             Self::FanOut(fan_out) => fan_out.wait_after(trouble),
+        }
+    }
+
+    /// The size of the next page, from that of the one before. What a subscription sends is for the service to say.
+    pub(crate) fn set_page_size(&mut self, size: impl FnOnce(PageSize) -> PageSize) {
+        match self {
+            Self::Polling(polling) => polling.set_page_size(size),
+            Self::FanOut(_) => {}
         }
     }
 

@@ -17,6 +17,7 @@ use crate::checkpoint::tracker::ProgressTracker;
 use crate::consumer::arrival_lag;
 use crate::consumer::board::Doing;
 use crate::consumer::expand::Expander;
+use crate::consumer::page_size::PageSize;
 use crate::consumer::retrieval::OnExpired;
 use crate::consumer::settings::ReaderSettings;
 use crate::consumer::source::{Delivery, Got, Source};
@@ -173,6 +174,8 @@ impl<A: KinesisApi + ?Sized> ShardConsumer<A> {
         let deposit = self.sink.deposit(cost);
         let goes_on = page.end.is_none() && deposit.bytes() >= cost;
         let Reader { source, expander, ahead, .. } = reader;
+        let (records, scarce) = (page.records.len(), self.sink.is_memory_scarce());
+        source.set_page_size(|size| if scarce { size.small(records, cost) } else { PageSize::FULL });
         let (sink, tracker, board) = (&self.sink, &self.tracker, &*self.settings.board);
         let storing = Storing { sink, tracker, board, shard: self.shard(), holding: self.holding };
         let (expanding, newest) = (expander.clone(), page.records.last().and_then(|raw| raw.arrival));

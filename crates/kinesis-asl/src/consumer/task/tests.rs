@@ -7,10 +7,11 @@ use dstream_core::testing::{StoreProbe, receiver_store};
 use kpl_deagg::RangePolicy;
 
 use super::*;
+use crate::api::Page;
 use crate::checkpoint::progress::CheckpointAfter;
 use crate::config::Tuning;
 use crate::consumer::board::ReadingBoard;
-use crate::consumer::scripted::{Asked, Scripted, page};
+use crate::consumer::scripted::{Asked, Scripted, page, record};
 use crate::origin::Origin;
 
 type Probe = StoreProbe<KinesisRecord, SequenceRange>;
@@ -118,6 +119,24 @@ async fn a_reader_that_waits_for_memory_says_so_and_fetches_nothing_more_meanwhi
         assert_eq!((rig.taken(), rig.pages_asked_for()), (3, 3));
         a_while().await;
         assert_eq!((rig.doing(), rig.taken()), (Doing::Reading, 3));
+    };
+    reading(&rig.consumer, look).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_are_small_while_memory_is_scarce_and_full_again_when_it_is_free() {
+    const LARGE: usize = 10_000;
+    let large =
+        |numbers: &[u64]| Page { records: numbers.iter().map(|n| record(*n, LARGE)).collect(), ..page(&[], "next", 9) };
+    let stream = Scripted::pages([large(&[1]), large(&[2, 3, 4]), large(&[5]), large(&[6])].map(Ok));
+    // Memory for a bit more than four of them.
+    let rig = Rig::new(stream, 4 * LARGE / record_cost() + 10);
+    let look = async {
+        a_while().await;
+        assert_eq!(rig.stream.limits()[..3], [10_000, 10_000, 197]);
+        assert_eq!(rig.taken(), 4);
+        a_while().await;
+        assert_eq!(rig.stream.limits()[3..], [10_000, 10_000]);
     };
     reading(&rig.consumer, look).await;
 }
