@@ -308,9 +308,7 @@ impl WorkerHub {
         for Stream { spec, scope, .. } in opened.streams.iter().map(|stream| &**stream) {
             info!(worker = %me, application = %self.config.application, stream = %spec.name, %scope, "worker starts");
         }
-        // Those of streams with AT_TIMESTAMP are told below.
-        let unresolved =
-            Unresolved { latest: Timestamp::from_millis(self.clock.now().as_millis()), at_timestamp: None };
+        let unresolved = Unresolved { latest: Timestamp::from_millis(self.clock.now().as_millis()) };
         let policy = LeasePolicy {
             limits: TakeLimits { failover: tuning.failover, max_leases: tuning.max_leases },
             hand_over_within: tuning.failover * PATIENCE_WITH_OWNERS + tuning.checkpoint_interval * BATCHES_TO_FINISH,
