@@ -6,7 +6,7 @@ use std::time::Duration;
 use dstream_core::{Claim, Leftover};
 #[cfg(any(test, feature = "test-util"))]
 use futures::future::BoxFuture;
-use kpl_deagg::{HashKeyRange, RangePolicy};
+use kpl_deagg::RangePolicy;
 use tracing::warn;
 
 use super::WorkerHub;
@@ -21,7 +21,6 @@ use crate::lease::lease::WorkerId;
 use crate::origin::Origin;
 use crate::range::SequenceRange;
 use crate::record::KinesisRecord;
-use crate::shard::ShardId;
 use crate::worker::seats::SeatId;
 use crate::worker::task::Request;
 
@@ -109,39 +108,25 @@ impl WorkerHub {
         let (spec, api) =
             services.stream_of(&range.shard).ok_or_else(|| RereadError::NotRead { range: range.clone() })?;
         let policy = self.config.tuning.range_policy;
-        let hash_range = match policy {
-            RangePolicy::KeepAll => None,
-            _ => self.hash_range_of(&range.shard).await,
-        };
         let expander = Expander {
             shard: range.shard.clone(),
             origin: Arc::new(Origin::new(&spec.name, &range.shard)),
-            hash_range,
+            hash_range: None,
             policy,
             processed: None,
         };
         let (budget, retry) = (spec.reading.budgets.of(&range.shard), spec.reading.reread);
-        let read = RangeReader { api: &*api, range, expander, budget, retry }.read().await;
-        match read {
+        let mut reader = RangeReader { api: &*api, range, expander, budget, retry };
+        if policy != RangePolicy::KeepAll {
+            reader.expander.hash_range = reader.hash_range(&*services.opening.store).await?;
+        }
+        match reader.read().await {
             Err(error @ RereadError::Expired { .. }) if spec.reading.on_expired == OnExpired::Continue => {
                 self.reading.board.on_loss(&range.shard);
                 warn!(%error, "going on without them");
                 Ok(Vec::new())
             }
             read => read,
-        }
-    }
-
-    /// A shard's part of the hash key space as its lease says it, by which aggregates were taken apart at the first read.
-    async fn hash_range_of(&self, shard: &ShardId) -> Option<HashKeyRange> {
-        let services = self.services.get()?;
-        match services.opening.store.get(shard).await {
-            Ok(lease) => lease.and_then(|lease| lease.hash_range),
-            // If records were left out by it, their number differs, and that is an error of its own.
-            Err(error) => {
-                warn!(%shard, %error, "the lease could not be read; aggregates are taken apart without the shard's hash range");
-                None
-            }
         }
     }
 }
