@@ -4,6 +4,7 @@
 //! prepares table and leases; when all registered receivers have joined, the worker's task starts; the last to leave waits
 //! for its end.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -107,6 +108,8 @@ struct HubState {
     registered: Vec<KinesisConfig>,
     policies: Policies,
     joined: Vec<Joined>,
+    /// Those that have begun to leave, whether or not they have.
+    leaving: BTreeSet<SeatId>,
     left: usize,
     /// What an earlier run left to each seat.
     leftovers: Vec<(SeatId, Leftover<SequenceRange>)>,
@@ -243,6 +246,8 @@ impl WorkerHub {
     /// # Cancellation
     /// The leases are released all the same; the task is then not waited for.
     pub async fn leave(&self, seat: SeatId) -> Result<(), KinesisError> {
+        // Before the task hears of it: what is not answered from now on is not for a panic.
+        self.lock().leaving.insert(seat);
         let unwritten = self.ask(|reply| Request::Leave(seat, reply)).await.unwrap_or_default();
         let last = {
             let mut state = self.lock();

@@ -53,7 +53,8 @@ impl WorkerHub {
     /// at most; a shard of which it is not known by then counts as somebody else's.
     ///
     /// # Errors
-    /// [`KinesisError::WorkerPanicked`] when the worker has ended.
+    /// [`KinesisError::StoppedWhileStarting`] when the seat leaves before that is known; [`KinesisError::WorkerPanicked`] when the worker
+    /// has ended otherwise.
     ///
     /// # Cancellation
     /// Safe: what would have been claimed is then nobody's until the leases are given up.
@@ -68,7 +69,14 @@ impl WorkerHub {
         // The task starts with the last receiver. The hub holds the sender, so this ends only when it is so far.
         let _ = self.running.subscribe().wait_for(|running| *running).await;
         let answer = self.ask(|reply| Request::Claim(seat, unfinished, reply)).await;
-        answer.ok_or_else(|| KinesisError::WorkerPanicked { application: self.config.application.clone() })
+        answer.ok_or_else(|| {
+            let application = self.config.application.clone();
+            if self.lock().leaving.contains(&seat) {
+                KinesisError::StoppedWhileStarting { application }
+            } else {
+                KinesisError::WorkerPanicked { application }
+            }
+        })
     }
 
     /// A snapshot of this name that covers these ranges is about to be published: their positions are written beside the checkpoints of

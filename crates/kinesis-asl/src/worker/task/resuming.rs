@@ -23,7 +23,7 @@ const LOOKS_PER_FAILOVER: u32 = 8;
 /// A seat that waits to hear which ranges are its own.
 #[derive(Debug)]
 pub(super) struct WaitingClaim {
-    seat: SeatId,
+    pub(super) seat: SeatId,
     ranges: Vec<SequenceRange>,
     deadline: Instant,
     answer: oneshot::Sender<Vec<Claim<SequenceRange>>>,
