@@ -56,7 +56,7 @@ impl WorkerTask {
         };
         self.shards.insert(shard.clone(), HeldShard { lease, holding, seat, start: None, phase });
         match prepared {
-            Some(name) => self.ops.look_up(shard, holding, name, self.settings.snapshots.clone()),
+            Some(name) => self.ask_for_snapshot(name, shard, holding),
             None => self.begin(&shard, holding),
         }
     }
