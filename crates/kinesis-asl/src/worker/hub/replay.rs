@@ -33,7 +33,8 @@ pub(super) fn snapshots() -> SnapshotLookup {
 }
 
 impl WorkerHub {
-    /// The settings that all receivers of this worker share.
+    /// The settings that all receivers of this worker share: for tests.
+    #[cfg(any(test, feature = "test-util"))]
     #[must_use]
     pub fn config(&self) -> &KinesisConfig {
         &self.config
