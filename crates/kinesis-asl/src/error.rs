@@ -52,6 +52,15 @@ pub enum KinesisError {
         /// The shards.
         shards: Vec<ShardId>,
     },
+    /// The application was stopped before it was known which of the batches of an earlier run are this process's to run again. They
+    /// are left for the next start.
+    #[error(
+        "application '{application}' was stopped while it started; what an earlier run left unfinished is left for the next start"
+    )]
+    StoppedWhileStarting {
+        /// The application.
+        application: String,
+    },
     /// The task that owns the leases panicked: a defect of this crate.
     #[error("the worker of application '{application}' panicked; please report it with the log")]
     WorkerPanicked {

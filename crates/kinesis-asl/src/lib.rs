@@ -6,7 +6,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`input_dstream`](KinesisInputDStream) | the builder that programs use |
-//! | [`sequence`], [`position`], [`shard`], [`record`](KinesisRecord), [`range`](SequenceRange) | values |
+//! | [`sequence`], [`position`], [`shard`], [`record`](KinesisRecord), [`range`](SequenceRange), [`origin`], [`stream_identity`], [`stream_key`] | values |
 //! | [`lease`] | who reads which shard: pure rules, the table, writes that recognise themselves |
 //! | [`consumer`] | reading one shard |
 //! | [`checkpoint`] | how far a shard may be checkpointed |

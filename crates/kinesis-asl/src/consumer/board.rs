@@ -20,6 +20,8 @@ const CAUGHT_UP: i64 = 5_000;
 /// What a shard's reader is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doing {
+    /// It is being found out whether the snapshot that its lease names was published, which says where it begins.
+    LookingForSnapshot,
     /// A shard that it came from is not processed to its end.
     WaitingForParents,
     /// It has no iterator or subscription yet.
@@ -35,6 +37,9 @@ pub enum Doing {
 impl fmt::Display for Doing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::LookingForSnapshot => f.write_str(
+                "looking whether the snapshot that its lease names was published in the checkpoint directory",
+            ),
             Self::WaitingForParents => f.write_str("waiting for its parents to be processed"),
             Self::Opening => f.write_str("opening its iterator or subscription"),
             Self::Reading => f.write_str("waiting for an answer"),
@@ -276,6 +281,7 @@ mod tests {
     #[test]
     fn each_reason_has_words_of_its_own() {
         let doings = [
+            Doing::LookingForSnapshot,
             Doing::WaitingForParents,
             Doing::Opening,
             Doing::Reading,

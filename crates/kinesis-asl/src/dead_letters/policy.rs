@@ -114,13 +114,12 @@ pub(crate) fn core_policy(
         }
         DeadLetterTarget::Custom(letters) => letters,
     };
-    let (stream, application) = (config.stream.clone(), config.application.clone());
-    Ok(dstream_core::OnFailedRecord::DeadLetter(Arc::new(Addressed { stream, application, letters })))
+    let application = config.application.clone();
+    Ok(dstream_core::OnFailedRecord::DeadLetter(Arc::new(Addressed { application, letters })))
 }
 
 /// Adds to a letter what the core does not know.
 struct Addressed {
-    stream: String,
     application: String,
     letters: Arc<dyn DeadLetters>,
 }
@@ -129,7 +128,8 @@ struct Addressed {
 impl dstream_core::DeadLetters<KinesisRecord> for Addressed {
     async fn put(&self, letter: DeadLetter<'_, KinesisRecord>) -> Result<(), BoxError> {
         let DeadLetter { record, batch, attempts, error, .. } = letter;
-        let letter = Letter { stream: &self.stream, application: &self.application, record, batch, attempts, error };
+        let stream = record.stream();
+        let letter = Letter { stream, application: &self.application, record, batch, attempts, error };
         self.letters.put(&letter).await
     }
 }

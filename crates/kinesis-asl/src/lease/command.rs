@@ -65,15 +65,14 @@ pub enum Reading {
 pub struct Unresolved {
     /// For LATEST: when this worker started.
     pub latest: Timestamp,
-    /// For AT_TIMESTAMP: the application's own, if it has one.
-    pub at_timestamp: Option<Timestamp>,
 }
 
 impl Unresolved {
-    pub(super) fn moment_for(self, lease: &Lease) -> Option<Timestamp> {
+    /// `at_timestamp`: what stands for AT_TIMESTAMP in the lease's stream, if the application begins it so.
+    pub(super) fn moment_for(self, lease: &Lease, at_timestamp: Option<Timestamp>) -> Option<Timestamp> {
         match (lease.checkpoint, lease.start_at) {
             (Checkpoint::Latest, None) => Some(self.latest),
-            (Checkpoint::AtTimestamp, None) => self.at_timestamp,
+            (Checkpoint::AtTimestamp, None) => at_timestamp,
             _ => None,
         }
     }

@@ -4,6 +4,7 @@
 //! prepares table and leases; when all registered receivers have joined, the worker's task starts; the last to leave waits
 //! for its end.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -107,6 +108,8 @@ struct HubState {
     registered: Vec<KinesisConfig>,
     policies: Policies,
     joined: Vec<Joined>,
+    /// Those that have begun to leave, whether or not they have.
+    leaving: BTreeSet<SeatId>,
     left: usize,
     /// What an earlier run left to each seat.
     leftovers: Vec<(SeatId, Leftover<SequenceRange>)>,
@@ -243,6 +246,8 @@ impl WorkerHub {
     /// # Cancellation
     /// The leases are released all the same; the task is then not waited for.
     pub async fn leave(&self, seat: SeatId) -> Result<(), KinesisError> {
+        // Before the task hears of it: what is not answered from now on is not for a panic.
+        self.lock().leaving.insert(seat);
         let unwritten = self.ask(|reply| Request::Leave(seat, reply)).await.unwrap_or_default();
         let last = {
             let mut state = self.lock();
@@ -308,9 +313,7 @@ impl WorkerHub {
         for Stream { spec, scope, .. } in opened.streams.iter().map(|stream| &**stream) {
             info!(worker = %me, application = %self.config.application, stream = %spec.name, %scope, "worker starts");
         }
-        // Those of streams with AT_TIMESTAMP are told below.
-        let unresolved =
-            Unresolved { latest: Timestamp::from_millis(self.clock.now().as_millis()), at_timestamp: None };
+        let unresolved = Unresolved { latest: Timestamp::from_millis(self.clock.now().as_millis()) };
         let policy = LeasePolicy {
             limits: TakeLimits { failover: tuning.failover, max_leases: tuning.max_leases },
             hand_over_within: tuning.failover * PATIENCE_WITH_OWNERS + tuning.checkpoint_interval * BATCHES_TO_FINISH,

@@ -43,8 +43,7 @@ pub(crate) enum Done {
     CleanedUp(Arc<str>, Result<usize, ServiceError>),
     StreamOpened(Box<Result<Stream, KinesisError>>),
     LookedUp {
-        shard: ShardId,
-        holding: Holding,
+        name: String,
         published: Published,
     },
 }
@@ -53,8 +52,8 @@ pub(crate) enum Done {
 /// connections; at 10 ms a write, this many renew 10 000 leases in under 2 s.
 const WRITES_AT_ONCE: usize = 64;
 
-/// Calls under way. Bounded by construction: one listing, one write and one look for a snapshot for each held or wanted lease; for
-/// each stream one synchronisation, one cleanup, one look whether it exists.
+/// Calls under way. Bounded by construction: one listing, one write for each held or wanted lease, one look for each snapshot that
+/// leases name; for each stream one synchronisation, one cleanup, one look whether it exists.
 pub(crate) struct Ops {
     store: Arc<dyn LeaseStore>,
     turns: Arc<Semaphore>,
@@ -133,11 +132,11 @@ impl Ops {
         }));
     }
 
-    /// Finds out whether a snapshot was published, for a lease that names it.
-    pub(crate) fn look_up(&self, shard: ShardId, holding: Holding, name: String, lookup: SnapshotLookup) {
+    /// Finds out whether a snapshot was published, for the leases that name it.
+    pub(crate) fn look_up(&self, name: String, lookup: SnapshotLookup) {
         self.running.push(Box::pin(async move {
             let published = lookup.look(&name).await;
-            Done::LookedUp { shard, holding, published }
+            Done::LookedUp { name, published }
         }));
     }
 

@@ -46,7 +46,8 @@ use crate::worker::settings::WorkerSettings;
 use crate::worker::stream_opening::StreamOpening;
 use crate::worker::streams::Streams;
 
-/// Requests waiting for the task: each seat has at most one under way, and few processes have more than 64 seats.
+/// Requests waiting for the task: each seat has at most two under way, as `Prepare` may be beside another, and few processes have
+/// more than 64 seats. Who finds no room waits for it.
 pub(crate) const REQUEST_CAPACITY: usize = 64;
 
 /// What a seat asks of the task.
@@ -95,6 +96,8 @@ pub(crate) struct WorkerTask {
     leftovers: Leftovers,
     claims: Vec<WaitingClaim>,
     preparations: Vec<WaitingPreparation>,
+    /// The leases of which it is being found out whether the snapshot that they name was published.
+    asking: BTreeMap<String, Vec<(ShardId, Holding)>>,
     readers: Readers,
     next_checkpoint: Instant,
     readings: Readings,
@@ -131,6 +134,7 @@ impl WorkerTask {
             leftovers: Leftovers::default(),
             claims: Vec::new(),
             preparations: Vec::new(),
+            asking: BTreeMap::new(),
             readers: Readers::new(),
             next_checkpoint,
             readings: Readings::NoneYet,

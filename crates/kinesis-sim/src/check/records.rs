@@ -165,7 +165,7 @@ mod tests {
     /// The first holding of a worker. Only a worker can make one.
     fn holding() -> Holding {
         let limits = TakeLimits { failover: Duration::from_secs(10), max_leases: 1 };
-        let unresolved = Unresolved { latest: Timestamp::from_millis(0), at_timestamp: None };
+        let unresolved = Unresolved { latest: Timestamp::from_millis(0) };
         let policy = LeasePolicy { limits, hand_over_within: limits.failover * 3, unresolved };
         let now = tokio::time::Instant::now().into_std();
         let mut core = LeaseCore::new("me".into(), policy, 1, now);

@@ -48,7 +48,7 @@ impl Ours {
     /// A worker that begins after a moment.
     pub(crate) fn start(member: MemberNo, begins: Duration, seed: u64, stage: &mut Stage) -> Self {
         let limits = TakeLimits { failover: stage.setup.failover, max_leases: usize::MAX };
-        let unresolved = Unresolved { latest: Timestamp::from_millis(0), at_timestamp: None };
+        let unresolved = Unresolved { latest: Timestamp::from_millis(0) };
         let core = LeaseCore::new(
             member.id(),
             LeasePolicy { limits, hand_over_within: limits.failover * 3, unresolved },

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use kinesis_endpoint::{ServiceError, ServiceErrorKind};
+use kpl_deagg::HashKeyRange;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
@@ -16,6 +17,7 @@ use crate::consumer::reread::attempts::{Attempts, Verdict};
 use crate::consumer::reread::cut::{Collected, OtherCount, Reached};
 use crate::consumer::reread::error::RereadError;
 use crate::consumer::retrieval::RereadRetry;
+use crate::lease::store::LeaseStore;
 use crate::limits::RECORDS_PER_READ;
 use crate::range::SequenceRange;
 use crate::record::KinesisRecord;
@@ -54,17 +56,36 @@ impl RangeReader<'_> {
         Ok(records)
     }
 
+    /// The shard's part of the hash key space as its lease says it, by which aggregates were taken apart at the first read. Without it
+    /// records would be counted that are not the shard's.
+    ///
+    /// # Errors
+    /// When the lease cannot be read; what may pass is tried again.
+    ///
+    /// # Cancellation
+    /// Safe: nothing is changed.
+    pub(crate) async fn hash_range(&self, leases: &dyn LeaseStore) -> Result<Option<HashKeyRange>, RereadError> {
+        let mut attempts = Attempts::new(self.retry);
+        loop {
+            let asked = Instant::now();
+            match leases.get(&self.range.shard).await {
+                Ok(lease) => return Ok(lease.and_then(|lease| lease.hash_range)),
+                Err(error) if error.kind.is_transient() => self.again(&mut attempts, error, asked).await?,
+                Err(error) => return Err(self.refused(error)),
+            }
+        }
+    }
+
     async fn collect(&self) -> Result<Collected<'_>, RereadError> {
         let mut collected = Collected::new(self.range);
         let mut place = Place::At(self.range.from.sequence);
         let mut iterator = self.open(place).await?;
         let (mut looks_at_the_tip, mut expirations) = (0, Attempts::new(self.retry));
         loop {
-            let asked = Instant::now();
             let page = match self.page(&iterator).await {
                 Ok(page) => page,
                 Err(Failed::ForGood(error)) => return Err(error),
-                Err(Failed::Expired(error)) => {
+                Err(Failed::Expired(error, asked)) => {
                     self.again(&mut expirations, error, asked).await?;
                     iterator = self.open(place).await?;
                     continue;
@@ -122,7 +143,7 @@ impl RangeReader<'_> {
                 Err(error) => error,
             };
             match error.kind {
-                ServiceErrorKind::ExpiredIterator => return Err(Failed::Expired(error)),
+                ServiceErrorKind::ExpiredIterator => return Err(Failed::Expired(error, asked)),
                 ServiceErrorKind::NotFound => return Err(Failed::ForGood(self.missing(error).await)),
                 kind if kind.is_transient() => {
                     self.again(&mut attempts, error, asked).await.map_err(Failed::ForGood)?;
@@ -167,8 +188,8 @@ impl RangeReader<'_> {
 
 /// Why there is no page.
 enum Failed {
-    /// The iterator is too old: a new one is needed.
-    Expired(ServiceError),
+    /// The iterator is too old: a new one is needed. With the moment of the call that said so, after all waiting.
+    Expired(ServiceError, Instant),
     ForGood(RereadError),
 }
 

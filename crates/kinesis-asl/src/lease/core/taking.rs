@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rand::Rng;
 
 use super::{Appetite, LeaseCore};
-use crate::lease::command::{Command, Origin, Ticket, Unresolved};
+use crate::lease::command::{Command, Origin, Ticket};
 use crate::lease::commit::Commit;
 use crate::lease::held::Held;
 use crate::lease::lease::{Claim, Lease, LeaseChange, WorkerId};
@@ -57,8 +57,8 @@ impl LeaseCore {
             return;
         }
         let claim = Claim { shard, counter: lease.counter, worker: self.me.clone() };
-        let at_timestamp = self.moments.get(lease.shard.scope()).copied().or(self.policy.unresolved.at_timestamp);
-        let start_at = Unresolved { at_timestamp, ..self.policy.unresolved }.moment_for(&lease);
+        let at_timestamp = self.moments.get(lease.shard.scope()).copied();
+        let start_at = self.policy.unresolved.moment_for(&lease, at_timestamp);
         let change = LeaseChange::Take { claim, from: lease.owner.clone(), start_at };
         let origin = Origin::Planned(Box::new(lease));
         self.outbox.push(Command::Write(Ticket { change, sent: seen, origin }));

@@ -10,7 +10,7 @@ use crate::sequence::{Position, SequenceNumber};
 const FAILOVER: Duration = Duration::from_secs(10);
 /// The longest pause between two renewals.
 const LONGEST_PAUSE: Duration = Duration::from_micros(4_166_667);
-const UNRESOLVED: Unresolved = Unresolved { latest: Timestamp::from_millis(77), at_timestamp: None };
+const UNRESOLVED: Unresolved = Unresolved { latest: Timestamp::from_millis(77) };
 
 fn start() -> Instant {
     tokio::time::Instant::now().into_std()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use dstream_core::{Claim, Leftover};
 #[cfg(any(test, feature = "test-util"))]
 use futures::future::BoxFuture;
-use kpl_deagg::{HashKeyRange, RangePolicy};
+use kpl_deagg::RangePolicy;
 use tracing::warn;
 
 use super::WorkerHub;
@@ -21,7 +21,6 @@ use crate::lease::lease::WorkerId;
 use crate::origin::Origin;
 use crate::range::SequenceRange;
 use crate::record::KinesisRecord;
-use crate::shard::ShardId;
 use crate::worker::seats::SeatId;
 use crate::worker::task::Request;
 
@@ -34,7 +33,8 @@ pub(super) fn snapshots() -> SnapshotLookup {
 }
 
 impl WorkerHub {
-    /// The settings that all receivers of this worker share.
+    /// The settings that all receivers of this worker share: for tests.
+    #[cfg(any(test, feature = "test-util"))]
     #[must_use]
     pub fn config(&self) -> &KinesisConfig {
         &self.config
@@ -55,7 +55,8 @@ impl WorkerHub {
     /// snapshot that its lease names was published. A shard of which it is not known by then counts as somebody else's.
     ///
     /// # Errors
-    /// [`KinesisError::WorkerPanicked`] when the worker has ended.
+    /// [`KinesisError::StoppedWhileStarting`] when the seat leaves before that is known; [`KinesisError::WorkerPanicked`] when the worker
+    /// has ended otherwise.
     ///
     /// # Cancellation
     /// Safe: what would have been claimed is then nobody's until the leases are given up.
@@ -70,7 +71,14 @@ impl WorkerHub {
         // The task starts with the last receiver. The hub holds the sender, so this ends only when it is so far.
         let _ = self.running.subscribe().wait_for(|running| *running).await;
         let answer = self.ask(|reply| Request::Claim(seat, unfinished, reply)).await;
-        answer.ok_or_else(|| KinesisError::WorkerPanicked { application: self.config.application.clone() })
+        answer.ok_or_else(|| {
+            let application = self.config.application.clone();
+            if self.lock().leaving.contains(&seat) {
+                KinesisError::StoppedWhileStarting { application }
+            } else {
+                KinesisError::WorkerPanicked { application }
+            }
+        })
     }
 
     /// A snapshot of this name that covers these ranges is about to be published: their positions are written beside the checkpoints of
@@ -110,39 +118,25 @@ impl WorkerHub {
         let (spec, api) =
             services.stream_of(&range.shard).ok_or_else(|| RereadError::NotRead { range: range.clone() })?;
         let policy = self.config.tuning.range_policy;
-        let hash_range = match policy {
-            RangePolicy::KeepAll => None,
-            _ => self.hash_range_of(&range.shard).await,
-        };
         let expander = Expander {
             shard: range.shard.clone(),
             origin: Arc::new(Origin::new(&spec.name, &range.shard)),
-            hash_range,
+            hash_range: None,
             policy,
             processed: None,
         };
         let (budget, retry) = (spec.reading.budgets.of(&range.shard), spec.reading.reread);
-        let read = RangeReader { api: &*api, range, expander, budget, retry }.read().await;
-        match read {
+        let mut reader = RangeReader { api: &*api, range, expander, budget, retry };
+        if policy != RangePolicy::KeepAll {
+            reader.expander.hash_range = reader.hash_range(&*services.opening.store).await?;
+        }
+        match reader.read().await {
             Err(error @ RereadError::Expired { .. }) if spec.reading.on_expired == OnExpired::Continue => {
                 self.reading.board.on_loss(&range.shard);
                 warn!(%error, "going on without them");
                 Ok(Vec::new())
             }
             read => read,
-        }
-    }
-
-    /// A shard's part of the hash key space as its lease says it, by which aggregates were taken apart at the first read.
-    async fn hash_range_of(&self, shard: &ShardId) -> Option<HashKeyRange> {
-        let services = self.services.get()?;
-        match services.opening.store.get(shard).await {
-            Ok(lease) => lease.and_then(|lease| lease.hash_range),
-            // If records were left out by it, their number differs, and that is an error of its own.
-            Err(error) => {
-                warn!(%shard, %error, "the lease could not be read; aggregates are taken apart without the shard's hash range");
-                None
-            }
         }
     }
 }

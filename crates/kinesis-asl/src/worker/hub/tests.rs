@@ -9,6 +9,7 @@ use kpl_deagg::HashKeyRange;
 
 use super::*;
 use crate::config::{LeaseKeys, Tuning};
+use crate::lease::faulty_store::{Fate, FaultyStore};
 use crate::lease::memory_store::MemoryLeaseStore;
 use crate::shard::{Shard, ShardState};
 use crate::worker::stand_in::StandIn;
@@ -187,6 +188,42 @@ async fn a_crash_between_two_restarts_is_waited_for_and_then_the_ranges_are_ours
     assert!(is_ours(&claims), "{claims:?}");
     assert!(begun.elapsed() >= config().tuning.failover, "{:?}", begun.elapsed());
     last.kill().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_while_a_claim_waits_is_called_a_stop_and_not_a_panic() {
+    let store = Arc::new(MemoryLeaseStore::default());
+    // It holds the lease, and whether it lives is to be waited for.
+    let (other, _) = resumed(&store, &left_by(&"nobody".into())).await;
+    other.kill().await;
+    let hub = hub(&store);
+    let seat = hub.register(&config()).expect("registered");
+    let left = left_by(&"long gone".into());
+    hub.resume(seat, left.clone());
+    let (sink, probe) = receiver_store(StreamId::new(0), 1 << 20);
+    hub.join(seat, sink).await.expect("joined");
+    let stop = async {
+        tokio::time::sleep(AT_ONCE / 5).await;
+        leave(&hub, seat).await;
+    };
+    let (claimed, ()) = tokio::join!(hub.claim(seat, left.unfinished), stop);
+    assert!(matches!(claimed, Err(KinesisError::StoppedWhileStarting { .. })), "{claimed:?}");
+    assert!(probe.failure().is_none(), "nothing has panicked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_range_of_which_the_lease_cannot_be_read_is_not_taken_apart_without_its_hash_range() {
+    let store = Arc::new(FaultyStore::new(MemoryLeaseStore::default()));
+    let api = Arc::new(StandIn::new(|_, _| Ok(vec![one_shard()])));
+    let table: Arc<dyn LeaseStore> = Arc::<FaultyStore<MemoryLeaseStore>>::clone(&store);
+    let clock = Arc::new(ManualClock::new(dstream_core::Time::from_millis(0)));
+    let mut config = config();
+    config.tuning.range_policy = kpl_deagg::RangePolicy::DiscardRecord;
+    let hub = WorkerHub::with_backend(config, Backend { api, store: table }, clock);
+    store.next_reads([Fate::Refused; 100]);
+    let [range] = left_by(&"before".into()).unfinished.try_into().expect("one");
+    let error = hub.reread(&range).await.expect_err("the table is throttled");
+    assert!(dstream_core::error_chain(&error).contains("GetItem"), "{error:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -64,7 +64,7 @@ impl WorkerTask {
             Done::RangesNoted(scope, result) => self.on_synced(&scope, result, "noted hash ranges that leases lacked"),
             Done::CleanedUp(scope, result) => self.on_cleaned_up(&scope, result),
             Done::StreamOpened(opened) => self.on_stream_opened(*opened),
-            Done::LookedUp { shard, holding, published } => self.on_looked_up(&shard, holding, published),
+            Done::LookedUp { name, published } => self.on_looked_up(&name, published),
         }
     }
 

@@ -2,11 +2,14 @@
 //! made after it. Whoever gains a lease with a prepared position asks whether the snapshot is there, and begins accordingly: what
 //! is in a snapshot is not delivered again even if the process ended between the two.
 
+use std::collections::btree_map::Entry;
+
 use tokio::sync::oneshot;
 use tracing::info;
 
 use super::WorkerTask;
 use crate::checkpoint::published::Published;
+use crate::consumer::board::Doing;
 use crate::position::Checkpoint;
 use crate::range::{Holding, SequenceRange};
 use crate::shard::ShardId;
@@ -27,9 +30,8 @@ impl WorkerTask {
         let mut shards = Vec::with_capacity(through.len());
         for SequenceRange { shard, to, .. } in through {
             // Ranges of a snapshot do not say under which holding they were read. What is in it is in it: the lease that we have now
-            // may say so. One that has gone further meanwhile, or that we have not, has nothing to prepare.
-            let held = self.shards.get(&shard).filter(|held| Checkpoint::At(to) > held.lease.checkpoint);
-            let Some(holding) = held.map(|held| held.holding) else { continue };
+            // may say so.
+            let Some(holding) = self.shards.get(&shard).map(|held| held.holding) else { continue };
             self.core.prepare(&shard, holding, Checkpoint::At(to), snapshot);
             shards.push((shard, holding));
         }
@@ -48,8 +50,25 @@ impl WorkerTask {
         }
     }
 
-    /// A lease was gained that has a prepared position.
-    pub(super) fn on_looked_up(&mut self, shard: &ShardId, holding: Holding, published: Published) {
+    /// A lease was gained that has a prepared position. Most leases of a run name the same snapshot, which is looked for once.
+    pub(super) fn ask_for_snapshot(&mut self, name: String, shard: ShardId, holding: Holding) {
+        self.settings.reading.board.set(&shard, Doing::LookingForSnapshot);
+        match self.asking.entry(name) {
+            Entry::Occupied(mut waiting) => waiting.get_mut().push((shard, holding)),
+            Entry::Vacant(new) => {
+                self.ops.look_up(new.key().clone(), self.settings.snapshots.clone());
+                new.insert(vec![(shard, holding)]);
+            }
+        }
+    }
+
+    pub(super) fn on_looked_up(&mut self, name: &str, published: Published) {
+        for (shard, holding) in self.asking.remove(name).unwrap_or_default() {
+            self.begin_by_snapshot(&shard, holding, published);
+        }
+    }
+
+    fn begin_by_snapshot(&mut self, shard: &ShardId, holding: Holding, published: Published) {
         let Some(held) = self.held(shard, holding).filter(|held| held.phase == Phase::Asking) else { return };
         held.phase = Phase::WaitingForParents;
         if let (Published::Yes, Some(prepared)) = (published, held.lease.prepared.clone()) {
@@ -57,6 +76,7 @@ impl WorkerTask {
             held.lease.checkpoint = prepared.to;
             self.core.checkpoint(shard, holding, prepared.to);
         }
+        self.settings.reading.board.set(shard, Doing::WaitingForParents);
         self.begin(shard, holding);
     }
 }

@@ -14,6 +14,8 @@ impl WorkerTask {
                 self.seats.leave(seat, answer);
                 self.stop_reading_for(seat);
                 self.release_shards_of(seat);
+                // Who waits hears that there is no answer.
+                self.claims.retain(|claim| claim.seat != seat);
             }
             Request::Claim(seat, ranges, answer) => self.on_claim(seat, ranges, answer),
             Request::Prepare(snapshot, through, answer) => self.on_prepare(&snapshot, through, answer),

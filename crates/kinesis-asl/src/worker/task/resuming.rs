@@ -51,7 +51,7 @@ impl Outlook {
 /// A seat that waits to hear which ranges are its own.
 #[derive(Debug)]
 pub(super) struct WaitingClaim {
-    seat: SeatId,
+    pub(super) seat: SeatId,
     ranges: Vec<SequenceRange>,
     deadline: Instant,
     answer: oneshot::Sender<Vec<Claim<SequenceRange>>>,
@@ -84,7 +84,7 @@ impl WorkerTask {
         };
         self.shards.insert(shard.clone(), HeldShard { lease, holding, seat, start: None, phase });
         match prepared {
-            Some(name) => self.ops.look_up(shard, holding, name, self.settings.snapshots.clone()),
+            Some(name) => self.ask_for_snapshot(name, shard, holding),
             None => self.begin(&shard, holding),
         }
     }

@@ -7,7 +7,11 @@ use kpl_deagg::RangePolicy;
 use super::*;
 use crate::consumer::retrieval::ReadLimits;
 use crate::consumer::scripted::{Asked, Scripted, child, failure, number, page};
+use crate::lease::faulty_store::{Fate, FaultyStore};
+use crate::lease::lease::Lease;
+use crate::lease::memory_store::MemoryLeaseStore;
 use crate::origin::Origin;
+use crate::position::Checkpoint;
 use crate::range::Holding;
 use crate::sequence::Position;
 use crate::sequence::SequenceNumber;
@@ -21,6 +25,12 @@ fn range(from: u64, to: u64, records: usize) -> SequenceRange {
 }
 
 async fn read(stream: &Scripted, range: &SequenceRange) -> Result<Vec<SequenceNumber>, RereadError> {
+    let budget = Arc::new(SharedBudget::new(ReadLimits::Service));
+    let records = reader(stream, range, budget).read().await?;
+    Ok(records.iter().map(|record| record.position().sequence).collect())
+}
+
+fn reader<'a>(stream: &'a Scripted, range: &'a SequenceRange, budget: Arc<SharedBudget>) -> RangeReader<'a> {
     let expander = Expander {
         shard: "s".into(),
         origin: Arc::new(Origin::new(&"words".into(), &"s".into())),
@@ -28,9 +38,7 @@ async fn read(stream: &Scripted, range: &SequenceRange) -> Result<Vec<SequenceNu
         policy: RangePolicy::KeepAll,
         processed: None,
     };
-    let budget = Arc::new(SharedBudget::new(ReadLimits::Service));
-    let reader = RangeReader { api: stream, range, expander, budget, retry: RETRY };
-    Ok(reader.read().await?.iter().map(|record| record.position().sequence).collect())
+    RangeReader { api: stream, range, expander, budget, retry: RETRY }
 }
 
 fn numbers(numbers: impl IntoIterator<Item = u64>) -> Vec<SequenceNumber> {
@@ -123,4 +131,33 @@ async fn a_range_without_records_costs_no_call() {
     let stream = Scripted::default();
     assert_eq!(read(&stream, &range(5, 5, 0)).await.unwrap(), []);
     assert_eq!(stream.asked(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_iterator_that_expires_on_a_busy_shard_is_replaced_however_long_its_allowance_was_waited_for() {
+    let expired = Err(failure(ServiceErrorKind::ExpiredIterator, "old"));
+    let (stream, range) = (Scripted::pages([expired, Ok(page(&[5], "a", 0))]), range(5, 5, 1));
+    let budget = Arc::new(SharedBudget::new(ReadLimits::Service));
+    // The live reader has just had a page of 10 MB: five seconds, where a call has two.
+    budget.take_call().await;
+    budget.spend(10_000_000);
+    let begun = Instant::now();
+    let records = reader(&stream, &range, budget).read().await.expect("replaced");
+    assert_eq!(records.len(), 1);
+    assert!(begun.elapsed() > RETRY.timeout, "it did wait: {:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_cannot_be_read_for_its_hash_range_is_read_again_and_not_done_without() {
+    let store = FaultyStore::new(MemoryLeaseStore::default());
+    let lease = Lease { hash_range: Some(HashKeyRange::FULL), ..Lease::new("s".into(), Checkpoint::TrimHorizon) };
+    store.create(&lease).await.expect("created");
+    let (stream, range) = (Scripted::default(), range(5, 5, 1));
+    let reader = reader(&stream, &range, Arc::new(SharedBudget::new(ReadLimits::Service)));
+    store.next_reads([Fate::Refused, Fate::NotDoneUnreported]);
+    assert_eq!(reader.hash_range(&store).await.expect("the third attempt"), Some(HashKeyRange::FULL));
+    store.next_reads([Fate::Refused; 3]);
+    let error = reader.hash_range(&store).await.expect_err("three attempts have failed");
+    assert!(matches!(error, RereadError::GaveUp { attempts: 3, .. }), "{error:?}");
+    assert!(dstream_core::error_chain(&error).contains("GetItem"), "it names the call: {error:?}");
 }

@@ -1,19 +1,20 @@
 //! Positions in two phases: prepared before a snapshot is published, made after it. A crash may come between any two steps.
 
+use std::sync::atomic::AtomicUsize;
+
 use dstream_core::{Positions, Time};
+use tokio::sync::Notify;
 
 use super::*;
+use crate::consumer::board::Doing;
 use crate::lease::lease::{Claim as Write, Lease, LeaseChange, LeaseCounter};
 use crate::lease::prepared::{Prepared, PreparedOn};
 use crate::position::Checkpoint;
 use crate::range_bytes;
 use crate::sequence::Position;
+use crate::worker::one_shard::at;
 
 const SNAPSHOT: &str = "/dir/checkpoint-00000000000000000007-7000";
-
-fn at(number: u64) -> Checkpoint {
-    Checkpoint::At(Position::new(number.to_string().parse().expect("digits"), 0))
-}
 
 async fn lease(store: &MemoryLeaseStore) -> Lease {
     store.get(&"s0".into()).await.expect("read").expect("there")
@@ -156,5 +157,47 @@ async fn preparing_for_a_lease_that_is_lost_meanwhile_does_not_hold_the_snapshot
     let after = lease(&store).await;
     assert_eq!(after.prepared.map(|prepared| prepared.to), Some(at(20)), "the thief's lease is not written to");
     assert_eq!(after.counter, LeaseCounter(before.counter.0 + 1));
+    hub.kill().await;
+}
+
+/// A hub that reads two shards, whose looks for snapshots are counted, and end when the test says so.
+fn looking_at_two(store: &Arc<MemoryLeaseStore>, looks: &Arc<AtomicUsize>, published: &Arc<Notify>) -> WorkerHub {
+    let shards = ["s0", "s1"].map(|id| Shard { id: id.into(), ..one_shard() });
+    let api = Arc::new(StandIn::new(move |_, _| Ok(shards.to_vec())));
+    let table: Arc<dyn LeaseStore> = Arc::<MemoryLeaseStore>::clone(store);
+    let clock = Arc::new(ManualClock::new(Time::from_millis(0)));
+    let (looks, published) = (Arc::clone(looks), Arc::clone(published));
+    WorkerHub::with_backend(config(), Backend { api, store: table }, clock).with_snapshots(move |_| {
+        let (looks, published) = (Arc::clone(&looks), Arc::clone(&published));
+        Box::pin(async move {
+            looks.fetch_add(1, Ordering::Relaxed);
+            published.notified().await;
+            Ok(true)
+        })
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn leases_that_name_one_snapshot_make_one_look_and_say_meanwhile_what_they_wait_for() {
+    let store = Arc::new(MemoryLeaseStore::default());
+    for shard in ["s0", "s1"] {
+        let mut lease = Lease::new(shard.into(), at(5));
+        lease.prepared = Some(Prepared { to: at(20), on: PreparedOn::Snapshot(SNAPSHOT.to_owned()) });
+        store.create(&lease).await.expect("created");
+    }
+    let (looks, published) = (Arc::default(), Arc::default());
+    let hub = looking_at_two(&store, &looks, &published);
+    let seat = hub.register(&config()).expect("registered");
+    let (sink, _probe) = receiver_store(StreamId::new(0), 1 << 20);
+    hub.join(seat, sink).await.expect("joined");
+    tokio::time::sleep(config().tuning.failover).await;
+    let doing = || hub.reading.board.shards().into_values().map(|shard| shard.doing).collect::<Vec<_>>();
+    assert_eq!(doing(), [Doing::LookingForSnapshot; 2]);
+    published.notify_one();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(looks.load(Ordering::Relaxed), 1);
+    assert!(!doing().contains(&Doing::LookingForSnapshot), "{:?}", doing());
+    let checkpoints: Vec<_> = store.list().await.expect("listed").leases.into_iter().map(|it| it.checkpoint).collect();
+    assert_eq!(checkpoints, [at(20); 2], "the one answer is for both");
     hub.kill().await;
 }
