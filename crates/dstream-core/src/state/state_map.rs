@@ -41,6 +41,7 @@ impl<K: Hash + Eq + Clone, S> StateMap<K, S> {
     }
 
     /// The oldest version that can be read.
+    #[cfg(test)]
     pub(crate) const fn oldest(&self) -> Time {
         self.base
     }

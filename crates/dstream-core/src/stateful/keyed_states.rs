@@ -148,9 +148,10 @@ impl<K: Key, S: Data> KeyedStates<K, S> {
         Ok(rows.into_iter().map(|(key, state, _)| (key.clone(), state.clone())).collect())
     }
 
-    /// The oldest version that any partition holds; `None` before the first.
+    /// The oldest version that any partition holds; `None` before the first. The empty one before all of them does not count: as long as
+    /// a slow snapshot of it is made it stays, and what the others were made of is needed all the same.
     pub(crate) fn oldest(&self) -> Option<Time> {
-        self.parts.iter().map(|part| lock(part).map.oldest()).min().filter(|version| *version != UNBORN)
+        self.parts.iter().filter_map(|part| lock(part).map.versions().find(|version| *version != UNBORN)).min()
     }
 
     fn part(&self, partition: usize) -> Option<std::sync::MutexGuard<'_, Part<K, S>>> {

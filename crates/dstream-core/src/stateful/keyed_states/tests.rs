@@ -69,6 +69,17 @@ fn a_version_can_be_read_until_it_is_forgotten_and_later_ones_do_not_change_it()
 }
 
 #[test]
+fn the_oldest_version_is_the_first_that_was_made_also_while_the_empty_one_before_it_is_kept() {
+    let states = states(2, &[]);
+    put(&states, FIRST, &[(1, 10)]);
+    put(&states, SECOND, &[(1, 11)]);
+    // Nothing was forgotten, as while the first snapshot, of no states, is being made.
+    assert_eq!((states.version_before(0, FIRST), states.oldest()), (None, Some(FIRST)));
+    states.forget_through(SECOND);
+    assert_eq!(states.oldest(), Some(SECOND));
+}
+
+#[test]
 fn a_version_that_was_made_is_not_looked_through_for_time_outs_again() {
     let states = states(1, &[(1, 10)]);
     put(&states, FIRST, &[]);
