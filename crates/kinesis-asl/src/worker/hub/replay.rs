@@ -11,6 +11,7 @@ use tracing::warn;
 
 use super::WorkerHub;
 use crate::checkpoint::published::SnapshotLookup;
+#[cfg(any(test, feature = "test-util"))]
 use crate::config::KinesisConfig;
 use crate::consumer::expand::Expander;
 use crate::consumer::reread::error::RereadError;
