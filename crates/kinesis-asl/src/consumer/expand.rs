@@ -146,6 +146,10 @@ struct PlainRun {
 
 impl PlainRun {
     fn push(&mut self, raw: RawRecord, origin: &Arc<Origin>, into: &mut Vec<KinesisRecord>) {
+        if self.records.is_empty() {
+            // As a rule the others are like the first.
+            self.records.reserve_exact((GROUP_BYTES / raw.data.len().max(1)).clamp(1, GROUP_RECORDS));
+        }
         self.bytes = self.bytes.saturating_add(raw.data.len());
         self.records.push(raw);
         if self.bytes >= GROUP_BYTES || self.records.len() >= GROUP_RECORDS {
