@@ -136,7 +136,8 @@ async fn pages_are_small_while_memory_is_scarce_and_full_again_when_it_is_free()
         assert_eq!(rig.stream.limits()[..3], [10_000, 10_000, 197]);
         assert_eq!(rig.taken(), 4);
         a_while().await;
-        assert_eq!(rig.stream.limits()[3..], [10_000, 10_000]);
+        // Memory was still scarce when the page came after which the first of these is.
+        assert_eq!(rig.stream.limits()[3..], [197, 10_000]);
     };
     reading(&rig.consumer, look).await;
 }
