@@ -13,7 +13,9 @@ use bytes::{Bytes, BytesMut};
 pub(crate) const PIECE: usize = 64 << 10;
 /// Makes a slab of more than 32 MiB, from where on the allocator of glibc, whatever it has learnt, maps and unmaps.
 const PIECES: usize = 513;
-/// Slabs go when less than this part of all pieces is in use.
+/// Slabs that stay in any case: what a few pages and a batch of them take comes and goes several times a second.
+const SPARE: usize = 2;
+/// The others go when less than this part of their pieces is in use.
 const IDLE: usize = 16;
 
 /// Buffers of one size.
@@ -83,10 +85,9 @@ impl Slabs {
         if let Some(slab) = self.slabs.iter_mut().find(|slab| slab.number == number) {
             slab.free.push(piece);
         }
-        if self.taken < self.slabs.len().saturating_sub(1) * PIECES / IDLE {
-            // The oldest one stays for the next page.
-            let oldest = self.slabs.first().map(|slab| slab.number);
-            self.slabs.retain(|slab| slab.free.len() < PIECES || Some(slab.number) == oldest);
+        if self.taken < self.slabs.len().saturating_sub(SPARE) * PIECES / IDLE {
+            let mut place = 0..;
+            self.slabs.retain(|slab| place.next() < Some(SPARE) || slab.free.len() < PIECES);
         }
     }
 }
@@ -178,14 +179,14 @@ mod tests {
     #[test]
     fn slabs_stay_as_long_as_there_is_work_and_go_when_nearly_all_is_free() {
         let pool = pool();
-        let mut pieces: Vec<Piece> = (0..2 * PIECES + 1).map(|_| pool.take()).collect();
-        assert_eq!(slabs(&pool), [(0, 0), (1, 0), (2, PIECES - 1)]);
+        let mut pieces: Vec<Piece> = (0..3 * PIECES + 1).map(|_| pool.take()).collect();
+        assert_eq!(slabs(&pool), [(0, 0), (1, 0), (2, 0), (3, PIECES - 1)]);
         let kept = pieces.remove(0);
         pieces.truncate(2 * PIECES / IDLE);
-        assert_eq!(slabs(&pool).len(), 3, "{:?}", slabs(&pool));
+        assert_eq!(slabs(&pool).len(), 4, "{:?}", slabs(&pool));
         drop(pieces);
-        assert_eq!(slabs(&pool), [(0, PIECES - 1)]);
+        assert_eq!(slabs(&pool), [(0, PIECES - 1), (1, PIECES)]);
         drop(kept);
-        assert_eq!(slabs(&pool), [(0, PIECES)], "the last one stays");
+        assert_eq!(slabs(&pool), [(0, PIECES), (1, PIECES)], "two stay");
     }
 }
