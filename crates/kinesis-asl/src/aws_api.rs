@@ -39,7 +39,7 @@ impl AwsKinesis {
     /// Safe: nothing is kept.
     pub async fn connect(access: &ServiceAccess, stream: &str) -> Self {
         let client = Client::new(&access.sdk_config().await);
-        Self { client, stream: stream.to_owned(), buffers: Arc::default() }
+        Self { client, stream: stream.to_owned(), buffers: BufferPool::shared() }
     }
 
     async fn summary(&self) -> Result<sdk::StreamDescriptionSummary, ServiceError> {
@@ -248,7 +248,8 @@ fn hash_range(range: Option<&sdk::HashKeyRange>) -> Result<Option<HashKeyRange>,
 /// A page of records. Their texts lie all over a page that is larger than the caches. Looking at some of them at once before they are
 /// parsed lets the processor fetch them side by side instead of one after the other: a tenth of a microsecond for each record.
 pub(crate) fn raw_records(page: Vec<Record>, pool: &Arc<BufferPool>) -> Result<Vec<RawRecord>, String> {
-    let mut packing = Packing::new(pool, page.len());
+    let bytes = page.iter().map(|record| record.data.as_ref().len()).fold(0, usize::saturating_add);
+    let mut packing = Packing::new(pool, page.len(), bytes);
     let mut page = page.into_iter();
     while !page.as_slice().is_empty() {
         let ahead = page.as_slice().iter().take(AT_ONCE);

@@ -5,7 +5,7 @@
 //! large enough that an allocator asks the system for each of them, and no part of a slab is in memory before it is used. Slabs stay as
 //! long as there is work, since memory that comes anew from the system costs more than filling it, and go when nearly all is free.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 
@@ -21,6 +21,7 @@ const IDLE: usize = 16;
 /// Buffers of one size.
 #[derive(Debug, Default)]
 pub(crate) struct BufferPool {
+    // Held for a few instructions, or to ask the system for a slab.
     slabs: Mutex<Slabs>,
 }
 
@@ -48,11 +49,25 @@ pub(crate) struct Piece {
     pool: Arc<BufferPool>,
 }
 
+/// Those of the process: what one stream does not need serves another.
+static OF_THE_PROCESS: LazyLock<Arc<BufferPool>> = LazyLock::new(Arc::default);
+
 impl BufferPool {
+    /// The pool of the process.
+    pub(crate) fn shared() -> Arc<Self> {
+        Arc::clone(&OF_THE_PROCESS)
+    }
+
     /// A free buffer.
     pub(crate) fn take(self: &Arc<Self>) -> Piece {
         let (slab, bytes) = self.with(Slabs::take);
         Piece { bytes, slab, pool: Arc::clone(self) }
+    }
+
+    /// Whether nothing was ever taken.
+    #[cfg(test)]
+    pub(crate) fn is_unused(&self) -> bool {
+        self.with(|slabs| slabs.slabs.is_empty())
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut Slabs) -> T) -> T {
@@ -80,15 +95,21 @@ impl Slabs {
         (number, empty(rest))
     }
 
-    fn give_back(&mut self, number: u64, piece: BytesMut) {
+    /// The answer is what goes: it is dropped outside of the lock, since that takes a while.
+    fn give_back(&mut self, number: u64, piece: BytesMut) -> Vec<Slab> {
         self.taken = self.taken.saturating_sub(1);
         if let Some(slab) = self.slabs.iter_mut().find(|slab| slab.number == number) {
             slab.free.push(piece);
         }
-        if self.taken < self.slabs.len().saturating_sub(SPARE) * PIECES / IDLE {
-            let mut place = 0..;
-            self.slabs.retain(|slab| place.next() < Some(SPARE) || slab.free.len() < PIECES);
+        if self.taken >= self.slabs.len().saturating_sub(SPARE) * PIECES / IDLE {
+            return Vec::new();
         }
+        let mut place = 0..;
+        let (stay, go) = std::mem::take(&mut self.slabs)
+            .into_iter()
+            .partition(|slab| place.next() < Some(SPARE) || slab.free.len() < PIECES);
+        self.slabs = stay;
+        go
     }
 }
 
@@ -128,7 +149,8 @@ impl AsRef<[u8]> for Piece {
 impl Drop for Piece {
     fn drop(&mut self) {
         let bytes = empty(std::mem::take(&mut self.bytes));
-        self.pool.with(|slabs| slabs.give_back(self.slab, bytes));
+        let gone = self.pool.with(|slabs| slabs.give_back(self.slab, bytes));
+        drop(gone);
     }
 }
 

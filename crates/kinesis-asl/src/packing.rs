@@ -22,10 +22,12 @@ const ALONE: usize = PIECE / 8;
 #[derive(Debug)]
 pub(crate) struct Packing<'a> {
     pool: &'a Arc<BufferPool>,
+    /// What has more bytes is left alone.
+    most: usize,
     open: Option<Piece>,
     /// Those whose bytes are in the open buffer.
     waiting: Vec<Waiting>,
-    packed: Vec<RawRecord>,
+    done: Vec<RawRecord>,
 }
 
 /// A record whose buffer is not full yet.
@@ -44,37 +46,39 @@ enum Place {
 }
 
 impl<'a> Packing<'a> {
-    /// Nothing yet, of a page of so many records.
-    pub(crate) fn new(pool: &'a Arc<BufferPool>, records: usize) -> Self {
-        Self { pool, open: None, waiting: Vec::new(), packed: Vec::with_capacity(records) }
+    /// Nothing yet, of a page of so many records and bytes. A page that is small itself needs no buffer.
+    pub(crate) fn new(pool: &'a Arc<BufferPool>, records: usize, bytes: usize) -> Self {
+        let most = if bytes > ALONE { ALONE } else { 0 };
+        Self { pool, most, open: None, waiting: Vec::new(), done: Vec::with_capacity(records) }
     }
 
     /// Adds the next record.
     pub(crate) fn add(&mut self, sequence: SequenceNumber, arrival: Option<Timestamp>, key: &str, data: Vec<u8>) {
-        let small = |bytes: &[u8]| if bytes.len() > ALONE { 0 } else { bytes.len() };
+        let small = |bytes: &[u8]| if bytes.len() > self.most { 0 } else { bytes.len() };
         if self.open.as_ref().is_some_and(|open| open.room() < small(key.as_bytes()) + small(&data)) {
             self.close();
         }
-        let open = self.open.get_or_insert_with(|| self.pool.take());
-        let mut place = |bytes: &[u8]| {
-            let from = open.len();
-            open.extend(bytes);
-            Place::Within(from..open.len())
-        };
-        let key = if key.len() > ALONE {
-            Place::Alone(Bytes::copy_from_slice(key.as_bytes()))
-        } else {
-            place(key.as_bytes())
-        };
+        let key = self.packed(key.as_bytes()).unwrap_or_else(|| Place::Alone(Bytes::copy_from_slice(key.as_bytes())));
         // Boxed, a large buffer with room to spare needs no second allocation.
-        let data = if data.len() > ALONE { Place::Alone(Bytes::from(data.into_boxed_slice())) } else { place(&data) };
+        let data = self.packed(&data).unwrap_or_else(|| Place::Alone(Bytes::from(data.into_boxed_slice())));
         self.waiting.push(Waiting { sequence, arrival, key, data });
+    }
+
+    /// Copies bytes into the open buffer, which has room, if they are few.
+    fn packed(&mut self, bytes: &[u8]) -> Option<Place> {
+        if bytes.is_empty() || bytes.len() > self.most {
+            return None;
+        }
+        let open = self.open.get_or_insert_with(|| self.pool.take());
+        let from = open.len();
+        open.extend(bytes);
+        Some(Place::Within(from..open.len()))
     }
 
     /// All records that were added, in order.
     pub(crate) fn finish(mut self) -> Vec<RawRecord> {
         self.close();
-        self.packed
+        self.done
     }
 
     fn close(&mut self) {
@@ -83,7 +87,7 @@ impl<'a> Packing<'a> {
             Place::Within(range) => buffer.slice(range),
             Place::Alone(bytes) => bytes,
         };
-        self.packed.extend(self.waiting.drain(..).map(|Waiting { sequence, arrival, key, data }| RawRecord {
+        self.done.extend(self.waiting.drain(..).map(|Waiting { sequence, arrival, key, data }| RawRecord {
             sequence,
             // What was text is text.
             partition_key: ByteString::try_from(bytes(key)).unwrap_or_default(),
@@ -101,7 +105,8 @@ mod tests {
 
     /// Packs payloads under keys as long as they say.
     fn packed(pool: &Arc<BufferPool>, payloads: &[(usize, Vec<u8>)]) -> Vec<RawRecord> {
-        let mut packing = Packing::new(pool, payloads.len());
+        let bytes = payloads.iter().map(|(_, payload)| payload.len()).sum();
+        let mut packing = Packing::new(pool, payloads.len(), bytes);
         for (number, (key, payload)) in (1..).zip(payloads) {
             packing.add(SequenceNumber::from_limbs([0, 0, number]), None, &"k".repeat(*key), payload.clone());
         }
@@ -110,8 +115,8 @@ mod tests {
 
     #[test]
     fn small_neighbours_share_a_buffer() {
-        let records = packed(&Arc::default(), &[(3, vec![1; 10]), (5, vec![2; 20])]);
-        let [one, other] = records.as_slice() else { panic!("{records:?}") };
+        let records = packed(&Arc::default(), &[(3, vec![1; 10]), (5, vec![2; 20]), (5, vec![0; ALONE])]);
+        let [one, other, _] = records.as_slice() else { panic!("{records:?}") };
         let place = |bytes: &[u8]| bytes.as_ptr().addr();
         assert_eq!(place(one.data.as_ref()), place(one.partition_key.as_bytes()) + 3);
         assert_eq!(place(other.partition_key.as_bytes()), place(one.data.as_ref()) + 10);
@@ -119,9 +124,17 @@ mod tests {
     }
 
     #[test]
+    fn a_small_page_takes_no_buffer() {
+        let pool = Arc::default();
+        let records = packed(&pool, &[(3, vec![1; 10]), (0, Vec::new())]);
+        assert_eq!((&*records[0].partition_key, records[0].data.as_ref()), ("kkk", &[1; 10][..]));
+        assert!(pool.is_unused());
+    }
+
+    #[test]
     fn a_large_payload_keeps_its_allocation() {
         let (pool, payload) = (Arc::default(), vec![7; ALONE + 1]);
-        let (place, mut packing) = (payload.as_ptr(), Packing::new(&pool, 1));
+        let (place, mut packing) = (payload.as_ptr(), Packing::new(&pool, 1, ALONE + 1));
         packing.add(SequenceNumber::from_limbs([0, 0, 1]), None, "key", payload);
         assert_eq!(packing.finish()[0].data.as_ptr(), place);
     }

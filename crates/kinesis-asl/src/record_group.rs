@@ -27,7 +27,13 @@ enum Content {
     /// Kinesis records that are user records.
     Plain(Vec<RawRecord>),
     /// The parts of an aggregate, by their index.
-    Aggregate { sequence: SequenceNumber, arrival: Option<Timestamp>, batch: Batch },
+    Aggregate {
+        sequence: SequenceNumber,
+        arrival: Option<Timestamp>,
+        batch: Batch,
+        /// Bytes of the aggregate for each of its records: the keys and what was left out count as well.
+        share: usize,
+    },
     /// A part of an aggregate without the others: its own key and data, the aggregate's sequence number and arrival.
     Lone { raw: RawRecord, part: Part },
 }
@@ -66,7 +72,8 @@ impl RecordGroup {
         into: &mut Vec<KinesisRecord>,
     ) {
         let (places, sequence, arrival) = (from..batch.len(), raw.sequence, raw.arrival);
-        Self::new(origin, Content::Aggregate { sequence, arrival, batch }).push(places, into);
+        let share = raw.data.len().div_ceil(places.len().max(1));
+        Self::new(origin, Content::Aggregate { sequence, arrival, batch, share }).push(places, into);
     }
 
     /// A user record that came back from a disk alone, a part of an aggregate or not.
@@ -93,7 +100,7 @@ impl RecordGroup {
     pub(crate) fn said(&self, place: u32) -> Said<'_> {
         let said = match &self.content {
             Content::Plain(records) => records.get(index(place)).map(Said::plain),
-            Content::Aggregate { sequence, arrival, batch } => {
+            Content::Aggregate { sequence, arrival, batch, .. } => {
                 batch.get(index(place)).map(|user| Said::part(&user, *sequence, *arrival))
             }
             Content::Lone { raw, part } => Some(Said::lone(raw, part)),
@@ -113,11 +120,12 @@ impl RecordGroup {
 
     /// What the record at this place costs in memory, in bytes, with its share of what the group has.
     pub(crate) fn cost(&self, place: u32) -> usize {
-        let said = self.said(place);
         match &self.content {
-            // Keys are in a table that the parts share.
-            Content::Aggregate { .. } => PART_COST + said.data.len(),
-            Content::Plain(_) | Content::Lone { .. } => cost_of(said.data, said.partition_key),
+            Content::Aggregate { share, .. } => PART_COST + share,
+            Content::Plain(_) | Content::Lone { .. } => {
+                let said = self.said(place);
+                cost_of(said.data, said.partition_key)
+            }
         }
     }
 }
@@ -127,7 +135,7 @@ pub(crate) fn cost_of(data: &[u8], partition_key: &str) -> usize {
     size_of::<KinesisRecord>() + size_of::<RawRecord>() + data.len() + partition_key.len()
 }
 
-/// A part of an aggregate beside its data: a place, and an entry in the index (where it lies, the numbers of its two keys).
+/// A part of an aggregate beside its share of that: a place, and an entry in the index (where it lies, the numbers of its two keys).
 const PART_COST: usize = size_of::<KinesisRecord>() + 4 * size_of::<u32>();
 
 /// No record is at such a place, since places come from the group alone.
@@ -244,12 +252,14 @@ mod tests {
     }
 
     #[test]
-    fn no_part_costs_more_than_its_aggregate_would_as_a_record() {
+    fn the_parts_that_are_delivered_cost_what_the_aggregate_has_together_and_none_more_than_it_would_as_a_record() {
         let aggregate = aggregate();
-        let whole = cost_of(&aggregate.data, &aggregate.partition_key);
-        for record in parts_from(&aggregate, 0) {
-            let cost = record.group.cost(record.place);
-            assert!((PART_COST + 2..=whole).contains(&cost), "{cost} of {whole}");
+        for from in 0..3 {
+            let parts = parts_from(&aggregate, from);
+            let costs: Vec<usize> = parts.iter().map(|record| record.group.cost(record.place)).collect();
+            let whole = aggregate.data.len() + parts.len() * PART_COST;
+            assert!((whole..whole + parts.len()).contains(&costs.iter().sum()), "{costs:?} of {whole}");
+            assert!(costs.iter().all(|cost| *cost <= cost_of(&aggregate.data, &aggregate.partition_key)), "{costs:?}");
         }
     }
 }

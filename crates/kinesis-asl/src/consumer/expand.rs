@@ -146,6 +146,9 @@ struct PlainRun {
 
 impl PlainRun {
     fn push(&mut self, raw: RawRecord, origin: &Arc<Origin>, into: &mut Vec<KinesisRecord>) {
+        if self.bytes.saturating_add(raw.data.len()) > GROUP_BYTES {
+            self.end(origin, into);
+        }
         if self.records.is_empty() {
             // As a rule the others are like the first.
             self.records.reserve_exact((GROUP_BYTES / raw.data.len().max(1)).clamp(1, GROUP_RECORDS));
@@ -158,9 +161,13 @@ impl PlainRun {
     }
 
     fn end(&mut self, origin: &Arc<Origin>, into: &mut Vec<KinesisRecord>) {
-        if !self.records.is_empty() {
-            RecordGroup::plain(origin, std::mem::take(&mut self.records), into);
-            self.bytes = 0;
+        let mut records = std::mem::take(&mut self.records);
+        self.bytes = 0;
+        if records.len() < records.capacity() / 2 {
+            records.shrink_to_fit();
+        }
+        if !records.is_empty() {
+            RecordGroup::plain(origin, records, into);
         }
     }
 }

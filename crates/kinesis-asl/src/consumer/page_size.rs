@@ -1,5 +1,5 @@
 //! How many records to ask for at once: pure. As many as the service gives while there is memory for them; while memory is scarce, no more
-//! than a shard's second of bytes, since a response and what it takes to decode it come on top of the memory budget.
+//! than fit into a shard's second of bytes, by what the records before them took in memory, since a response and what it takes to decode it come on top of the memory budget.
 
 use crate::limits::{READ_BYTES_PER_SECOND, RECORDS_PER_READ};
 
@@ -7,8 +7,8 @@ use crate::limits::{READ_BYTES_PER_SECOND, RECORDS_PER_READ};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PageSize(u16);
 
-/// Even if single records are that large, a page is worth its call.
-const FEWEST: u64 = 100;
+/// Even of the largest records.
+const FEWEST: u64 = 2;
 
 impl PageSize {
     /// As many as the service gives.
@@ -37,7 +37,8 @@ mod tests {
     #[test]
     fn a_small_page_has_a_second_of_bytes_of_records_like_those_before_it() {
         assert_eq!(PageSize::FULL.small(10_000, 10_000_000).limit(), 2_000);
-        assert_eq!(PageSize::FULL.small(200, 10_000_000).limit(), 100, "large records");
+        assert_eq!(PageSize::FULL.small(200, 10_000_000).limit(), 40, "large records");
+        assert_eq!(PageSize::FULL.small(1, 10_000_000).limit(), 2, "the largest ones");
         assert_eq!(PageSize::FULL.small(10_000, 10_000).limit(), 10_000, "tiny records");
         assert_eq!(PageSize(77).small(0, 0).limit(), 77, "an empty page says nothing");
     }

@@ -105,9 +105,6 @@ pub(crate) fn core_policy(
             return Err(ConfigError::DeadLetterFile { path });
         }
         DeadLetterTarget::File(path) => Arc::new(DeadLetterFile::at(path)),
-        DeadLetterTarget::Stream(stream) if stream == config.stream => {
-            return Err(ConfigError::DeadLettersToThemselves { stream });
-        }
         DeadLetterTarget::Stream(stream) => {
             crate::config::check_stream_name("on_failed_record's stream", &stream)?;
             Arc::new(DeadLetterStream::new(config.kinesis.clone(), stream))

@@ -7,11 +7,12 @@ use crate::error::ConfigError;
 use crate::worker::seats::SeatId;
 
 impl WorkerHub {
-    /// Announces a receiver, before anything starts.
+    /// Announces a receiver that stops at a record on which the program fails, before anything starts.
     ///
     /// # Errors
     /// [`ConfigError::TwoStreams`] and [`ConfigError::Disagreement`] when its stream or its settings differ from those of the
     /// receivers before it.
+    #[cfg(any(test, feature = "test-util"))]
     pub fn register(&self, config: &KinesisConfig) -> Result<SeatId, ConfigError> {
         self.register_with_policy(config, &OnFailedRecord::Stop)
     }
