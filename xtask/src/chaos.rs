@@ -14,6 +14,7 @@ mod fleet;
 mod journal;
 mod key_counts;
 mod lease_table;
+mod listing;
 mod one_run;
 mod outcome;
 mod plan;

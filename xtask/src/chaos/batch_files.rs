@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::chaos::listing::entries;
 use crate::chaos::record::{Acknowledged, Numbered, Processed, Slot};
 
 /// Says that all files of a directory are there.
@@ -43,10 +43,10 @@ pub(crate) struct Saved {
 impl Saved {
     /// Adds all complete directories of a slot; there are none if `directory` is missing.
     pub(crate) fn read(&mut self, directory: &Path, slot: Slot) -> Result<(), String> {
-        for path in entries(directory)?.into_iter().filter(|path| path.join(MARK).exists()) {
+        for path in listed(directory)?.into_iter().filter(|path| path.join(MARK).exists()) {
             let Some(time) = number_after("batch-", &path) else { continue };
             self.batches += 1;
-            for part in entries(&path)?.iter().filter(|file| number_after("part-", file).is_some()) {
+            for part in listed(&path)?.iter().filter(|file| number_after("part-", file).is_some()) {
                 self.read_part(part, Batch { slot, time })?;
             }
         }
@@ -70,17 +70,8 @@ fn number_after(prefix: &str, path: &Path) -> Option<u64> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
-/// What is in a directory, in the order of the names; nothing if it is missing.
-fn entries(directory: &Path) -> Result<Vec<PathBuf>, String> {
-    let failed = |error| format!("cannot read {}: {error}", directory.display());
-    let listed = match fs::read_dir(directory) {
-        Ok(listed) => listed,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed(error)),
-    };
-    let mut paths = listed.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>().map_err(failed)?;
-    paths.sort();
-    Ok(paths)
+fn listed(directory: &Path) -> Result<Vec<PathBuf>, String> {
+    entries(directory).map_err(|error| format!("cannot read {}: {error}", directory.display()))
 }
 
 /// What the files of all slots have shown.

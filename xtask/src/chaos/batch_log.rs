@@ -1,19 +1,14 @@
 //! The batch log in a worker's checkpoint directory, as somebody sees it who takes it away.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
+
+use crate::chaos::listing::entries;
 
 /// Removes all entries, as if no batch had been written down. Snapshots of state stay.
 pub(crate) fn remove(checkpoints: &Path) -> Result<(), String> {
     let failed = |path: &Path, error: std::io::Error| format!("cannot remove entries in {}: {error}", path.display());
-    let listed = match fs::read_dir(checkpoints) {
-        Ok(listed) => listed,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(failed(checkpoints, error)),
-    };
-    for entry in listed {
-        let path = entry.map_err(|error| failed(checkpoints, error))?.path();
+    for path in entries(checkpoints).map_err(|error| failed(checkpoints, error))? {
         if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("batch-")) {
             fs::remove_file(&path).map_err(|error| failed(&path, error))?;
         }

@@ -8,6 +8,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use crate::chaos::listing::entries;
 use crate::chaos::record::{Numbered, Processed};
 
 /// Examples that are kept.
@@ -29,13 +30,9 @@ pub(crate) fn newest(directory: &Path) -> Result<Option<CountsFile>, String> {
     let failed = |path: &Path, why: &dyn std::fmt::Display| format!("cannot read {}: {why}", path.display());
     // The writer removes old files at any time; what is then the newest one is there for longer.
     for _ in 0..ATTEMPTS {
-        let listed = match fs::read_dir(directory) {
-            Ok(listed) => listed,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(directory, &error)),
-        };
+        let listed = entries(directory).map_err(|error| failed(directory, &error))?;
         let named = |name: &str| name.strip_prefix("counts-")?.strip_suffix(".tsv")?.parse::<u64>().ok();
-        let batches = listed.flatten().filter_map(|entry| named(entry.file_name().to_str()?));
+        let batches = listed.iter().filter_map(|path| named(path.file_name()?.to_str()?));
         let Some(batch) = batches.max() else { return Ok(None) };
         let path = directory.join(format!("counts-{batch}.tsv"));
         match fs::read_to_string(&path) {

@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests, outside of their functions")]
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use crate::support::fresh_dir::FreshDir;
@@ -358,11 +358,8 @@ async fn becomes(is_so: impl Fn() -> bool + Send + Sync) {
     .await;
 }
 
-#[tokio::test]
-async fn an_entry_is_written_and_pages_are_taken_while_the_batch_before_it_runs() {
-    let dir = FreshDir::new();
-    let slowly = |builder: StreamingContextBuilder| builder.checkpoint_interval(SECOND * 30);
-    let program = Program::prepare(&dir, 0, Shelf::default(), Carries::Nothing, slowly);
+/// A gate in an output operation, in which the batch of the first second stands.
+fn gate_in_the_first_batch(program: &Program) -> (mpsc::Receiver<()>, mpsc::SyncSender<()>) {
     let (pass, entered, release) = gate();
     program.numbers.foreach_rdd(move |rdd, time| {
         rdd.count()?;
@@ -371,6 +368,15 @@ async fn an_entry_is_written_and_pages_are_taken_while_the_batch_before_it_runs(
         }
         Ok(())
     });
+    (entered, release)
+}
+
+#[tokio::test]
+async fn an_entry_is_written_and_pages_are_taken_while_the_batch_before_it_runs() {
+    let dir = FreshDir::new();
+    let slowly = |builder: StreamingContextBuilder| builder.checkpoint_interval(SECOND * 30);
+    let program = Program::prepare(&dir, 0, Shelf::default(), Carries::Nothing, slowly);
+    let (entered, release) = gate_in_the_first_batch(&program);
     in_time(program.rig.ctx.start()).await.unwrap();
     program.tapes.put(0, 1).await;
     program.rig.clock.advance(SECOND);
@@ -390,14 +396,7 @@ async fn while_an_old_batch_runs_the_next_one_is_read_and_no_further_one() {
     let dir = FreshDir::new();
     let (_, crash) = twelve_unfinished(&dir).await;
     let program = Program::prepare(&crash.dir, crash.at, crash.shelf, Carries::Sum, |builder| builder);
-    let (pass, entered, release) = gate();
-    program.numbers.foreach_rdd(move |rdd, time| {
-        rdd.count()?;
-        if time.as_millis() == 1_000 {
-            pass();
-        }
-        Ok(())
-    });
+    let (entered, release) = gate_in_the_first_batch(&program);
     in_time(program.rig.ctx.start()).await.unwrap();
     stands_in(entered).await;
     let read = || {

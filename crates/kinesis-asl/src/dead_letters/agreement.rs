@@ -34,23 +34,12 @@ impl Policies {
                     values: Some((format!("{:?}", before.policy), format!("{policy:?}"))),
                 });
             }
-            before.check_no_letters_to(&stated)?;
-            stated.check_no_letters_to(before)?;
+            before.policy.check_no_letters_to(&stated.stream)?;
+            policy.check_no_letters_to(&before.stream)?;
         }
-        stated.check_no_letters_to(&stated)?;
+        policy.check_no_letters_to(&stated.stream)?;
         self.0.push(stated);
         Ok(())
-    }
-}
-
-impl Stated {
-    fn check_no_letters_to(&self, read: &Self) -> Result<(), ConfigError> {
-        match self.policy.letter_stream() {
-            Some(letters) if letters == read.stream => {
-                Err(ConfigError::DeadLettersToThemselves { stream: read.stream.clone() })
-            }
-            Some(_) | None => Ok(()),
-        }
     }
 }
 

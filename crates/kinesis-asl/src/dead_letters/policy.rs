@@ -38,11 +38,16 @@ pub enum OnFailedRecord {
 }
 
 impl OnFailedRecord {
-    /// The stream that records go to which are set aside, if it is one that is reached like the input stream.
-    pub(crate) fn letter_stream(&self) -> Option<&str> {
+    /// That records which are set aside do not go to `stream`, which the application reads.
+    ///
+    /// # Errors
+    /// [`ConfigError::DeadLettersToThemselves`].
+    pub(crate) fn check_no_letters_to(&self, stream: &str) -> Result<(), ConfigError> {
         match self {
-            Self::DeadLetter(DeadLetterTarget::Stream(name)) => Some(name),
-            Self::DeadLetter(DeadLetterTarget::File(_) | DeadLetterTarget::Custom(_)) | Self::Stop | Self::Skip => None,
+            Self::DeadLetter(DeadLetterTarget::Stream(letters)) if letters == stream => {
+                Err(ConfigError::DeadLettersToThemselves { stream: stream.to_owned() })
+            }
+            Self::DeadLetter(_) | Self::Stop | Self::Skip => Ok(()),
         }
     }
 
@@ -95,6 +100,8 @@ pub(crate) fn core_policy(
     policy: OnFailedRecord,
     config: &KinesisConfig,
 ) -> Result<dstream_core::OnFailedRecord<KinesisRecord>, ConfigError> {
+    // Before the worker of the application is made of these settings.
+    policy.check_no_letters_to(&config.stream)?;
     let target = match policy {
         OnFailedRecord::Stop => return Ok(dstream_core::OnFailedRecord::Stop),
         OnFailedRecord::Skip => return Ok(dstream_core::OnFailedRecord::Skip),

@@ -320,6 +320,8 @@ async fn targets_that_cannot_work_are_refused_when_the_stream_is_built() {
     says(&refused(DeadLetterTarget::Stream("words".to_owned())), &["on_failed_record", "'words'", "of their own"]);
     says(&refused(DeadLetterTarget::Stream("no spaces".to_owned())), &["on_failed_record's stream", "'no spaces'"]);
     says(&refused(DeadLetterTarget::File(PathBuf::new())), &["on_failed_record's file"]);
+    // What was refused left nothing behind that another input stream would have to agree with.
+    Setup { stream: "others".to_owned(), ..setup }.input(&ctx).build().unwrap();
 }
 
 #[tokio::test]
